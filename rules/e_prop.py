@@ -1,0 +1,53 @@
+r"""E-prop: eligibility propagation for recurrent spiking networks.
+
+    v_j^t    = alpha v_j^{t-1} + c (sum_i Win_ji x_i^t + sum_i Wrec_ji z_i^{t-1}) - theta z_j^{t-1}
+    psi_j^t  = 0 while refractory, else gamma max(0, 1 - |v_j^t - theta| / theta),  gamma = 0.3 / theta
+    zbar_i^t = alpha zbar_i^{t-1} + c q_i^t,   q = x_i^t (input) or z_i^{t-1} (recurrent)
+    e_ji^t   = psi_j^t zbar_i^t
+    ebar^t   = kappa ebar^{t-1} + (1-kappa) e^t
+    G_ji     = sum_t L_j^t ebar_ji^t + R_j sum_t e_ji^t
+    Gout_kj  = sum_t E_k^t zo_j^t,  zo_j^t = kappa zo_j^{t-1} + (1-kappa) z_j^t
+
+L comes from the third factor (learning signal), R from a regulariser such as `firing-rate`, E is the readout's error.
+Both faces and their agreement: `snnplast.eligibility`, `snnplast.gradient`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from snnplast.eligibility import ThreeFactorRule
+from snnplast.network import Projection
+from snnplast.optimizer import Adam, AnyOptimizer
+from snnplast.rule import Signals
+from snnplast.third_factor import AnyThirdFactor
+from snnplast.trial import Record
+
+
+class EProp(ThreeFactorRule):
+    """Eligibility propagation (Bellec et al. 2020) for LIF neurons.
+
+    average_gradient: divide all gradients by this many steps (the learning window of a classification), default 1.
+    """
+
+    name: ClassVar[str] = "e-prop"
+    reference: ClassVar[str] = """@article{bellec2020solution,
+  title = {A solution to the learning dilemma for recurrent networks of spiking neurons},
+  author = {Bellec, Guillaume and Scherr, Franz and Subramoney, Anand and Hajek, Elias and Salaj, Darjan and
+            Legenstein, Robert and Maass, Wolfgang},
+  journal = {Nature Communications}, volume = {11}, pages = {3625}, year = {2020}, doi = {10.1038/s41467-020-17236-y}
+}"""
+
+    third_factor: Annotated[AnyThirdFactor, Field(description="learning signal L")] = "readout-error"  # type: ignore[assignment]
+    optimizer: Annotated[AnyOptimizer, Field(description="how gradients change weights")] = Adam(learning_rate=5e-3)
+    average_gradient: Annotated[int, Field(ge=1, description="steps that gradients are divided by")] = 1
+
+    def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
+        gradients = super().gradient(record, projections, signals)
+        if self.average_gradient == 1:
+            return gradients
+        return {name: gradient / self.average_gradient for name, gradient in gradients.items()}

@@ -1,0 +1,194 @@
+"""One experiment put together: network, rules, third factors and engine, ready to run trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from snnplast.build import Plan, construct, plan
+from snnplast.engine import Engine, open_engine
+from snnplast.errors import UserError
+from snnplast.fragments import Injection
+from snnplast.gradient import Signal
+from snnplast.network import Network, Projection
+from snnplast.neurons import LeakyReadout, RateReadout
+from snnplast.objective import Objective
+from snnplast.rule import Rule
+from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
+from snnplast.trial import Record
+
+
+@dataclass
+class Teacher:
+    """One rule with the projections it learns and the sources it listens to. `targets`: its hidden populations."""
+
+    rule: Rule
+    projections: list[Projection]
+    targets: tuple[str, ...]
+    factors: list[tuple[ThirdFactor, Context]] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
+
+    def gradient(self, record: Record, objective: Objective) -> dict[str, np.ndarray]:
+        """Parameter name -> gradient of one trial. Asks every source for its signal once."""
+        signals: dict[str, list[Signal] | None] = {name: [] for name in self.targets}
+        readout = objective.readout
+        error = record.series[f"{readout}.error"]
+        once = len(error) == 1
+        signals[readout] = [Signal(error[0] if once else error, "trial" if once else "step")]
+        for (factor, context), state in zip(self.factors, self.states, strict=True):
+            given = factor.signal(record, self.targets, state)
+            for name in self.targets:
+                if name not in given:
+                    raise UserError(f"third factor {factor.name!r} gives no signal for the population {name!r}")
+                if given[name] is None:
+                    signals[name] = None
+                elif signals[name] is not None:
+                    kind = factor.kind(context, name)
+                    decay = None if kind.tau is None else np.exp(-record.network.dt / kind.tau)
+                    signals[name].append(Signal(given[name], kind.timing, decay))  # type: ignore[union-attr]
+        return self.rule.gradient(record, self.projections, signals)
+
+    def report(self) -> dict[str, float]:
+        """Numbers the sources want recorded with the metrics."""
+        return {k: v for (factor, _), state in zip(self.factors, self.states, strict=True) for k, v in factor.report(state).items()}
+
+
+@dataclass
+class Assembly:
+    """Network, plan, engine and teachers of one experiment.
+
+    values: projection -> weights (n_synapses,), 'population.bias' -> (n,): live views into the engine, or plain arrays
+    for projections that are not simulated.
+    """
+
+    network: Network
+    plan: Plan
+    engine: Engine
+    objective: Objective
+    teachers: list[Teacher]
+    values: dict[str, np.ndarray]
+    accumulators: tuple[str, ...]
+    series: frozenset[str]
+    """Simulated variables that a task or the trial may set step by step."""
+    spiking: tuple[str, ...]
+    """Populations and sources whose spikes are recorded."""
+    responses: tuple[str, ...]
+    """Variables read at the end of the response step."""
+
+    @property
+    def parameters(self) -> dict[str, tuple[Rule, object]]:
+        """Learnable parameter -> (its rule, its own optimiser or None)."""
+        return {
+            name: (teacher.rule, own)
+            for teacher in self.teachers
+            for name, own in teacher.rule.parameters(self.network, teacher.projections).items()
+        }
+
+    def persistent(self) -> dict[str, np.ndarray]:
+        """Live views of state that outlives trials."""
+        return {
+            f"{name}.{variable}": self.engine[f"{name}.{variable}"]
+            for name, population in self.network.populations.items()
+            for variable in getattr(population, "persistent", ())
+        }
+
+
+def design(
+    network: Network, objective: Objective, rule: Rule, seed: int, others: Mapping[str, Rule] | None = None
+) -> tuple[Plan, list[Teacher], tuple[str, ...]]:
+    """Decide everything about an experiment but the engine: (plan, teachers, accumulators).
+
+    rule: learns every plastic projection that names no other; others: those rules by name.
+    Raises `UserError` where rule, sources and network do not fit.
+    """
+    network = network.copy()
+    readout = network.population(objective.readout)
+    if not readout.readout:
+        raise UserError(f"objective: {objective.readout!r} is no readout; readouts are: {', '.join(network.readouts) or 'none'}")
+    teachers = _teachers(network, rule, others or {})
+    if any(t.rule.evaluation == "online" for t in teachers) and isinstance(readout, LeakyReadout):
+        network.attach(objective.readout, objective.fragment())
+    recorded = [f"{objective.readout}.y"] if isinstance(readout, LeakyReadout) else []
+    for teacher in teachers:
+        online = teacher.rule.evaluation == "online"
+        for factor in (teacher.rule.third_factor, *teacher.rule.regularisers):
+            network = factor.extend(Context(network, teacher.targets, objective, online))
+            context = Context(network, teacher.targets, objective, online)
+            teacher.factors.append((factor, context))
+            teacher.states.append(factor.init(context))
+            recorded += factor.needs(context)
+        if teacher.rule.batch > 1:
+            _refuse_batch(teacher)
+    injections: dict[str, Injection] = {}
+    accumulators: list[str] = []
+    for teacher in teachers:
+        for projection in teacher.projections:
+            kinds = _kinds(teacher, projection)
+            injections[projection.name] = teacher.rule.inject(network, projection, kinds)
+            recorded += teacher.rule.needs(network, projection)
+            accumulators += teacher.rule.accumulators(network, projection, kinds)
+    return plan(network.freeze(), injections, recorded, seed), teachers, tuple(accumulators)
+
+
+def assemble(
+    network: Network,
+    objective: Objective,
+    rule: Rule,
+    seed: int,
+    engine: str = "compiled",
+    target: str = "auto",
+    others: Mapping[str, Rule] | None = None,
+) -> Assembly:
+    """Design an experiment and open an engine on it."""
+    drawn, teachers, accumulators = design(network, objective, rule, seed, others)
+    running = open_engine(construct(drawn), engine, target)
+    network = drawn.network
+    values = {
+        name: running[f"{name}.w"] if projection.simulated else drawn.weights[name]
+        for name, projection in network.projections.items()
+    }
+    for name in network.populations:
+        if "bias : 1" in drawn.populations[name].equations:
+            values[f"{name}.bias"] = running[f"{name}.bias"]
+    simulated = {f"{name}.{variable}" for name, code in drawn.populations.items() for variable in code.names()}
+    spiking = tuple(name for name, population in network.populations.items() if population.spiking)
+    responses = [f"{name}.y" for name, p in network.populations.items() if isinstance(p, RateReadout)]
+    responses += [n for t in teachers for factor, context in t.factors for n in factor.responses(context)]
+    return Assembly(
+        network, drawn, running, objective, teachers, values, accumulators,
+        frozenset(simulated), spiking, tuple(dict.fromkeys(responses)),
+    )
+
+
+def _teachers(network: Network, rule: Rule, others: Mapping[str, Rule]) -> list[Teacher]:
+    groups: dict[int, Teacher] = {}
+    for projection in network.projections.values():
+        if not projection.plastic:
+            continue
+        chosen = others[projection.rule] if projection.rule else rule
+        teacher = groups.setdefault(id(chosen), Teacher(chosen, [], ()))
+        teacher.projections.append(projection)
+    for teacher in groups.values():
+        names = [p.target for p in teacher.projections if not network.populations[p.target].readout]
+        teacher.targets = tuple(dict.fromkeys(names))
+    if not groups:
+        raise UserError("network: no projection is plastic; write plastic=True where the rule should learn")
+    return list(groups.values())
+
+
+def _refuse_batch(teacher: Teacher) -> None:
+    rule = teacher.rule
+    for owner, kind in [(rule, "rule"), *((factor, "third factor") for factor, _ in teacher.factors)]:
+        if owner.batch_mode == "sequential":
+            raise UserError(
+                f"rules.{rule.name}.batch = {rule.batch}: the {kind} {owner.name!r} takes trials one after another; "
+                "batch = 1 is allowed"
+            )
+
+
+def _kinds(teacher: Teacher, projection: Projection) -> Sequence[SignalKind]:
+    if projection.target not in teacher.targets:
+        return ()
+    return [factor.kind(context, projection.target) for factor, context in teacher.factors]

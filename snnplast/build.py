@@ -1,0 +1,253 @@
+"""From descriptions and injections to Brian2 objects: the only place that makes any."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import brian2
+import numpy as np
+from brian2.core.variables import ArrayVariable
+
+from snnplast.engine import BrianModel
+from snnplast.errors import UserError
+from snnplast.fragments import Fragment, Injection, Value, clashes, merge, substitute
+from snnplast.network import Network, Projection, Wiring
+from snnplast.neurons import Analog, SpikeSource, SpikingPopulation
+from snnplast.task import WEIGHTS, stream
+
+TRIAL_EVENT = "trial"
+"""Event of populations that act once per trial; it occurs while the shared variable `responding` is 1."""
+
+
+@dataclass
+class Plan:
+    """Everything that decides the Brian2 code: the network with all code merged, and which pairs are connected."""
+
+    network: Network
+    wiring: dict[str, Wiring]
+    weights: dict[str, np.ndarray]
+    populations: dict[str, Fragment] = field(default_factory=dict)
+    synapses: dict[str, Fragment] = field(default_factory=dict)
+    companions: dict[str, Fragment] = field(default_factory=dict)
+    recorded: tuple[str, ...] = ()
+
+    @property
+    def responding(self) -> list[str]:
+        """Populations with an event once per trial."""
+        names = {p.source for p in self.network.projections.values() if p.every == "trial"}
+        names |= {name for name, f in self.populations.items() if any(u.event == TRIAL_EVENT for u in f.updates)}
+        return sorted(names)
+
+
+def plan(
+    network: Network, injections: Mapping[str, Injection], recorded: Iterable[str], seed: int
+) -> Plan:
+    """Draw pairs and weights, and merge what rules inject into the code of populations and projections.
+
+    injections: projection -> what its rule adds. seed: every projection draws from (seed, its own name).
+    Raises `UserError` where two pieces of code contradict each other.
+    """
+    wiring, weights = {}, {}
+    for name, p in network.projections.items():
+        rng = stream(seed, WEIGHTS, zlib.crc32(name.encode()))
+        shape = network.populations[p.source].size, network.populations[p.target].size
+        pre, post = p.connectivity.pairs(rng, *shape, not p.self_connections)
+        wiring[name] = Wiring.of(pre, post, shape)
+        weights[name] = p.weights.draw(rng, pre, post, shape)
+    merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys(recorded)))
+    for name, population in network.populations.items():
+        gain = population.input_gain(network.dt)
+        scaling = Fragment(constants={"input_gain": gain}) if np.any(gain != 1.0) else Fragment()
+        own = [population.fragment(network.dt), scaling]
+        merged.populations[name] = merge(name, [*own, *network.attachments.get(name, ())])
+    for name, p in network.projections.items():
+        injection = injections.get(name, Injection())
+        source = network.populations[p.source]
+        before = merged.companions if isinstance(source, SpikeSource) else merged.populations
+        present = {"pre": before.get(p.source, Fragment()), "post": merged.populations[p.target]}
+        for location in ("pre", "post"):
+            clashing = clashes(present[location], getattr(injection, location))
+            injection = injection.renamed(location, {old: f"{old}_{name}" for old in clashing})
+        if injection.pre != Fragment():
+            before[p.source] = merge(p.source, [present["pre"], injection.pre])
+        merged.populations[p.target] = merge(p.target, [merged.populations[p.target], injection.post])
+        merged.synapses[name] = injection.synapse
+        if p.simulated and p.kind == "analog" and p.into and p.into not in merged.populations[p.target].names():
+            merged.populations[p.target] = merge(p.target, [merged.populations[p.target], Fragment((f"{p.into} : 1",))])
+    return merged
+
+
+def construct(plan: Plan) -> Callable[[], BrianModel]:
+    """A function that makes the Brian2 objects of a plan under whichever Brian2 device is active."""
+    return lambda: _Builder(plan).model
+
+
+class _Builder:
+    """Makes the objects of one network, in a fixed order and with explicit names."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.network = plan, plan.network
+        self.clock = brian2.Clock(self.network.dt * brian2.second, name="clock")
+        self.objects: list[brian2.BrianObject] = []
+        self.groups: dict[str, brian2.Group] = {}
+        self.model = BrianModel(brian2.Network(name="network"), {}, recorded=plan.recorded)
+        for name, population in self.network.populations.items():
+            if isinstance(population, SpikeSource):
+                self._source(name, population.size)
+            else:
+                self._neurons(name)
+        for name in plan.companions:
+            self._companion(name)
+        for name, projection in self.network.projections.items():
+            if projection.simulated:
+                self._projection(name, projection)
+        for name in plan.network.attachments:
+            self._normaliser(name)
+        self.model.network.add(*self.objects)
+        self.model.lasting = frozenset(self._lasting()) & self.model.variables.keys()
+
+    def _source(self, name: str, size: int) -> None:
+        # One dummy spike: the number of spikes would otherwise enter the generated code.
+        group = brian2.SpikeGeneratorGroup(
+            size, [0], [0] * brian2.second, name=name, clock=self.clock, when="start", order=-1
+        )
+        self.groups[name] = self.model.sources[name] = group
+        self.objects.append(group)
+
+    def _neurons(self, name: str) -> None:
+        population, fragment = self.network.populations[name], self.plan.populations[name]
+        equations = [*fragment.equations]
+        events = {}
+        if name in self.plan.responding:
+            equations.append("responding : 1 (shared)")
+            events[TRIAL_EVENT] = "responding > 0"
+        settings = {}
+        if isinstance(population, SpikingPopulation):
+            settings = {"threshold": population.threshold, "reset": "\n".join(fragment.on_spike) or None}
+            if population.active:
+                settings["refractory"] = "refractory_time"
+        group = self._group(name, population.size, equations, fragment, events=events, **settings)
+        if isinstance(population, SpikingPopulation):
+            self.model.spiking[name] = group
+        if f"{name}.bias" in self.model.variables:
+            bias = getattr(population, "bias", None)
+            self.model.initial[f"{name}.bias"] = 0.0 if bias is None else bias
+
+    def _group(self, name: str, size: int, equations: list[str], fragment: Fragment, **settings) -> brian2.NeuronGroup:
+        equations = equations + _constants(fragment)
+        method = {"method": "exact"} if not isinstance(self.network.populations.get(name), Analog) else {}
+        try:
+            group = brian2.NeuronGroup(size, "\n".join(equations), clock=self.clock, name=name, **method, **settings)
+        except Exception as error:  # Brian2 has no common class for what is wrong with equations
+            raise UserError(f"network.{name}: Brian2 refuses the equations: {_one_line(error)}") from error
+        for k, update in enumerate(fragment.updates):
+            add = group.run_regularly if update.event is None else group.run_on_event
+            first = () if update.event is None else (update.event,)
+            timing = {"clock": self.clock} if update.event is None else {}
+            add(*first, update.code, when=update.when, order=update.order, name=f"{name}_update_{k}", **timing)
+        self.groups[name] = group
+        self._publish(name, group, fragment.constants)
+        self.objects.append(group)
+        return group
+
+    def _companion(self, name: str) -> None:
+        """Neurons beside a source that carry its traces: a spike generator has no state."""
+        fragment, size = self.plan.companions[name], self.network.populations[name].size
+        group = self._group(f"{name}_traces", size, list(fragment.equations), fragment)
+        code = "\n".join(_post(line, fragment.names()) for line in fragment.on_spike)
+        synapses = self._synapses(f"{name}_to_traces", self.groups[name], group, "", code)
+        synapses.connect(i=np.arange(size), j=np.arange(size))
+        synapses.pre.when = "after_groups"
+
+    def _projection(self, name: str, projection: Projection) -> None:
+        source, target = self.groups[projection.source], self.groups[projection.target]
+        post = self.network.populations[projection.target]
+        fragment, wiring = self.plan.synapses[name], self.plan.wiring[name]
+        into = projection.into or post.input_variable_name
+        equations = ["w : 1", *fragment.equations, *_constants(fragment)]
+        if projection.kind == "analog" and projection.every == "step":
+            equations.append(f"{into}_post = w*{projection.variable}_pre : 1 (summed)")
+            synapses = self._synapses(name, source, target, equations, None)
+            updater = synapses.summed_updaters[f"{into}_post"]
+            updater.when, updater.order = "after_synapses", 3
+        elif projection.kind == "analog":
+            code = f"{into}_post = {into}_post + w*{projection.variable}_pre"
+            synapses = self._synapses(name, source, target, equations, code, on_event=TRIAL_EVENT)
+            synapses.pre.when = "synapses"
+        else:
+            scaled = "input_gain_post*" if "input_gain" in self.plan.populations[projection.target].constants else ""
+            paths = {"pre": f"{into}_post += {scaled}w"}
+            if fragment.on_spike:
+                paths["learn"] = "\n".join(fragment.on_spike)
+            synapses = self._synapses(name, source, target, equations, paths)
+            synapses.pre.when = "synapses" if post.readout else "after_groups"
+            if fragment.on_spike:
+                synapses.learn.when, synapses.learn.order = "after_synapses", 4
+        synapses.connect(i=wiring.pre, j=wiring.post)
+        if projection.source in self.plan.companions:
+            self._refer_to_companion(synapses, projection.source)
+        for k, update in enumerate(fragment.updates):
+            synapses.run_regularly(
+                update.code, when=update.when, order=update.order, clock=self.clock, name=f"{name}_update_{k}"
+            )
+        self._publish(name, synapses, fragment.constants)
+        self.model.initial[f"{name}.w"] = self.plan.weights[name]
+
+    def _synapses(self, name: str, source, target, equations, on_pre, **settings) -> brian2.Synapses:
+        model = equations if isinstance(equations, str) else "\n".join(equations)
+        synapses = brian2.Synapses(source, target, model, on_pre=on_pre, clock=self.clock, name=name, **settings)
+        self.objects.append(synapses)
+        return synapses
+
+    def _refer_to_companion(self, synapses: brian2.Synapses, source: str) -> None:
+        companion = self.groups[f"{source}_traces"]
+        traces = self.plan.companions[source]
+        for variable in traces.names() - traces.constants.keys():
+            synapses.variables.add_reference(f"{variable}_pre", companion, variable, index="_presynaptic_idx")
+
+    def _normaliser(self, readout: str) -> None:
+        """The sum over a readout that its softmax needs: a projection of the readout onto itself, of all to all."""
+        if "exp_sum" not in self.plan.populations[readout].names():
+            return
+        group = self.groups[readout]
+        synapses = self._synapses(f"{readout}_sum", group, group, "exp_sum_post = exp_y_pre : 1 (summed)", None)
+        size = self.network.populations[readout].size
+        pre, post = np.divmod(np.arange(size * size), size)
+        synapses.connect(i=pre, j=post)
+        updater = synapses.summed_updaters["exp_sum_post"]
+        updater.when, updater.order = "after_synapses", 1
+
+    def _publish(self, owner: str, group: brian2.Group, constants: Mapping[str, Value]) -> None:
+        for name, variable in group.variables.items():
+            if isinstance(variable, ArrayVariable) and variable.owner.name == group.name and not name.startswith("_"):
+                if name not in ("i", "j", "N", "t", "dt", "lastspike", "not_refractory", "delay") and not variable.read_only:
+                    self.model.variables[f"{owner}.{name}"] = variable
+        for name, value in constants.items():
+            self.model.initial[f"{owner}.{name}"] = value
+
+    def _lasting(self) -> Iterable[str]:
+        for name, population in self.network.populations.items():
+            yield f"{name}.bias"
+            if isinstance(population, Analog):
+                yield from (f"{name}.{variable}" for variable in population.persistent)
+        for name in self.network.projections:
+            yield f"{name}.w"
+
+
+def _constants(fragment: Fragment) -> list[str]:
+    return [
+        f"{name} : {fragment.units.get(name, '1')} (constant{'' if np.ndim(value) else ', shared'})"
+        for name, value in fragment.constants.items()
+    ]
+
+
+def _post(code: str, names: Iterable[str]) -> str:
+    return substitute(code, {name: f"{name}_post" for name in names})
+
+
+def _one_line(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split())

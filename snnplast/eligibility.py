@@ -1,0 +1,200 @@
+r"""Eligibility traces shared by three-factor rules, in both faces, and the delta rule of readouts.
+
+Hidden synapse i -> j of a population with membrane decay alpha and input gain c:
+
+    zbar_i^t = alpha zbar_i^{t-1} + c q_i^t       q: spikes of this step (sources) or of the step before (neurons)
+    e_ji^t   = psi_j^t zbar_i^t                   psi: surrogate derivative
+    G_ji     = sum_t L_j^t F(e_ji)^t + R_j sum_t e_ji^t,   F(e)^t = kappa F(e)^{t-1} + (1-kappa) e^t
+
+for step signals L and trial signals R. Readout synapse j -> k: G_kj = sum_t E_k^t zo_j^t with the readout's own filter
+of z_j, or E_k z_j for a readout that acts once per trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from snnplast.errors import UserError
+from snnplast.fragments import Fragment, Injection, Update
+from snnplast.gradient import Signal, modulation, reverse_filter, sweep
+from snnplast.network import Network, Projection
+from snnplast.neurons import LeakyReadout, RateReadout, SpikeSource, SpikingPopulation
+from snnplast.rule import Rule, Signals
+from snnplast.surrogate import AnySurrogate, PiecewiseLinear
+from snnplast.third_factor import SignalKind
+from snnplast.trial import Record
+
+
+class ThreeFactorRule(Rule):
+    """Pre-synaptic trace x surrogate derivative x third factor, in both faces; readouts learn by the delta rule."""
+
+    surrogate: Annotated[AnySurrogate, Field(description="surrogate derivative psi")] = PiecewiseLinear()
+
+    def inject(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:
+        target = network.populations[projection.target]
+        online = self.evaluation == "online"
+        if target.readout:
+            return _inject_readout(network, projection) if online and isinstance(target, LeakyReadout) else Injection()
+        if not isinstance(target, SpikingPopulation):
+            raise UserError(
+                f"rule {self.name!r}: {projection.name}: {projection.target!r} is neither spiking nor a readout"
+            )
+        psi = self.surrogate.expression(target.distance, target.threshold_scale)
+        gate = f"*{target.active}" if target.active else ""
+        post = Fragment(("psi : 1",), updates=(Update(f"psi = {psi}{gate}", order=2),))
+        if not online:
+            return Injection(post=post)
+        return Injection(_presynaptic_trace(network, projection), post, _synaptic_traces(kinds))
+
+    def needs(self, network: Network, projection: Projection) -> tuple[str, ...]:
+        hidden = not network.populations[projection.target].readout
+        return (f"{projection.target}.psi",) if hidden and self.evaluation == "factored" else ()
+
+    def accumulators(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> tuple[str, ...]:
+        target = network.populations[projection.target]
+        if self.evaluation == "factored" or isinstance(target, RateReadout):
+            return ()
+        if target.readout:
+            return (f"{projection.name}.gradient",)
+        names = [f"gradient_{kind.variable}" for kind in kinds if kind.timing == "step"]
+        names += ["eligibility_sum"] if any(kind.timing == "trial" for kind in kinds) else []
+        return tuple(f"{projection.name}.{name}" for name in names)
+
+    def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
+        gradients: dict[str, np.ndarray] = {}
+        for target in dict.fromkeys(projection.target for projection in projections):
+            given = signals[target]
+            if given is None:
+                continue
+            incoming = [projection for projection in projections if projection.target == target]
+            if record.network.populations[target].readout:
+                gradients |= _readout_gradient(record, incoming, given[0], self.evaluation == "online")
+            elif self.evaluation == "online":
+                gradients |= {p.name: _online_gradient(record, p, given) for p in incoming}
+            else:
+                gradients |= _factored_gradient(record, target, incoming, given)
+        return gradients
+
+
+def _latency(network: Network, projection: Projection) -> int:
+    return 0 if isinstance(network.populations[projection.source], SpikeSource) else 1
+
+
+def _presynaptic_trace(network: Network, projection: Projection) -> Fragment:
+    """zbar at the source neuron; its decay and gain are those of the target's membrane, so they must be uniform."""
+    target = network.populations[projection.target]
+    assert isinstance(target, SpikingPopulation)
+    gain = target.input_gain(network.dt)
+    if np.ndim(target.tau_m) or np.ndim(gain):
+        raise UserError(
+            f"{projection.name}: evaluation = 'online' needs one tau_m for all of {projection.target!r}; "
+            "with one per neuron use 'factored'"
+        )
+    at_once = _latency(network, projection) == 0
+    jump = "zbar = zbar + trace_gain" + ("" if at_once else "*exp(dt/tau_trace)")  # the coming decay takes exp back
+    constants = {"tau_trace": target.tau_m, "trace_gain": float(gain)}
+    return Fragment(("dzbar/dt = -zbar/tau_trace : 1",), constants, {"tau_trace": "second"}, on_spike=(jump,))
+
+
+def _synaptic_traces(kinds: Sequence[SignalKind]) -> Fragment:
+    equations, code = ["eligibility : 1"], ["eligibility = psi_post*zbar_pre"]
+    constants: dict[str, float | np.ndarray] = {}
+    units: dict[str, str] = {}
+    for kind in kinds:
+        name = kind.variable
+        if kind.timing == "trial":
+            continue
+        trace = "eligibility"
+        if kind.tau is not None:
+            if np.ndim(kind.tau):
+                raise UserError(
+                    "evaluation = 'online' needs one tau_m for all readouts: "
+                    "with one per readout every synapse would need a trace per readout; use 'factored'"
+                )
+            trace, tau = f"filtered_{name}", f"tau_{name}"
+            equations.append(f"{trace} : 1")
+            constants[tau], units[tau] = kind.tau, "second"
+            code.append(f"{trace} = {trace}*exp(-dt/{tau}) + (1 - exp(-dt/{tau}))*eligibility")
+        equations.append(f"gradient_{name} : 1")
+        code.append(f"gradient_{name} = gradient_{name} + {name}_post*{trace}")
+    if any(kind.timing == "trial" for kind in kinds):
+        equations.append("eligibility_sum : 1")
+        code.append("eligibility_sum = eligibility_sum + eligibility")
+    return Fragment(tuple(equations), constants, units, (Update("\n".join(code), "after_synapses", 4),))
+
+
+def _inject_readout(network: Network, projection: Projection) -> Injection:
+    """zo at the presynaptic neuron lacks this step's spike until the resets, so a spike adds its own part at once."""
+    target = network.populations[projection.target]
+    assert isinstance(target, LeakyReadout)
+    gain = target.input_gain(network.dt)
+    if np.ndim(gain):
+        raise UserError(f"{projection.name}: evaluation = 'online' needs one tau_m for all readouts; use 'factored'")
+    if isinstance(network.populations[projection.source], SpikeSource):
+        raise UserError(f"{projection.name}: evaluation = 'online' needs spiking neurons before a readout")
+    constants = {"tau_readout_trace": target.tau_m, "readout_trace_gain": float(gain)}
+    pre = Fragment(
+        ("dzo/dt = -zo/tau_readout_trace : 1",),
+        constants,
+        {"tau_readout_trace": "second"},
+        on_spike=("zo = zo + readout_trace_gain",),
+    )
+    synapse = Fragment(
+        ("gradient : 1",),
+        updates=(Update("gradient = gradient + error_post*zo_pre", "after_synapses", 4),),
+        on_spike=("gradient = gradient + error_post*readout_trace_gain_pre",),
+    )
+    return Injection(pre=pre, synapse=synapse)
+
+
+def _online_gradient(record: Record, projection: Projection, signals: Sequence[Signal]) -> np.ndarray:
+    total = np.zeros(record.wiring[projection.name].pre.size)
+    for name, values in record.accumulated.items():
+        owner, _, variable = name.partition(".")
+        if owner == projection.name and variable.startswith("gradient"):
+            total += values
+    trial = [signal.values for signal in signals if signal.timing == "trial"]
+    if trial:
+        post = record.wiring[projection.name].post
+        total += np.sum(trial, axis=0)[post] * record.accumulated[f"{projection.name}.eligibility_sum"]
+    return total
+
+
+def _factored_gradient(
+    record: Record, target: str, incoming: Sequence[Projection], signals: Sequence[Signal]
+) -> dict[str, np.ndarray]:
+    network = record.network
+    population = network.populations[target]
+    assert isinstance(population, SpikingPopulation)
+    decay = np.exp(-network.dt / population.tau_m)
+    adjoint = reverse_filter(record.history[f"{target}.psi"] * modulation(signals), decay)
+    gain = population.input_gain(network.dt)
+    if np.any(gain != 1.0):
+        adjoint = adjoint * gain
+    return {
+        p.name: sweep(record.wiring[p.name], record.spikes[p.source], adjoint, _latency(network, p)) for p in incoming
+    }
+
+
+def _readout_gradient(
+    record: Record, incoming: Sequence[Projection], error: Signal, online: bool
+) -> dict[str, np.ndarray]:
+    gradients: dict[str, np.ndarray] = {}
+    for p in incoming:
+        readout = record.network.populations[p.target]
+        if isinstance(readout, RateReadout):
+            z = record.representation(p.source)
+            gradients[p.name] = record.wiring[p.name].entries(np.outer(z, error.values))
+            gradients[f"{p.target}.bias"] = error.values
+        elif online:
+            gradients[p.name] = record.accumulated[f"{p.name}.gradient"]
+        else:
+            assert isinstance(readout, LeakyReadout)
+            kappa = np.exp(-record.network.dt / readout.tau_m)
+            backward = reverse_filter((1 - kappa) * error.values, kappa)
+            gradients[p.name] = sweep(record.wiring[p.name], record.spikes[p.source], backward, 0)
+    return gradients

@@ -1,0 +1,111 @@
+"""The engine's interface: what one Brian2 network offers once it runs.
+
+An engine advances a network by whole steps and lets Python look and write between
+segments. Two implementations serve the same interface: `compiled` (Brian2's generated
+C++ as a shared library in this process) and `runtime` (Brian2's ordinary runtime).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import numpy as np
+from brian2 import Network as BrianNetwork
+from brian2 import SpikeGeneratorGroup
+from brian2.core.variables import ArrayVariable
+from brian2.groups.group import Group
+
+
+@dataclass
+class BrianModel:
+    """The Brian2 objects of one network, and the names under which an engine shows them.
+
+    Values are never assigned to the Brian2 objects: they are listed in `initial` and
+    written through the engine's views once it is open, so that the generated code (and
+    with it the key of the build cache) depends on structure alone.
+    """
+
+    network: BrianNetwork
+    """Every object explicitly named; one clock."""
+    variables: dict[str, ArrayVariable]
+    """'population.variable' or 'projection.variable' -> the Brian2 variable."""
+    sources: dict[str, SpikeGeneratorGroup] = field(default_factory=dict)
+    """Populations whose spikes are handed over with `Engine.set_spikes`."""
+    spiking: dict[str, Group] = field(default_factory=dict)
+    """Populations whose own spikes are recorded."""
+    recorded: tuple[str, ...] = ()
+    """Names of neuron variables whose value at the end of each step is kept."""
+    initial: dict[str, np.ndarray | float] = field(default_factory=dict)
+    """Values written once, right after opening."""
+    lasting: frozenset[str] = frozenset()
+    """Names that `reset` leaves alone: learnable parameters and persistent state."""
+
+
+class Engine(ABC):
+    """One running network. Not thread-safe; `clone` gives an independent one."""
+
+    @abstractmethod
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Live view of a variable's whole array: reading sees, writing changes the simulation."""
+
+    @property
+    @abstractmethod
+    def t(self) -> int:
+        """Steps taken since the last reset."""
+
+    @abstractmethod
+    def set_spikes(self, source: str, steps: np.ndarray, indices: np.ndarray) -> None:
+        """Spikes of `source`: integer steps counted from the last reset, not before `t`; neuron indices.
+
+        Adds to the spikes handed over since the last reset. Raises `UserError` for an unknown
+        source, an index out of range, a step in the past or two spikes of one neuron in one step.
+        """
+
+    @abstractmethod
+    def set_series(self, name: str, values: np.ndarray) -> None:
+        """Row k of `values` (rows, n) is written to variable `name` just before the k-th step from now.
+
+        After the last row the variable keeps its value. A later call replaces what is left of an earlier one.
+        """
+
+    @abstractmethod
+    def steps(self, n: int) -> None:
+        """Advance by `n` steps. Raises `Interrupted` when `stop` was called meanwhile."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Ask a running `steps` (in another thread or a signal handler) to return at its next chunk."""
+
+    @property
+    @abstractmethod
+    def history(self) -> Mapping[str, np.ndarray]:
+        """Recorded variables since the last reset: name -> array (t, n), valid until the next `steps` or `reset`."""
+
+    @abstractmethod
+    def spikes(self, population: str) -> tuple[np.ndarray, np.ndarray]:
+        """Steps (int64, ascending) and indices (int64) of a population's or source's spikes since the last reset."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Back to step 0: every variable but the lasting ones, spike queues, refractoriness, history."""
+
+    @abstractmethod
+    def clone(self) -> Engine:
+        """An independent engine of the same network, with the same values in all variables, at step 0."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up the network. Views taken earlier stay readable."""
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Interrupted(Exception):
+    """`Engine.stop` was called while steps were being taken."""

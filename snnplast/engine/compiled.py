@@ -1,0 +1,257 @@
+"""The engine on Brian2's generated C++, compiled to a shared library in this process."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from snnplast.engine import compiler, internals, internals_cpp, unity
+from snnplast.engine.base import BrianModel, Engine, Interrupted
+from snnplast.engine.cache import cache_key, cached
+from snnplast.engine.inputs import SpikeInput, checked_count, checked_initial, checked_series, known
+from snnplast.engine.library import Library
+
+CHUNK = 50_000_000
+"""Nanoseconds after which the step loop returns to Python, so that `stop` and Ctrl-C are heard."""
+
+BLOCK = 1 << 16
+"""Steps for which the history makes room at once."""
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """Everything a copy of the network is made of: no Brian2 object, shared by an engine and its clones.
+
+    Arrays are named by their number in the library's table.
+    """
+
+    image: bytes
+    static_arrays: dict[str, np.ndarray]
+    connections: tuple[tuple[np.ndarray, np.ndarray], ...]
+    dtypes: tuple[np.dtype, ...]
+    variables: dict[str, int]
+    sources: dict[str, tuple[int, int, int]]
+    """Source -> (number of neurons, position in the step's program, spike space)."""
+    spiking: dict[str, int]
+    recorded: tuple[str, ...]
+    state: tuple[int, ...]
+    event_spaces: tuple[int, ...]
+    delays: tuple[int, ...]
+    timestep: int
+    initial: dict[str, np.ndarray | float]
+    program_length: int
+
+
+def draw_up(construct: Callable[[], BrianModel], own_templates: bool = True) -> Blueprint:
+    """Construct the network under a private device, generate its sources, compile them or find them compiled.
+
+    Without `own_templates` all generated code is Brian2's: slower, and there to compare with.
+    """
+    device = internals_cpp.EngineDevice(own_templates)
+    with internals.private_brian(device, **internals_cpp.PREFERENCES):
+        model = construct()
+        internals.single_clock(model.network)
+        with tempfile.TemporaryDirectory(prefix="snnplast-") as directory:
+            generated = internals_cpp.generate(device, model.network, Path(directory))
+        blueprint = _describe(device, model, generated)
+        device.seal()
+    return blueprint
+
+
+def _describe(device: internals_cpp.EngineDevice, model: BrianModel, generated: internals_cpp.Generated) -> Blueprint:
+    number = {name: k for k, name in enumerate(generated.arrays)}
+
+    def array(variable) -> int:
+        return number[device.get_array_name(variable, access_data=False)]
+
+    positions, length = internals_cpp.source_positions(model.network)
+    lasting = {array(model.variables[name]) for name in model.lasting}
+    variables = {name: array(variable) for name, variable in model.variables.items()}
+    delays = {array(path.variables["delay"]) for path in internals.pathways(model.network)}
+    return Blueprint(
+        image=_compiled(generated),
+        static_arrays=generated.static_arrays,
+        connections=tuple((c.sources, c.targets) for c in generated.connections),
+        dtypes=tuple(generated.arrays.values()),
+        variables=variables,
+        sources={
+            name: (len(group), positions[group.name], array(group.variables["_spikespace"]))
+            for name, group in model.sources.items()
+        },
+        spiking={name: array(g.variables["_spikespace"]) for name, g in {**model.spiking, **model.sources}.items()},
+        recorded=model.recorded,
+        state=tuple(k for k in map(array, internals.state_variables(model.network)) if k not in lasting),
+        event_spaces=tuple(map(array, internals.event_spaces(model.network))),
+        delays=tuple(sorted(delays & set(variables.values()))),
+        timestep=array(internals.single_clock(model.network).variables["timestep"]),
+        initial=model.initial,
+        program_length=length,
+    )
+
+
+def _compiled(generated: internals_cpp.Generated) -> bytes:
+    files = unity.assemble(generated)
+
+    def build(directory: Path) -> Path:
+        for name, text in files.items():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            (directory / name).write_text(text)
+        compiler.compile_library(directory, "unity.cpp", "library.so")
+        return directory / "library.so"
+
+    return cached(cache_key(files, compiler.fingerprint()), build)
+
+
+class CompiledEngine(Engine):
+    """The whole step loop in C++: generated code, series, history and spikes. See `Engine` for the methods.
+
+    Parameters
+    ----------
+    construct : makes the Brian2 objects, or the `Blueprint` of an engine to be cloned.
+    """
+
+    def __init__(self, construct: Callable[[], BrianModel] | Blueprint) -> None:
+        plan = construct if isinstance(construct, Blueprint) else draw_up(construct)
+        library = Library(plan.image, plan.static_arrays, plan.connections)
+        if library.program_length != plan.program_length:
+            raise RuntimeError("the generated code runs other objects than the network has")
+        self._plan = plan
+        self._library: Library | None = library
+        self._stop = False
+        self._timestep = library.view(plan.timestep, plan.dtypes[plan.timestep])
+        self._views = {name: library.view(k, plan.dtypes[k]) for name, k in plan.variables.items()}
+        self._delays = [(v, v.copy()) for v in (library.view(k, plan.dtypes[k]) for k in plan.delays)]
+        for name, values in plan.initial.items():
+            known("variable in initial", name, self._views)
+            self._views[name][:] = checked_initial(name, values, self._views[name])
+        self._declare(library, plan)
+        self._restart()
+
+    def _declare(self, library: Library, plan: Blueprint) -> None:
+        """Tell the library what to restore, record and take in; what is left out costs nothing."""
+        for k in plan.state:
+            library.checked(library.add_state(k))
+        for k in plan.event_spaces:
+            library.add_event_space(k)
+        self._inputs = {
+            name: (library.add_source(position, space), SpikeInput(name, size))
+            for name, (size, position, space) in plan.sources.items()
+        }
+        self._recorders = {name: library.add_recorder(space) for name, space in plan.spiking.items()}
+        self._histories = {name: library.add_history(plan.variables[name]) for name in plan.recorded}
+        self._rows = {name: np.empty((0, self._views[name].size), self._views[name].dtype) for name in plan.recorded}
+        self._capacity = 0
+        self._series: dict[str, tuple[int, np.ndarray]] = {}
+
+    def _restart(self) -> None:
+        """Time, queues, inputs and everything kept since the last reset; and the non-lasting variables."""
+        library = self._alive()
+        library.checked(library.reset())
+        self._take_over_delays()
+        for _, spikes in self._inputs.values():
+            spikes.clear()
+
+    def _alive(self) -> Library:
+        if self._library is None:
+            raise RuntimeError("this engine has been closed")
+        return self._library
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        self._alive()
+        try:
+            return self._views[name]
+        except KeyError:
+            known("variable", name, self._views)
+            raise
+
+    @property
+    def t(self) -> int:
+        # The library's own clock: right even if an exception, Python's or C++'s, cut a call short.
+        return int(self._timestep[0])
+
+    def set_spikes(self, source: str, steps: ArrayLike, indices: ArrayLike) -> None:
+        library = self._alive()
+        known("spike source", source, self._inputs)
+        number, spikes = self._inputs[source]
+        spikes.add(steps, indices, self.t)
+        library.set_spikes(number, spikes.steps.ctypes.data, spikes.indices.ctypes.data, len(spikes.steps))
+
+    def set_series(self, name: str, values: ArrayLike) -> None:
+        library = self._alive()
+        rows = checked_series(name, values, self[name])
+        if name in self._series:
+            number = self._series[name][0]
+        else:
+            number = library.add_series(self._plan.variables[name])
+        self._series[name] = (number, rows)
+        library.set_series(number, rows.ctypes.data, len(rows))
+
+    def steps(self, n: int) -> None:
+        library = self._alive()
+        end = self.t + checked_count(n)
+        self._heed_stop()
+        while (now := self.t) < end:
+            block = min(BLOCK, end - now)
+            if now + block > self._capacity:
+                self._make_room(now + block)
+            library.checked(library.steps(block, CHUNK))
+            self._heed_stop()
+
+    def _heed_stop(self) -> None:
+        if self._stop:
+            self._stop = False
+            raise Interrupted
+
+    def _make_room(self, length: int) -> None:
+        self._capacity = length = max(length, 2 * self._capacity)
+        for name, number in self._histories.items():
+            longer = np.empty((length, self._rows[name].shape[1]), self._rows[name].dtype)
+            longer[: self.t] = self._rows[name][: self.t]
+            self._rows[name] = longer
+            self._alive().set_history(number, longer.ctypes.data, length)
+
+    def stop(self) -> None:
+        self._stop = True
+
+    @property
+    def history(self) -> Mapping[str, np.ndarray]:
+        self._alive()
+        return MappingProxyType({name: rows[: self.t] for name, rows in self._rows.items()})
+
+    def spikes(self, population: str) -> tuple[np.ndarray, np.ndarray]:
+        library = self._alive()
+        known("spiking population", population, self._recorders)
+        number = self._recorders[population]
+        steps = np.empty(library.spike_count(number), np.int64)
+        indices = np.empty_like(steps)
+        library.spikes(number, steps.ctypes.data, indices.ctypes.data)
+        return steps, indices
+
+    def reset(self) -> None:
+        self._restart()
+
+    def clone(self) -> CompiledEngine:
+        self._alive()
+        twin = CompiledEngine(self._plan)
+        for name, view in self._views.items():
+            twin._views[name][:] = view
+        twin._take_over_delays()
+        return twin
+
+    def _take_over_delays(self) -> None:
+        """Let the spike queues, which must be empty, follow delays that were written to."""
+        if any(not np.array_equal(now, then) for now, then in self._delays):
+            library = self._alive()
+            library.checked(library.prepare())
+            for now, then in self._delays:
+                then[:] = now
+
+    def close(self) -> None:
+        self._library = None
+        self._inputs.clear()

@@ -1,0 +1,128 @@
+"""What crosses the border into an engine, checked before anything is written.
+
+The generated C++ trusts its arrays: an index out of range or two spikes of one neuron in
+one step would overrun them and corrupt the heap. So every array is checked here, once,
+for both engines, and a mistake ends in one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from snnplast.errors import UserError, nearest
+
+LAST_STEP = 2**31 - 2
+"""Brian2 counts steps of a spike generator in 32 bits."""
+
+
+class SpikeInput:
+    """The spikes handed over for one source since the last reset, sorted by step, then neuron.
+
+    Attributes
+    ----------
+    steps, indices : int32 arrays of one length; each (step, index) occurs once.
+    """
+
+    def __init__(self, name: str, size: int) -> None:
+        self.name = name
+        self.size = size
+        self.clear()
+
+    def clear(self) -> None:
+        self.steps = np.empty(0, np.int32)
+        self.indices = np.empty(0, np.int32)
+
+    def add(self, steps: ArrayLike, indices: ArrayLike, now: int) -> None:
+        """Merge spikes at `steps` (not before `now`) of neurons `indices` into what is there."""
+        steps = _integers(f"set_spikes('{self.name}'): steps", steps)
+        indices = _integers(f"set_spikes('{self.name}'): indices", indices)
+        if steps.shape != indices.shape:
+            raise UserError(
+                f"set_spikes('{self.name}'): {len(steps)} steps but {len(indices)} indices; give one step per index"
+            )
+        if not len(steps):
+            return
+        self._check_range("index", indices, 0, self.size - 1)
+        self._check_range("step", steps, now, LAST_STEP)
+        # One integer per spike: sorting and looking for twins are then a single pass each.
+        keys = steps * self.size + indices
+        if len(self.steps):
+            keys = np.concatenate((self.steps.astype(np.int64) * self.size + self.indices, keys))
+        twin = np.flatnonzero(keys[1:] <= keys[:-1])
+        if len(twin):
+            keys.sort()
+            twin = np.flatnonzero(keys[1:] == keys[:-1])
+            if len(twin):
+                step, index = divmod(int(keys[twin[0]]), self.size)
+                raise UserError(
+                    f"set_spikes('{self.name}'): neuron {index} spikes twice in step {step}; "
+                    "each neuron may spike once per step"
+                )
+        merged = keys // self.size
+        self.indices = (keys - merged * self.size).astype(np.int32)
+        self.steps = merged.astype(np.int32)
+
+    def _check_range(self, what: str, values: np.ndarray, low: int, high: int) -> None:
+        smallest, largest = int(values.min()), int(values.max())
+        if smallest < low or largest > high:
+            wrong = smallest if smallest < low else largest
+            reason = ", earlier ones have passed" if what == "step" and wrong < low else ""
+            raise UserError(f"set_spikes('{self.name}'): {what} {wrong} is not in {low} to {high}{reason}")
+
+
+def _integers(place: str, values: ArrayLike) -> np.ndarray:
+    """A 1-D int64 array; a float is refused, because rounding steps or indices would hide a mistake."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise UserError(f"{place} must be one-dimensional, not of shape {array.shape}")
+    if array.size and array.dtype.kind not in "iu":
+        raise UserError(f"{place} must be integers, not {array.dtype}")
+    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+        raise UserError(f"{place} contain {array.max()}, which is too large")
+    return array.astype(np.int64, copy=False)
+
+
+def checked_series(name: str, values: ArrayLike, target: np.ndarray) -> np.ndarray:
+    """A private, contiguous copy of `values` (rows, n) in the type of the variable it will be written to."""
+    place = f"set_series('{name}')"
+    array = np.asarray(values)
+    if array.ndim != 2 or array.shape[1] != target.size:
+        raise UserError(f"{place}: values must have shape (rows, {target.size}), not {array.shape}")
+    check_writable(place, array, target.dtype)
+    return np.array(array, dtype=target.dtype, order="C")
+
+
+def checked_initial(name: str, values: ArrayLike, target: np.ndarray) -> np.ndarray:
+    """`values` (a number or one value per element) as they may be written to the variable's view."""
+    place = f"initial['{name}']"
+    array = np.asarray(values)
+    if array.size != 1 and array.shape != target.shape:
+        raise UserError(f"{place}: values must be one number or have shape {target.shape}, not {array.shape}")
+    check_writable(place, array, target.dtype)
+    return array.astype(target.dtype).reshape(-1 if array.size == target.size else ())
+
+
+def check_writable(place: str, array: np.ndarray, dtype: np.dtype) -> None:
+    """Refuse values that the variable's type cannot hold, and numbers that are not finite."""
+    if not np.can_cast(array.dtype, dtype, "same_kind") and not (dtype.kind == "f" and array.dtype.kind in "iub"):
+        raise UserError(f"{place}: values of type {array.dtype} cannot be written to a variable of type {dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        wrong = array[~np.isfinite(array)].flat[0]
+        raise UserError(f"{place}: values must be finite numbers, not {wrong}")
+
+
+def checked_count(n: int) -> int:
+    """A number of steps: an integer, not negative."""
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+        raise UserError(f"steps({n!r}): the number of steps must be an integer of at least 0")
+    return int(n)
+
+
+def known(what: str, name: str, names: Iterable[str]) -> None:
+    """Raise unless `name` is among `names`; `what` opens the sentence."""
+    names = list(names)
+    if name not in names:
+        raise UserError(f"unknown {what} '{name}': {nearest(name, names)}")

@@ -1,0 +1,92 @@
+// Included before Brian2's generated sources: what they are to use instead of files, exit and assert.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace snnplast {
+
+// Arrays handed over by Python, by name: Brian2's initialiser believes it reads them from files.
+struct StaticArray {
+    const char* name;
+    const void* data;
+    int64_t bytes;
+};
+static const StaticArray* static_arrays = nullptr;
+static int n_static_arrays = 0;
+
+// One call of Synapses.connect with explicit indices.
+struct Connection {
+    const int32_t* sources;
+    const int32_t* targets;
+    int64_t count;
+};
+static const Connection* connections = nullptr;
+
+// Stands in for std::ifstream in the generated sources.
+class ArrayStream : public std::ifstream {
+    const StaticArray* array = nullptr;
+
+public:
+    using std::ifstream::open;
+
+    void open(const char* path, std::ios_base::openmode) {
+        const char* slash = std::strrchr(path, '/');
+        const char* name = slash ? slash + 1 : path;
+        for (int i = 0; i < n_static_arrays; i++)
+            if (std::strcmp(static_arrays[i].name, name) == 0) {
+                array = &static_arrays[i];
+                return;
+            }
+        throw std::runtime_error(std::string("no static array ") + name);
+    }
+
+    bool is_open() const { return array != nullptr; }
+
+    ArrayStream& read(char* to, std::streamsize bytes) {
+        if (!array || bytes != array->bytes)
+            throw std::runtime_error("a static array has the wrong size");
+        std::memcpy(to, array->data, static_cast<size_t>(bytes));
+        return *this;
+    }
+};
+
+[[noreturn]] inline void leave(int status) {
+    throw std::runtime_error("the generated code called exit(" + std::to_string(status) + ")");
+}
+
+inline void check(bool holds, const char* what) {
+    if (!holds)
+        throw std::logic_error(std::string("assertion failed: ") + what);
+}
+
+template <class Vector, class Count>
+void connect(int which, Vector& pre, Vector& post, Vector& outgoing, Vector& incoming, int n_pre, int n_post,
+             Count* count) {
+    const Connection& c = connections[which];
+    const size_t before = pre.size(), after = before + static_cast<size_t>(c.count);
+    pre.resize(after);
+    post.resize(after);
+    outgoing.resize(n_pre);
+    incoming.resize(n_post);
+    for (size_t k = before; k < after; k++) {
+        pre[k] = c.sources[k - before];
+        post[k] = c.targets[k - before];
+        outgoing[pre[k]]++;
+        incoming[post[k]]++;
+    }
+    count[0] = static_cast<Count>(after);
+}
+
+template <class Vector>
+void* data_of(Vector& vector) {
+    return vector.size() ? static_cast<void*>(&vector[0]) : nullptr;
+}
+
+}  // namespace snnplast
+
+void snnplast_connect(int which);

@@ -1,0 +1,159 @@
+"""All contact with what Brian2 does not document, for both engines.
+
+Every assumption made here has a test of its own in tests/engine/test_internals.py, so that
+a Brian2 release that breaks one says which.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from brian2 import Network, NeuronGroup, PoissonGroup, SpikeGeneratorGroup, Synapses, prefs
+from brian2.core.names import Nameable
+from brian2.core.variables import ArrayVariable
+from brian2.devices.device import Device, RuntimeDevice
+from brian2.synapses.synapses import SynapticPathway
+
+device_module = sys.modules[Device.__module__]
+"""The module: `brian2.devices.device` as an attribute is a proxy object of the same name."""
+
+GLOBALS = threading.RLock()
+"""Brian2's active device, names and preferences are global to the process: one construction at a time."""
+
+NEVER_SPIKED = -1e4
+"""Brian2's initial `lastspike`, in seconds."""
+
+
+@contextmanager
+def private_brian(device: Device, **preferences: Any) -> Iterator[Device]:
+    """Brian2 as in a fresh process: `device` active, no object names taken, `preferences` set.
+
+    What was there before is put back at the end, so that other use of Brian2 in this process
+    does not notice. Names matter because those of earlier networks that are still alive shift
+    the automatic names of code objects, and with them the generated code and its cache key.
+    """
+    with GLOBALS:
+        active = device_module.active_device
+        names = Nameable.__instances__()
+        earlier = set(names)
+        before = {key: prefs[key] for key in preferences if key in prefs}
+        set.clear(names)
+        try:
+            device_module.active_device = device
+            device.activate(build_on_run=False)
+            for key in before:
+                prefs[key] = preferences[key]
+            yield device
+        finally:
+            device_module.active_device = active
+            for key, value in before.items():
+                prefs[key] = value
+            set.update(names, (reference for reference in earlier if reference() is not None))
+
+
+def runtime_device() -> RuntimeDevice:
+    """A runtime device of its own: its default clock and random buffers are not those of the user."""
+    return RuntimeDevice()
+
+
+def runtime_preferences(target: str) -> dict[str, Any]:
+    """Preferences for the code generation target "numpy", "cython" or "auto"."""
+    connect = "numpy" if target == "numpy" else "auto"
+    return {
+        "codegen.target": target,
+        "codegen.string_expression_target": "numpy",
+        "codegen.synapse_connect_target": connect,  # new in Brian2 2.11
+    }
+
+
+def active_objects(network: Network) -> list[Any]:
+    """The network's objects in the order in which one step runs them."""
+    return [obj for obj in network.sorted_objects if obj.active]
+
+
+def single_clock(network: Network) -> Any:
+    """The clock that all objects share. Raises `ValueError` if there are several."""
+    clocks = {obj.clock for obj in network.sorted_objects}
+    if len(clocks) != 1:
+        raise ValueError(f"an engine needs exactly one clock, not {sorted(clock.name for clock in clocks)}")
+    return clocks.pop()
+
+
+def prepare(network: Network) -> None:
+    """Create the code objects of all parts, as the beginning of `Network.run` does."""
+    network._clocks = {obj.clock for obj in network.sorted_objects}
+    network.before_run({})
+
+
+def state_variables(network: Network) -> list[ArrayVariable]:
+    """Every variable that steps may change: arrays that are not constant, without clocks and event lists.
+
+    Each is listed once, in a reproducible order. Monitors are not the engine's business.
+    """
+    clock_variables = {id(variable) for variable in single_clock(network).variables.values()}
+    found: dict[int, ArrayVariable] = {}
+    for owner in network.sorted_objects:
+        if not isinstance(owner, (NeuronGroup, PoissonGroup, SpikeGeneratorGroup, Synapses)):
+            continue
+        for variable in owner.variables.values():
+            if not isinstance(variable, ArrayVariable) or variable.constant:
+                continue
+            if id(variable) not in clock_variables and not is_event_space(variable):
+                found.setdefault(id(variable), variable)
+    return list(found.values())
+
+
+def event_spaces(network: Network) -> list[ArrayVariable]:
+    """The lists of spikes (and other events) of this step: n + 1 integers, the last one the number of events."""
+    found: dict[int, ArrayVariable] = {}
+    for owner in network.sorted_objects:
+        for event in getattr(owner, "events", None) or {}:
+            name = f"_{event}space"
+            if name in getattr(owner, "variables", {}):
+                variable = owner.variables[name]
+                found.setdefault(id(variable), variable)
+    return list(found.values())
+
+
+def is_event_space(variable: ArrayVariable) -> bool:
+    return variable.name.startswith("_") and variable.name.endswith("space")
+
+
+def pathways(network: Network) -> list[SynapticPathway]:
+    return [obj for obj in active_objects(network) if isinstance(obj, SynapticPathway)]
+
+
+def frozen_constants(network: Network) -> list[tuple[dict[str, Any], str, np.ndarray]]:
+    """Where the runtime's code objects keep copies of scalar constants: (namespace, name, live array).
+
+    They are read once, when a code object is made; the copy must be renewed after a write to the array.
+    """
+    found = []
+    for obj in active_objects(network):
+        for code_object in obj._code_objects:
+            for name, variable in code_object.variables.items():
+                if isinstance(variable, ArrayVariable) and variable.scalar and variable.constant:
+                    found.append((code_object.namespace, name, variable.get_value()))
+    return found
+
+
+def queue_states(network: Network) -> list[tuple[Any, Any]]:
+    """The spike queues of the runtime, each with its state; to be taken while they are empty."""
+    return [(path.queue, path.queue._full_state()) for path in pathways(network)]
+
+
+def restore_queues(states: list[tuple[Any, Any]]) -> None:
+    """Put spike queues back into an earlier state: spikes on their way are forgotten."""
+    for queue, state in states:
+        queue._restore_from_full_state(state)
+
+
+def prepare_queues(network: Network) -> None:
+    """Let the runtime's spike queues take over delays that have changed."""
+    for path in pathways(network):
+        path.initialise_queue()

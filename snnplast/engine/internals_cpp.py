@@ -1,0 +1,202 @@
+"""Contact with Brian2's C++ standalone device: from Brian2 objects to generated sources.
+
+Like `internals`, every assumption made here has a test of its own in
+tests/engine/test_internals.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from brian2 import Network, SpikeGeneratorGroup, second
+from brian2.core.variables import ArrayVariable, Constant, DynamicArrayVariable
+from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+
+from snnplast.engine import internals
+from snnplast.errors import UserError
+
+PREFERENCES: dict[str, Any] = {
+    "devices.cpp_standalone.openmp_threads": 0,
+    "core.stop_on_keyboard_interrupt": False,  # or the library would install a signal handler
+}
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One `Synapses.connect(i=..., j=...)`: C++ names of what it fills, and the indices to fill it with."""
+
+    pre: str
+    post: str
+    outgoing: str
+    incoming: str
+    count: str
+    n_pre: int
+    n_post: int
+    registered: tuple[str, ...]
+    sources: np.ndarray = field(repr=False)
+    targets: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Everything the device generated for one network.
+
+    `arrays` maps the C++ name of each one-dimensional array to its dtype; `dynamic` names those
+    that are vectors. `static_arrays` and `connections` hold the values the initialiser reads.
+    """
+
+    sources: dict[str, str]
+    headers: dict[str, str]
+    arrays: dict[str, np.dtype]
+    dynamic: frozenset[str]
+    static_arrays: dict[str, np.ndarray]
+    connections: tuple[Connection, ...]
+    code_objects: tuple[str, ...]
+    before_run: tuple[str, ...]
+    pathways: tuple[str, ...]
+    network: str
+    clock: str
+
+
+class EngineCodeObject(CPPStandaloneCodeObject):
+    """Brian2's C++ code object with the templates of this package where it has some, and Brian2's for the rest."""
+
+    templater = CPPStandaloneCodeObject.templater.derive("snnplast.engine")
+
+
+class EngineDevice(CPPStandaloneDevice):
+    """The C++ standalone device, with three changes.
+
+    Synapses given as arrays are handed over in memory instead of generated code, so that the
+    number of synapses does not enter the sources: one network drawn with another seed is then
+    the same library. Loops over synapses and thresholds come from the templates of this package,
+    unless `own_templates` is off: the results are the same, bit by bit. And once `sealed`, every access through a Brian2 object raises, because
+    it would otherwise be queued and ignored.
+    """
+
+    def __init__(self, own_templates: bool = True) -> None:
+        super().__init__()
+        self.own_templates = own_templates
+        self.connections: list[Connection] = []
+        self.sealed = False
+
+    def code_object_class(self, codeobj_class=None, *args, **kwds):
+        chosen = super().code_object_class(codeobj_class, *args, **kwds)
+        return EngineCodeObject if chosen is CPPStandaloneCodeObject and self.own_templates else chosen
+
+    def code_object(self, owner, name, abstract_code, variables, template_name, *args, **kwds):
+        if template_name == "synapses_create_array":
+            connection = self._connection(owner, variables)
+            if connection is not None:
+                self._forget(variables["sources"], variables["targets"])
+                self._update_cache(variables, connection)
+                self.insert_code("main", f"snnplast_connect({len(self.connections)});")
+                self.connections.append(connection)
+                return lambda: None
+        return super().code_object(owner, name, abstract_code, variables, template_name, *args, **kwds)
+
+    def _connection(self, synapses, variables) -> Connection | None:
+        """How to connect in memory, or None for what only the generated code can do."""
+        ends = variables["N_pre"], variables["N_post"]
+        if synapses.multisynaptic_index or not all(isinstance(end, Constant) for end in ends):
+            return None
+        offsets = [int(variables[name].get_value()) for name in ("_source_offset", "_target_offset")]
+        registered = (self.get_array_name(v, access_data=False) for v in synapses._registered_variables)
+        return Connection(
+            pre=self.get_array_name(variables["_synaptic_pre"], access_data=False),
+            post=self.get_array_name(variables["_synaptic_post"], access_data=False),
+            outgoing=self.get_array_name(variables["N_outgoing"], access_data=False),
+            incoming=self.get_array_name(variables["N_incoming"], access_data=False),
+            count=self.get_array_name(variables["N"]),
+            n_pre=int(ends[0].get_value()) + offsets[0],
+            n_post=int(ends[1].get_value()) + offsets[1],
+            registered=tuple(sorted(registered)),
+            sources=(variables["sources"].get_value() + offsets[0]).astype(np.int32),
+            targets=(variables["targets"].get_value() + offsets[1]).astype(np.int32),
+        )
+
+    def _forget(self, *variables: ArrayVariable) -> None:
+        """Leave no trace of temporary arrays in the sources, whose length would be the number of synapses."""
+        for variable in variables:
+            name = self.arrays.pop(variable)
+            self.array_cache.pop(variable, None)
+            self.zero_arrays = [(v, n) for v, n in self.zero_arrays if v is not variable]
+            self.arange_arrays = [(v, n, s) for v, n, s in self.arange_arrays if v is not variable]
+            for function, args in [entry for entry in self.main_queue if name in entry[1]]:
+                self.main_queue.remove((function, args))
+                if function == "set_by_array":
+                    del self.static_arrays[args[1]]
+
+    def _update_cache(self, variables, connection: Connection) -> None:
+        """Let Brian2 know how many synapses there are, as its own device does."""
+        pairs = (("_synaptic_pre", connection.sources), ("_synaptic_post", connection.targets))
+        if self.array_cache.get(variables["N"]) is not None:
+            self.array_cache[variables["N"]][0] += len(connection.sources)
+            for name, values in pairs:
+                earlier = self.array_cache.get(variables[name])
+                self.array_cache[variables[name]] = values if earlier is None else np.append(earlier, values)
+
+    def seal(self) -> None:
+        """From now on, every access through a Brian2 object raises."""
+        self.sealed = True
+        self.array_cache.clear()
+
+    def _refuse(self, *args, **kwds):
+        raise UserError(
+            "this network runs in the compiled engine, where Brian2 objects no longer reach it: "
+            "read and write through engine['population.variable']"
+        )
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _VALUE_ACCESS and object.__getattribute__(self, "sealed"):
+            return object.__getattribute__(self, "_refuse")
+        return object.__getattribute__(self, name)
+
+
+_VALUE_ACCESS = frozenset(
+    {"get_value", "set_value", "fill_with_array", "resize", "resize_along_first", "init_with_zeros",
+     "init_with_arange", "add_array", "code_object", "static_array", "get_array_name"}
+)  # fmt: skip
+
+
+def generate(device: EngineDevice, network: Network, directory: Path) -> Generated:
+    """Let the active `device` write the sources of `network` into `directory` and read them back.
+
+    The generated `main` only initialises: it returns before the network would run.
+    """
+    device.insert_code("before_network_run", "return 0;")
+    network.run(0 * second, namespace={})
+    device.build(directory=str(directory), compile=False, run=False)
+    one_dimensional = [v for v in device.arrays if v not in device.dynamic_arrays_2d]
+    names = {device.get_array_name(v, access_data=False): v for v in one_dimensional}
+    return Generated(
+        sources={name: (directory / name).read_text() for name in sorted(device.writer.source_files)},
+        headers={
+            path.relative_to(directory).as_posix(): path.read_text() for path in sorted(directory.rglob("*.h"))
+        },
+        arrays={name: np.dtype(names[name].dtype) for name in sorted(names)},
+        dynamic=frozenset(name for name, v in names.items() if isinstance(v, DynamicArrayVariable)),
+        static_arrays={name: np.ascontiguousarray(array) for name, array in sorted(device.static_arrays.items())},
+        connections=tuple(device.connections),
+        code_objects=tuple(sorted(device.code_objects)),
+        before_run=tuple(
+            args[0].name for function, args in device.main_queue if function == "before_run_code_object"
+        ),
+        pathways=tuple(sorted(path.name for s in device.synapses for path in s._pathways)),
+        network=network.name,
+        clock=internals.single_clock(network).name,
+    )
+
+
+def source_positions(network: Network) -> tuple[dict[str, int], int]:
+    """Where in one step's list of functions each spike generator runs, and the length of that list."""
+    positions, position = {}, 0
+    for obj in internals.active_objects(network):
+        if isinstance(obj, SpikeGeneratorGroup):
+            positions[obj.name] = position
+        position += len(obj._code_objects)
+    return positions, position

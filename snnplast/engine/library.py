@@ -1,0 +1,117 @@
+"""One loaded copy of a compiled network, and live views of its memory."""
+
+from __future__ import annotations
+
+import _ctypes
+import contextlib
+import ctypes
+import itertools
+import os
+import tempfile
+import weakref
+from collections.abc import Sequence
+
+import numpy as np
+
+_COPIES = itertools.count()
+
+
+class _StaticArray(ctypes.Structure):
+    _fields_ = (("name", ctypes.c_char_p), ("data", ctypes.c_void_p), ("bytes", ctypes.c_int64))
+
+
+class _Connection(ctypes.Structure):
+    _fields_ = (("sources", ctypes.c_void_p), ("targets", ctypes.c_void_p), ("count", ctypes.c_int64))
+
+
+_I, _L, _P = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
+_SIGNATURES = {
+    "error": (ctypes.c_char_p, ()),
+    "open": (_L, (_I, _P, _P)),
+    "free": (None, ()),
+    "array": (_P, (_I,)),
+    "array_size": (_L, (_I,)),
+    "add_source": (_I, (_I, _I)),
+    "add_recorder": (_I, (_I,)),
+    "add_history": (_I, (_I,)),
+    "add_series": (_I, (_I,)),
+    "add_event_space": (None, (_I,)),
+    "add_state": (_L, (_I,)),
+    "set_spikes": (None, (_I, _P, _P, _L)),
+    "set_series": (None, (_I, _P, _L)),
+    "set_history": (None, (_I, _P, _L)),
+    "steps": (_L, (_L, _L)),
+    "reset": (_L, ()),
+    "prepare": (_L, ()),
+    "spike_count": (_L, (_I,)),
+    "spikes": (None, (_I, _P, _P)),
+}
+
+
+class Library:
+    """A private copy of the shared library: its globals are the state of one network.
+
+    The dynamic linker gives each *file* its own globals, so every instance loads a copy that is
+    removed again as soon as it is mapped. The memory lives as long as this object, and every
+    view holds it.
+
+    Parameters
+    ----------
+    image : the library's bytes.
+    static_arrays : name -> values the network's initialiser reads.
+    connections : (sources, targets) int32 index arrays of each explicit connection.
+    """
+
+    def __init__(
+        self,
+        image: bytes,
+        static_arrays: dict[str, np.ndarray],
+        connections: Sequence[tuple[np.ndarray, np.ndarray]],
+    ) -> None:
+        dll = _load(image)
+        for name, (result, arguments) in _SIGNATURES.items():
+            function = getattr(dll, f"snn_{name}")
+            function.restype, function.argtypes = result, arguments
+            setattr(self, name, function)
+        arrays = (_StaticArray * max(1, len(static_arrays)))(
+            *(_StaticArray(name.encode(), a.ctypes.data, a.nbytes) for name, a in static_arrays.items())
+        )
+        pairs = (_Connection * max(1, len(connections)))(
+            *(_Connection(i.ctypes.data, j.ctypes.data, len(i)) for i, j in connections)
+        )
+        self.program_length = self.checked(self.open(len(static_arrays), arrays, pairs))
+        unload = weakref.finalize(self, _unload, dll, self.free)
+        unload.atexit = False  # at exit views may still be in use, and the process frees everything anyway
+
+    def checked(self, result: int) -> int:
+        """`result` of a function that can fail; its C++ exception becomes a `RuntimeError`."""
+        if result < 0:
+            raise RuntimeError(f"the compiled network failed: {self.error().decode(errors='replace')}")
+        return result
+
+    def view(self, array: int, dtype: np.dtype) -> np.ndarray:
+        """The network's own memory of array number `array`."""
+        size, address = self.array_size(array), self.array(array)
+        if not size:
+            return np.empty(0, dtype)
+        memory = (ctypes.c_char * (size * dtype.itemsize)).from_address(address)
+        memory.library = self  # numpy keeps `memory` alive, which keeps the library loaded
+        return np.frombuffer(memory, dtype)
+
+
+def _load(image: bytes) -> ctypes.CDLL:
+    # The linker also compares paths: a name used once must not come back while its library is loaded.
+    prefix = f"snnplast-{os.getpid()}-{next(_COPIES)}-"
+    handle, path = tempfile.mkstemp(prefix=prefix, suffix=".so")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(image)
+        return ctypes.CDLL(path, mode=ctypes.RTLD_LOCAL)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def _unload(dll: ctypes.CDLL, free) -> None:
+    free()
+    _ctypes.dlclose(dll._handle)

@@ -1,0 +1,47 @@
+{# The code of a synaptic pathway, applied to every synapse that a spike reaches in this step. The code itself is
+   Brian2's; here are only the loops around it. Where the neuron at an end of the synapse is known, the index
+   array it would be read from is hidden by an object of the same name that knows it. #}
+{% extends 'common_synapses.cpp' %}
+
+{% set _near = get_array_name(pathway.synapse_sources) %}
+{% set _far = get_array_name(pathway.synapse_targets) %}
+
+{% block maincode %}
+    const size_t _vectorisation_idx = -1;
+    {{scalar_code|autoindent}}
+
+    SynapticPathway& _pathway = {{pathway.name}};
+    switch (_pathway.walk({{get_array_name(pathway.synapse_targets, access_data=False)}})) {
+    case snnplast::Walk::runs:
+        for (const int32_t _arrived : _pathway.arrived()) {
+            const snnplast::Known {{_near}}{_pathway.neuron(_arrived)};
+            for (const snnplast::Run _run : _pathway.runs(_arrived))
+                for (int32_t _k = 0; _k < _run.count; _k++) {
+                    const snnplast::Known {{_far}}{_run.target + _k};
+                    const size_t _idx = static_cast<size_t>(_run.first) + _k;
+                    const size_t _vectorisation_idx = _idx;
+                    {{vector_code|autoindent}}
+                }
+        }
+        break;
+    case snnplast::Walk::ranges:
+        for (const int32_t _arrived : _pathway.arrived()) {
+            const snnplast::Known {{_near}}{_pathway.neuron(_arrived)};
+            const snnplast::Run _run = _pathway.range(_arrived);
+            for (int32_t _k = 0; _k < _run.count; _k++) {
+                const size_t _idx = static_cast<size_t>(_run.first) + _k;
+                const size_t _vectorisation_idx = _idx;
+                {{vector_code|autoindent}}
+            }
+        }
+        break;
+    case snnplast::Walk::lists:
+        for (size_t _n = 0; _n < _pathway.n_lists(); _n++)
+            for (const int32_t _synapse : _pathway.nth_list(_n)) {
+                const size_t _idx = _synapse;
+                const size_t _vectorisation_idx = _idx;
+                {{vector_code|autoindent}}
+            }
+        break;
+    }
+{% endblock %}

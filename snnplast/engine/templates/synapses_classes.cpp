@@ -1,0 +1,184 @@
+{# Replaces Brian2's class of the same name: what travels through a delay is the spiking neuron, not each of
+   its synapses, and the synapses of one neuron are found again as ranges of consecutive numbers. #}
+{% macro cpp_file() %}
+{% endmacro %}
+
+{% macro h_file() %}
+#ifndef SNNPLAST_PATHWAY_H
+#define SNNPLAST_PATHWAY_H
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+#include "brianlib/spikequeue.h"
+
+namespace snnplast {
+
+// Stands in for an index array of which one element is wanted and known.
+struct Known {
+    int32_t value;
+    int32_t operator[](size_t) const { return value; }
+};
+
+// Synapses first, first + 1, ... first + count - 1, which reach neurons target, target + 1, ...
+struct Run {
+    int32_t first, target, count;
+};
+
+template <class T>
+struct Span {
+    const T *from, *to;
+    const T* begin() const { return from; }
+    const T* end() const { return to; }
+};
+
+// How the synapses of a spiking neuron are walked. All three visit the same synapses in the same order.
+enum class Walk {
+    runs,    // consecutive synapses with consecutive targets: no index is loaded
+    ranges,  // consecutive synapses: the target is looked up
+    lists    // any order, or delays of their own
+};
+
+}  // namespace snnplast
+
+class SynapticPathway {
+    int start_, stop_;                         // the neurons whose spikes count, for subgroups
+    bool one_delay_ = true;
+    std::vector<int> delays_;                  // steps: one for all synapses, or one each
+    std::vector<int32_t> synapses_;            // synapse numbers ordered by neuron
+    std::vector<int64_t> first_;               // neuron - start_ -> its first place in synapses_
+    std::vector<std::vector<int32_t>> slots_;  // ring over steps of neurons (one delay) or synapses (own delays)
+    size_t now_ = 0;
+    bool walk_known_ = false;
+    snnplast::Walk walk_ = snnplast::Walk::lists;
+    std::vector<snnplast::Run> runs_;
+    std::vector<int64_t> first_run_;
+
+public:
+    std::vector<int>& sources;
+    std::vector<CSpikeQueue*> queue;  // Brian2 2.10 and later refer to it when writing results, which we never do
+
+    SynapticPathway(std::vector<int>& sources, int start, int stop) : start_(start), stop_(stop), slots_(1), sources(sources) {}
+
+    // Takes over connections and delays (in seconds). Spikes on their way are forgotten.
+    template <typename scalar>
+    void prepare(int, int, scalar* delays, int n_delays, int* neurons, int n_synapses, double dt) {
+        delays_.resize(std::max(n_delays, 1));
+        for (int k = 0; k < n_delays; k++)
+            delays_[k] = static_cast<int>(delays[k] / dt + 0.5);
+        if (!n_delays)
+            delays_[0] = 0;
+        const auto extremes = std::minmax_element(delays_.begin(), delays_.end());
+        one_delay_ = *extremes.first == *extremes.second;
+        slots_.assign(static_cast<size_t>(*extremes.second) + 1, {});
+        now_ = 0;
+
+        first_.assign(stop_ - start_ + 1, 0);
+        for (int k = 0; k < n_synapses; k++)
+            first_[neurons[k] - start_ + 1]++;
+        for (size_t k = 1; k < first_.size(); k++)
+            first_[k] += first_[k - 1];
+        synapses_.resize(n_synapses);
+        std::vector<int64_t> next(first_.begin(), first_.end() - 1);
+        for (int k = 0; k < n_synapses; k++)
+            synapses_[next[neurons[k] - start_]++] = k;
+        walk_known_ = false;
+    }
+
+    void clear() {
+        for (auto& slot : slots_)
+            slot.clear();
+        now_ = 0;
+    }
+
+    void advance() {
+        slots_[now_].clear();
+        now_ = now_ + 1 == slots_.size() ? 0 : now_ + 1;
+    }
+
+    // `spikes` is sorted; those of neurons outside the subgroup do not count.
+    void push(const int32_t* spikes, int n_spikes) {
+        const int32_t* from = std::lower_bound(spikes, spikes + n_spikes, start_);
+        const int32_t* to = std::lower_bound(from, spikes + n_spikes, stop_);
+        if (one_delay_) {
+            auto& slot = slots_[(now_ + delays_[0]) % slots_.size()];
+            for (; from != to; ++from)
+                slot.push_back(*from - start_);
+            return;
+        }
+        for (; from != to; ++from)
+            for (int32_t synapse : list(*from - start_))
+                slots_[(now_ + delays_[synapse]) % slots_.size()].push_back(synapse);
+    }
+
+    // How to walk, given the neuron at the other end of each synapse. Found out once after each `prepare`.
+    snnplast::Walk walk(const std::vector<int>& targets) {
+        if (!walk_known_)
+            find_walk(targets);
+        return walk_;
+    }
+
+    // Neurons (counted from the subgroup's first) whose spikes arrive now; for walks of runs and ranges.
+    const std::vector<int32_t>& arrived() const { return slots_[now_]; }
+
+    int32_t neuron(int32_t arrived) const { return arrived + start_; }
+
+    snnplast::Span<snnplast::Run> runs(int32_t arrived) const {
+        return {runs_.data() + first_run_[arrived], runs_.data() + first_run_[arrived + 1]};
+    }
+
+    snnplast::Run range(int32_t arrived) const {
+        return {static_cast<int32_t>(first_[arrived]), 0, static_cast<int32_t>(first_[arrived + 1] - first_[arrived])};
+    }
+
+    snnplast::Span<int32_t> list(int32_t arrived) const {
+        return {synapses_.data() + first_[arrived], synapses_.data() + first_[arrived + 1]};
+    }
+
+    // The walk of lists: one list for each spiking neuron, or one of all synapses reached now.
+    size_t n_lists() const { return one_delay_ ? arrived().size() : 1; }
+
+    snnplast::Span<int32_t> nth_list(size_t k) const {
+        if (one_delay_)
+            return list(arrived()[k]);
+        return {arrived().data(), arrived().data() + arrived().size()};
+    }
+
+private:
+    void find_walk(const std::vector<int>& targets) {
+        walk_known_ = true;
+        walk_ = snnplast::Walk::lists;
+        runs_.clear();
+        if (!one_delay_)
+            return;
+        bool sorted = true;
+        for (size_t k = 0; k < synapses_.size() && sorted; k++)
+            sorted = synapses_[k] == static_cast<int32_t>(k);
+        int64_t widest = 0;
+        first_run_.assign(1, 0);
+        for (size_t neuron = 0; neuron + 1 < first_.size(); neuron++) {
+            for (int64_t k = first_[neuron]; k < first_[neuron + 1]; k++) {
+                const int32_t synapse = synapses_[k], target = targets[synapse];
+                snnplast::Run* last = k > first_[neuron] ? &runs_.back() : nullptr;
+                if (last && last->first + last->count == synapse && last->target + last->count == target)
+                    last->count++;
+                else
+                    runs_.push_back({synapse, target, 1});
+            }
+            widest = std::max(widest, first_[neuron + 1] - first_[neuron]);
+            first_run_.push_back(static_cast<int64_t>(runs_.size()));
+        }
+        // Starting a run costs as much as a few synapses.
+        if (widest <= 1 || 8 * runs_.size() <= synapses_.size())
+            walk_ = snnplast::Walk::runs;
+        else {
+            runs_ = {};
+            first_run_ = {};
+            if (sorted)
+                walk_ = snnplast::Walk::ranges;
+        }
+    }
+};
+
+#endif
+{% endmacro %}

@@ -1,0 +1,151 @@
+"""Pieces of Brian2 code as plain data: what a population or projection is made of, and what rules add to it.
+
+A description's own code and the code a rule injects have the same form, so `build.py` merges them with one
+mechanism. Slots are Brian2's scheduling slots; this library uses them as follows, in the order of one step:
+
+    start           sources emit their spikes
+    groups          membranes and traces decay (Brian2's state updater)
+    after_groups    0: spikes arrive, 1: bias and floor, 2: surrogate derivative and traces
+    thresholds      spikes of this step
+    synapses        spikes of this step reach readouts
+    after_synapses  0: readout values, 1: normalisers, 2: errors, 3: feedback, 4: synaptic traces
+    resets          membrane reset, counters
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from snnplast.errors import UserError
+
+Value = float | np.ndarray
+
+
+@dataclass(frozen=True)
+class Update:
+    """Code run once per step in a scheduling slot; with `event`, only when that event of the population occurs."""
+
+    code: str
+    when: str = "after_groups"
+    order: int = 0
+    event: str | None = None
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """Brian2 code of one owner (a population, or the synapses of a projection).
+
+    equations: lines such as 'dzbar/dt = -zbar/tau_m : 1' or 'eligibility : 1'.
+    constants: name -> value; a scalar becomes a shared constant, an array one constant per element.
+    units: Brian2 unit of a constant, where it is not dimensionless.
+    on_spike: statements: at a population's own spikes, or at each presynaptic spike of a projection.
+    """
+
+    equations: tuple[str, ...] = ()
+    constants: Mapping[str, Value] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    updates: tuple[Update, ...] = ()
+    on_spike: tuple[str, ...] = ()
+
+    def names(self) -> frozenset[str]:
+        """The variables and constants it declares."""
+        return frozenset(self.constants) | frozenset(_declared(line) for line in self.equations)
+
+    def renamed(self, names: Mapping[str, str]) -> Fragment:
+        """The same code with identifiers exchanged."""
+        return replace(
+            self,
+            equations=tuple(substitute(line, names) for line in self.equations),
+            constants={names.get(name, name): value for name, value in self.constants.items()},
+            units={names.get(name, name): unit for name, unit in self.units.items()},
+            updates=tuple(replace(update, code=substitute(update.code, names)) for update in self.updates),
+            on_spike=tuple(substitute(code, names) for code in self.on_spike),
+        )
+
+    def text(self) -> str:
+        """As a reader would write it down; printed by `snnplast rules show`."""
+        lines = [*self.equations]
+        lines += [f"{name} = {_short(value)}  (constant)" for name, value in self.constants.items()]
+        lines += [f"on spike: {code}" for code in self.on_spike]
+        lines += [
+            f"each {update.event or 'step'}, slot '{update.when}': {'; '.join(update.code.splitlines())}"
+            for update in self.updates
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Injection:
+    """What a rule adds for one projection, by location: its source neurons, its target neurons, its synapses."""
+
+    pre: Fragment = Fragment()
+    post: Fragment = Fragment()
+    synapse: Fragment = Fragment()
+
+    def renamed(self, location: str, names: Mapping[str, str]) -> Injection:
+        """Rename variables of one location everywhere, including 'name_pre' and 'name_post' in synaptic code."""
+        suffixed = {f"{old}_{location}": f"{new}_{location}" for old, new in names.items()}
+        changed = {location: getattr(self, location).renamed(names), "synapse": self.synapse.renamed(suffixed)}
+        return replace(self, **changed)
+
+
+def substitute(code: str, names: Mapping[str, str]) -> str:
+    """Exchange whole identifiers; 'dx/dt' counts as the identifier x.
+
+    >>> substitute("dz/dt = -z/tau : 1", {"z": "trace"})
+    'dtrace/dt = -trace/tau : 1'
+    """
+    for old, new in names.items():
+        code = re.sub(rf"\b(d?){re.escape(old)}\b(?=/dt)", rf"\g<1>{new}", code)
+        code = re.sub(rf"\b{re.escape(old)}\b", new, code)
+    return code
+
+
+def _declared(line: str) -> str:
+    match = re.match(r"\s*(?:d(\w+)/dt|(\w+))\s*[=:]", line)
+    if match is None:
+        raise UserError(f"equation {line!r}: expected 'name : unit', 'name = expression : unit' or 'dname/dt = ...'")
+    return match.group(1) or match.group(2)
+
+
+def _short(value: Value) -> str:
+    array = np.asarray(value)
+    return f"{float(array):.6g}" if array.ndim == 0 else f"array of {array.size}"
+
+
+def merge(owner: str, fragments: Iterable[Fragment]) -> Fragment:
+    """One fragment out of several: identical pieces count once, two meanings of one name raise `UserError`."""
+    equations: dict[str, str] = {}
+    constants: dict[str, Value] = {}
+    units: dict[str, str] = {}
+    updates: dict[Update, None] = {}
+    on_spike: dict[str, None] = {}
+    for fragment in fragments:
+        for line in fragment.equations:
+            name = _declared(line)
+            if equations.setdefault(name, line) != line or name in constants:
+                raise UserError(f"{owner}: {name!r} is defined twice: {equations[name]!r} and {line!r}")
+        for name, value in fragment.constants.items():
+            if name in equations or not np.array_equal(constants.setdefault(name, value), value):
+                raise UserError(f"{owner}: the constant {name!r} has two meanings")
+        units.update(fragment.units)
+        updates.update(dict.fromkeys(fragment.updates))
+        on_spike.update(dict.fromkeys(fragment.on_spike))
+    return Fragment(tuple(equations.values()), constants, units, tuple(updates), tuple(on_spike))
+
+
+def clashes(present: Fragment, added: Fragment) -> frozenset[str]:
+    """Names both declare, but not with the same meaning."""
+    shared = present.names() & added.names()
+    lines = {_declared(line): line for line in present.equations}
+    new_lines = {_declared(line): line for line in added.equations}
+    return frozenset(
+        name
+        for name in shared
+        if lines.get(name) != new_lines.get(name)
+        or not np.array_equal(present.constants.get(name, 0.0), added.constants.get(name, 0.0))
+    )

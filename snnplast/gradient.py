@@ -1,0 +1,82 @@
+"""The factored gradient: reverse filters over time and one sweep over the spikes, no trace per synapse.
+
+With an eligibility e_ji^t = psi_j^t zbar_i^t, zbar_i^t = alpha_j zbar_i^{t-1} + c_j q_i^t, and a modulation C_j^t,
+
+    G_ji = sum_t C_j^t e_ji^t = c_j sum over events (i, s) of Abar_j^s,   Abar^t = alpha Abar^{t+1} + psi^t C^t
+
+because the filter of the spikes transposes into a reversed filter of what it is multiplied with. A step signal L that
+multiplies the kappa-filtered trace becomes a reversed kappa filter of L in C; a trial signal is a constant in C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.signal import lfilter
+from scipy.sparse import csr_array
+
+from snnplast.network import Wiring
+from snnplast.trial import Spikes
+
+Timing = Literal["step", "trial"]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A third factor's signal for one population, as gradients read it.
+
+    values: (T, n) with timing "step", (n,) with timing "trial".
+    decay: kappa of the filter of the trace that a step signal multiplies, None for the unfiltered trace; a number,
+        or one per readout where the signal has not been summed over readouts.
+    """
+
+    values: np.ndarray
+    timing: Timing
+    decay: float | np.ndarray | None = None
+
+
+def reverse_filter(x: np.ndarray, decay: float | np.ndarray) -> np.ndarray:
+    """y^t = decay * y^{t+1} + x^t with y^T = 0. x: (T, n); decay: a number or (n,). Returns (T, n)."""
+    if np.ndim(decay) == 0:
+        return lfilter([1.0], [1.0, -float(decay)], x[::-1], axis=0)[::-1]
+    y = np.empty_like(x)
+    after = np.zeros(x.shape[1])
+    for t in range(len(x) - 1, -1, -1):
+        after = decay * after + x[t]
+        y[t] = after
+    return y
+
+
+def filtered(signal: Signal) -> np.ndarray:
+    """What multiplies the unfiltered trace at each step: (T, n), or (n,) where it is constant."""
+    if signal.timing == "trial" or signal.decay is None:
+        return signal.values
+    return reverse_filter((1 - signal.decay) * signal.values, signal.decay)
+
+
+def modulation(signals: Sequence[Signal]) -> np.ndarray:
+    """C: the sum of all signals, (T, n) or (n,)."""
+    total = filtered(signals[0])
+    for signal in signals[1:]:
+        total = total + filtered(signal)
+    return total
+
+
+def sweep(wiring: Wiring, spikes: Spikes, values: np.ndarray, latency: int) -> np.ndarray:
+    """Sum of values^{s + latency} over the spikes (i, s) of each synapse's source neuron.
+
+    values: (T, n_post). Returns (n_synapses,) in the projection's order; spikes that act after the trial drop out.
+    """
+    steps, indices = spikes
+    if latency:
+        kept = np.searchsorted(steps, len(values) - latency)
+        steps, indices = steps[:kept] + latency, indices[:kept]
+    n_pre = wiring.shape[0]
+    order = np.argsort(indices, kind="stable")
+    starts = np.zeros(n_pre + 1, dtype=np.int64)
+    np.cumsum(np.bincount(indices, minlength=n_pre), out=starts[1:])
+    rows = csr_array((np.ones(steps.size), steps[order], starts), shape=(n_pre, len(values)))
+    return wiring.entries(rows @ np.ascontiguousarray(values))

@@ -1,0 +1,221 @@
+"""The description of a network: populations, projections and the time step. It holds no Brian2 object."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from brian2 import Quantity
+from pydantic import Field, model_validator
+
+from snnplast.connectivity import AllToAll, Connectivity
+from snnplast.description import Description
+from snnplast.errors import UserError, nearest
+from snnplast.fragments import Fragment
+from snnplast.neurons import Population, RateReadout
+from snnplast.units import parse_quantity
+from snnplast.weights import Normal, Weights, as_weights
+
+
+class Projection(Description):
+    """Synapses from one population to another.
+
+    Latency: a source's spike acts in the same step; a neuron's spike acts on neurons one step later and on
+    readouts in the same step.
+
+    weights: initial weights; a `Weights` description, a number or an array.
+    connectivity: which pairs are connected, default all.
+    kind: "spiking" (each spike adds c*w to the target), or "analog" (the target receives w * variable).
+    variable: the source's variable that an analog projection carries.
+    into: the target's variable that receives it; default the one that input adds to.
+    every: an analog projection acts each "step", or once per "trial", in the response step.
+    plastic: whether the experiment's rule learns these weights.
+    rule: name of another rule for this projection; default the experiment's.
+    self_connections: whether a neuron may project to itself.
+    bounds: (lowest, highest) weight; None leaves a side open.
+    simulated: False keeps the weights as a parameter only, for factors computed after the trial.
+    """
+
+    name: str
+    source: str
+    target: str
+    weights: Weights = Field(default_factory=Normal)
+    connectivity: Connectivity = Field(default_factory=AllToAll)
+    kind: Literal["spiking", "analog"] = "spiking"
+    variable: str | None = None
+    into: str | None = None
+    every: Literal["step", "trial"] = "step"
+    plastic: bool = False
+    rule: str | None = None
+    self_connections: bool = True
+    bounds: tuple[float | None, float | None] = (None, None)
+    simulated: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Projection:
+        low, high = self.bounds
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"bounds ({low:g}, {high:g}): the lowest weight must not exceed the highest")
+        if (self.kind == "analog") != (self.variable is not None):
+            raise ValueError("an analog projection needs the source's variable; a spiking one takes none")
+        if self.kind == "spiking" and self.every == "trial":
+            raise ValueError("every = 'trial' is for analog projections")
+        return self
+
+
+class Wiring(Description):
+    """The pairs of one projection. pre, post: (n_synapses,), sorted by pre, then post; shape: (n_pre, n_post)."""
+
+    pre: np.ndarray
+    post: np.ndarray
+    shape: tuple[int, int]
+    layout: Annotated[Literal["full", "no-diagonal", "sparse"], Field(description="which matrix entries exist")]
+
+    @classmethod
+    def of(cls, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int]) -> Wiring:
+        n_pre, n_post = shape
+        full = pre.size == n_pre * n_post
+        hollow = n_pre == n_post and pre.size == n_pre * (n_pre - 1) and not np.any(pre == post)
+        return cls(pre=pre, post=post, shape=shape, layout="full" if full else "no-diagonal" if hollow else "sparse")
+
+    def entries(self, matrix: np.ndarray) -> np.ndarray:
+        """The entries (n_synapses,) of a matrix (n_pre, n_post) where synapses exist, in their order."""
+        if self.layout == "full":
+            return matrix.reshape(-1)
+        if self.layout == "no-diagonal":
+            n = self.shape[0]
+            return matrix.reshape(-1)[1:].reshape(n - 1, n + 1)[:, :-1].reshape(-1)
+        return matrix[self.pre, self.post]
+
+    def matrix(self, values: np.ndarray) -> np.ndarray:
+        """Values (n_synapses,) as a matrix (n_pre, n_post), 0 where no synapse exists."""
+        if self.layout == "full":
+            return values.reshape(self.shape)
+        matrix = np.zeros(self.shape)
+        matrix[self.pre, self.post] = values
+        return matrix
+
+    def fan_out(self) -> np.ndarray:
+        """Number of synapses of each source neuron (n_pre,)."""
+        return np.bincount(self.pre, minlength=self.shape[0])
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+class Network:
+    """A network under description: add populations, connect them, hand it to an experiment.
+
+    dt: time step, default 1 ms.
+
+    >>> net = Network()
+    >>> net.add("input", PoissonSource(64))
+    >>> net.add("hidden", LIF(100))
+    >>> net.connect("input", "hidden", weights=Normal(gain=1.5), plastic=True)
+    """
+
+    def __init__(self, dt: Quantity | str = "1 ms") -> None:
+        self.dt: float = parse_quantity(dt, "second")
+        if not self.dt > 0:
+            raise UserError(f"Network: dt = {dt!r}: a positive time is needed")
+        self.populations: dict[str, Population] = {}
+        self.projections: dict[str, Projection] = {}
+        self.attachments: dict[str, tuple[Fragment, ...]] = {}
+        self._frozen = False
+
+    def add(self, name: str, population: Population) -> None:
+        """Add a population under a name (letters, digits, underscores)."""
+        self._claim(name)
+        if not isinstance(population, Population):
+            raise UserError(f"network.{name}: {population!r} is not a population")
+        self.populations[name] = population
+
+    def connect(self, source: str, target: str, *, name: str | None = None, **values: Any) -> None:
+        """Add a `Projection`, called 'source_to_target' unless named; its fields are the keyword arguments."""
+        name = name or f"{source}_to_{target}"
+        self._claim(name)
+        for role, population in (("source", source), ("target", target)):
+            if population not in self.populations:
+                raise UserError(
+                    f"network.{name}: unknown {role} population {population!r}; {nearest(population, self.populations)}"
+                )
+        if "weights" in values:
+            values["weights"] = as_weights(values["weights"])
+        projection = Projection(name=name, source=source, target=target, **values)
+        self._check(projection)
+        self.projections[name] = projection
+
+    def simulate(self, projection: str, simulated: bool) -> None:
+        """Decide whether a projection acts in the simulation or only holds weights."""
+        self._must_be_open()
+        self.projections[projection] = self.projections[projection].model_copy(update={"simulated": simulated})
+
+    def attach(self, population: str, fragment: Fragment) -> None:
+        """Add Brian2 code to a population, e.g. the error of a readout."""
+        self._must_be_open()
+        self.attachments[population] = (*self.attachments.get(population, ()), fragment)
+
+    def population(self, name: str) -> Population:
+        """A population by name; an unknown name raises `UserError`."""
+        if name not in self.populations:
+            raise UserError(f"network: unknown population {name!r}; {nearest(name, self.populations)}")
+        return self.populations[name]
+
+    def incoming(self, target: str) -> list[Projection]:
+        """Plastic projections onto a population."""
+        return [p for p in self.projections.values() if p.target == target and p.plastic]
+
+    def copy(self) -> Network:
+        """An open copy that can be extended."""
+        other = Network.__new__(Network)
+        other.dt, other._frozen = self.dt, False
+        other.populations, other.projections = dict(self.populations), dict(self.projections)
+        other.attachments = dict(self.attachments)
+        return other
+
+    def freeze(self) -> Network:
+        """Forbid further changes; returns itself."""
+        self._frozen = True
+        return self
+
+    @property
+    def readouts(self) -> list[str]:
+        """Names of the readout populations."""
+        return [name for name, population in self.populations.items() if population.readout]
+
+    @property
+    def trial_clocked(self) -> bool:
+        """Whether anything happens once per trial, in a response step after the last segment."""
+        return any(projection.every == "trial" for projection in self.projections.values())
+
+    def _must_be_open(self) -> None:
+        if self._frozen:
+            raise UserError("network: it is frozen once an experiment uses it; change a copy()")
+
+    def _claim(self, name: str) -> None:
+        self._must_be_open()
+        if not _NAME.fullmatch(name):
+            raise UserError(f"network: {name!r} is no valid name; letters, digits and underscores are allowed")
+        if name in self.populations or name in self.projections:
+            raise UserError(f"network: the name {name!r} is taken")
+
+    def _check(self, projection: Projection) -> None:
+        source, target = self.populations[projection.source], self.populations[projection.target]
+        place = f"network.{projection.name}"
+        if projection.kind == "spiking" and not source.spiking:
+            raise UserError(f"{place}: {projection.source!r} does not spike; connect it with kind='analog'")
+        if (projection.into or target.input_variable_name) is None:
+            raise UserError(f"{place}: {projection.target!r} is a source and takes no input")
+        if isinstance(target, RateReadout) and projection.every != "trial":
+            raise UserError(f"{place}: a RateReadout is fed by kind='analog', variable='z', every='trial'")
+        if not projection.self_connections and projection.source != projection.target:
+            raise UserError(f"{place}: self_connections=False is for projections of a population onto itself")
+        n_pre, n_post = source.size, target.size
+        seed = np.random.default_rng(0)
+        if n_pre * n_post <= 10_000_000:  # describe, then build: a wrong shape is found here
+            pre, post = projection.connectivity.pairs(seed, n_pre, n_post, not projection.self_connections)
+            try:
+                projection.weights.draw(seed, pre, post, (n_pre, n_post))
+            except UserError as error:
+                raise UserError(f"{place}: {error}") from None

@@ -1,0 +1,108 @@
+"""From gradients to parameters: small pure pieces with explicit, named state."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field, SerializeAsAny
+
+from snnplast.description import Description
+from snnplast.named import build_named
+
+State = dict[str, np.ndarray]
+
+
+class Schedule(Description):
+    r"""Learning rate over the run: constant, or linear from eta down to final * eta.
+
+    name: "constant" (default) or "linear". final: fraction left at the end, default 0.1, in [0, 1].
+    """
+
+    name: Literal["constant", "linear"] = "constant"
+    final: Annotated[float, Field(ge=0, le=1, description="fraction of the rate left at the end")] = 0.1
+
+    def __call__(self, progress: float) -> float:
+        """Factor on the learning rate; progress: part of the run that is done, in [0, 1)."""
+        return 1.0 if self.name == "constant" else 1 - (1 - self.final) * progress
+
+
+class Optimizer(Description):
+    r"""What all optimisers share: g <- clip(g) + weight_decay * w, one step of the optimiser, then the bounds.
+
+    learning_rate: eta, > 0. schedule: how eta changes over the run. clip: largest |g|, default none.
+    weight_decay: default 0, >= 0.
+    """
+
+    learning_rate: Annotated[float, Field(gt=0, description="eta")] = 1e-3
+    schedule: Annotated[Schedule, Field(description="learning rate over the run")] = Schedule()
+    clip: Annotated[float | None, Field(gt=0, description="largest absolute gradient entry")] = None
+    weight_decay: Annotated[float, Field(ge=0, description="added to the gradient: weight_decay * w")] = 0.0
+
+    def init(self, parameter: np.ndarray) -> State:
+        """State before the first update, for a parameter of any shape."""
+        return {}
+
+    def step(self, gradient: np.ndarray, state: State, eta: float) -> np.ndarray:
+        """What to subtract from the parameter; updates `state` in place."""
+        raise NotImplementedError
+
+    def update(
+        self,
+        parameter: np.ndarray,
+        gradient: np.ndarray,
+        state: State,
+        progress: float = 0.0,
+        bounds: tuple[float | None, float | None] = (None, None),
+    ) -> None:
+        """Change `parameter` in place by one step. All arrays have the parameter's shape."""
+        if self.clip is not None:
+            gradient = np.clip(gradient, -self.clip, self.clip)
+        if self.weight_decay:
+            gradient = gradient + self.weight_decay * parameter
+        parameter -= self.step(gradient, state, self.learning_rate * self.schedule(progress))
+        if bounds != (None, None):
+            np.clip(parameter, *bounds, out=parameter)
+
+
+class SGD(Optimizer):
+    """w <- w - eta g."""
+
+    name: ClassVar[str] = "sgd"
+
+    def step(self, gradient: np.ndarray, state: State, eta: float) -> np.ndarray:
+        return eta * gradient
+
+
+class Adam(Optimizer):
+    r"""Adam in the form of TensorFlow 1 and NEST (epsilon outside, uncorrected second moment).
+
+    n <- n + 1;  m <- b1 m + (1-b1) g;  u <- b2 u + (1-b2) g^2
+    w <- w - eta sqrt(1 - b2^n) / (1 - b1^n) * m / (sqrt(u) + epsilon)
+
+    beta_1: default 0.9. beta_2: default 0.999, both in [0, 1). epsilon: default 1e-8, > 0. Kingma & Ba (2015).
+    """
+
+    name: ClassVar[str] = "adam"
+    beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    epsilon: Annotated[float, Field(gt=0)] = 1e-8
+
+    def init(self, parameter: np.ndarray) -> State:
+        return {"n": np.zeros(()), "m": np.zeros_like(parameter), "u": np.zeros_like(parameter)}
+
+    def step(self, gradient: np.ndarray, state: State, eta: float) -> np.ndarray:
+        state["n"] += 1
+        n, m, u = float(state["n"]), state["m"], state["u"]
+        m *= self.beta_1
+        m += (1 - self.beta_1) * gradient
+        u *= self.beta_2
+        u += (1 - self.beta_2) * gradient**2
+        return eta * np.sqrt(1 - self.beta_2**n) / (1 - self.beta_1**n) * m / (np.sqrt(u) + self.epsilon)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
+
+
+AnyOptimizer = Annotated[SerializeAsAny[Optimizer], BeforeValidator(lambda v: build_named("optimizer", v, OPTIMIZERS))]
+"""A field that takes an optimiser, its name, or its table."""

@@ -1,0 +1,307 @@
+"""The output file of a run, written while the run goes on with bounded memory.
+
+`snnplast.record_layout` says what is in the file, `snnplast.results.read_run` reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Thread
+from typing import Literal
+
+import numpy as np
+
+from snnplast.errors import UserError, nearest
+from snnplast.record_layout import TRIAL, RunLayout, TrialRows
+
+Per = Literal["iteration", "epoch"]
+Status = Literal["finished", "failed", "interrupted"]
+BUFFER_BYTES = 16 * 2**20
+
+
+def check_writable(path: str | os.PathLike[str], place: str = "record.path") -> Path:
+    """`path` as a Path, if a file can be written there; leaves nothing behind.
+
+    Raises
+    ------
+    UserError
+        No such directory, not a directory, is a directory, not writable; `place` names the key in the sentence.
+    """
+    target = Path(path)
+    parent = target.parent
+    if target.is_dir():
+        raise UserError(f"{place}: '{target}' is a directory: the name of a file is needed")
+    if not parent.exists():
+        raise UserError(f"{place}: cannot write '{target}': there is no directory '{parent}'")
+    if not parent.is_dir():
+        raise UserError(f"{place}: cannot write '{target}': '{parent}' is not a directory")
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(None, "the file exists and is write-protected")
+    except OSError as error:
+        raise UserError(f"{place}: cannot write '{target}': {error.strerror or error}") from error
+    return target
+
+
+class RunFile:
+    """Writer of one run's file. Use it as a context manager: leaving it sets the status.
+
+    What is recorded is kept in memory and written in one burst, at the first record and then at most once per
+    `interval` seconds or 16 MB; each burst is atomic (`snnplast.atomic_file`). The file appears with the first record:
+    a run that fails before leaves nothing, and replaces nothing.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        config: str,
+        seed: int,
+        versions: Mapping[str, str],
+        dt: float,
+        populations: Mapping[str, int],
+        spikes: Sequence[str] = (),
+        states: Mapping[str, int] | None = None,
+        interval: float = 1.0,
+    ):
+        """
+        Parameters
+        ----------
+        path : file to write; an existing one is replaced when the first record is written.
+        config : the resolved config, as text.
+        versions : package name to version.
+        dt : time step, seconds.
+        populations : name to number of neurons.
+        spikes : populations whose spikes are recorded.
+        states : "population/variable" to number of columns.
+        interval : seconds between bursts.
+
+        Raises
+        ------
+        UserError
+            The path cannot be written; `spikes` or `states` name an unknown population.
+        """
+        self.path = check_writable(path)
+        for name in spikes:
+            _check_population("record.spikes", name, populations)
+        for name in states or {}:
+            _check_population("record.states", name.partition("/")[0], populations)
+        self._dt = float(f"{dt * 1e3:.12g}")  # ms
+        self._attributes = {"config": config, "versions": json.dumps(dict(versions)), "seed": seed, "dt": self._dt}
+        self._sizes = {name: populations[name] for name in spikes}
+        self._states = dict(states or {})
+        self._interval = interval
+        self._steps = 0
+        self._per: dict[str, Per] = {}
+        self._ended = False
+        self._burst_at = -np.inf
+        self._layout: RunLayout | None = None
+        self._metric_rows: dict[Per, int] = {"iteration": 0, "epoch": 0}
+        self._clear()
+
+    def trial(
+        self,
+        index: int,
+        phase: str,
+        n_steps: int,
+        *,
+        iteration: int = -1,
+        spikes: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
+        states: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        """Records one trial: `spikes` is (steps, indices) per population, `states` is (n_steps, n) per variable.
+
+        Steps count from 0 within the trial. Every population and variable announced to the constructor is needed.
+        """
+        self._check_open()
+        spikes, states = spikes or {}, states or {}
+        if set(spikes) != set(self._sizes) or set(states) != set(self._states):
+            announced = f"{sorted(self._sizes)} and {sorted(self._states)}"
+            raise ValueError(f"trial {index}: has {sorted(spikes)} and {sorted(states)}, announced were {announced}")
+        if len(phase.encode()) > TRIAL["phase"].itemsize:
+            raise ValueError(f"trial {index}: the phase '{phase}' is longer than {TRIAL['phase'].itemsize} bytes")
+        start, stop = self._steps * self._dt, (self._steps + n_steps) * self._dt
+        rows = TrialRows(
+            (index, iteration, phase.encode(), start, stop),
+            {name: self._spike_rows(name, *spikes[name], n_steps) for name in self._sizes},
+            {name: _state_rows(name, states[name], (n_steps, n)) for name, n in self._states.items()},
+        )
+        self._trials.append(rows)
+        self._steps += n_steps
+        self._bytes += rows.nbytes
+        self._burst_if_due()
+
+    def metrics(self, per: Per, values: Mapping[str, float]) -> None:
+        """Appends one row, of this iteration or epoch, to each metric; a metric not given has NaN in this row."""
+        self._check_open()
+        for name in values:
+            if self._per.setdefault(_plain(name), per) != per:
+                raise ValueError(f"metric '{name}' is kept per {self._per[name]}, not per {per}")
+        self._metrics[per].append({name: float(value) for name, value in values.items()})
+        self._bytes += 8 * len(values)
+        self._burst_if_due()
+
+    def weights(
+        self, projection: str, pre: np.ndarray, post: np.ndarray, weight: np.ndarray, *, source: str, target: str
+    ) -> None:
+        """Sets a projection's weights, (n_synapses,) each; the last call counts. Written with the next burst."""
+        columns = {"pre": np.array(pre, "i8"), "post": np.array(post, "i8"), "weight": np.array(weight, "f8")}
+        if len({column.shape for column in columns.values()}) > 1:
+            raise ValueError(f"weights of '{projection}': pre, post and weight differ in length")
+        self._check_open()
+        self._arrays[f"weights/{_plain(projection)}"] = columns, {"source": source, "target": target}
+
+    def parameter(self, name: str, values: np.ndarray, **attributes: str) -> None:
+        """Sets another parameter, such as a bias; the last call counts. Written with the next burst."""
+        self._check_open()
+        self._arrays[f"parameters/{_plain(name)}"] = {"": np.array(values, "f8")}, attributes
+
+    def flush(self) -> None:
+        """Writes everything recorded so far, now.
+
+        Raises
+        ------
+        UserError
+            The disk is full or gone; the file keeps the state of the last burst and is closed.
+        """
+        self._check_open()
+        _uninterrupted(self._burst)
+
+    def finish(self, status: Status = "finished") -> None:
+        """Writes the rest and closes the file; the first call counts. Where nothing was recorded, no file is left."""
+        if not self._ended and (self._layout or self._anything()):
+            _uninterrupted(lambda: self._burst(status))
+        self._ended = True
+
+    def __enter__(self) -> RunFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.finish()
+            return
+        try:
+            self.finish("interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
+        except UserError:
+            pass  # the error on its way out is the one to report
+
+    def _spike_rows(
+        self, name: str, steps: np.ndarray, indices: np.ndarray, n_steps: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(timestamps in ms, node ids), sorted by time, of spikes given as (steps, indices)."""
+        steps, indices = np.asarray(steps, "i8"), np.asarray(indices, "i8")
+        if steps.shape != indices.shape or steps.ndim != 1:
+            raise ValueError(
+                f"spikes of '{name}': steps {steps.shape} and indices {indices.shape} must be equally long"
+            )
+        if len(steps):
+            last, size = n_steps - 1, self._sizes[name]
+            if steps.min() < 0 or steps.max() > last or indices.min() < 0 or indices.max() >= size:
+                raise ValueError(f"spikes of '{name}': a step outside 0..{last} or a neuron outside 0..{size - 1}")
+            if np.any(steps[1:] < steps[:-1]):
+                order = np.argsort(steps, kind="stable")
+                steps, indices = steps[order], indices[order]
+        return (self._steps + steps) * self._dt, indices.astype("u8")
+
+    def _check_open(self) -> None:
+        if self._ended:
+            raise ValueError(f"'{self.path}' is closed: nothing more can be recorded")
+
+    def _anything(self) -> bool:
+        return bool(self._trials or self._metrics["iteration"] or self._metrics["epoch"])
+
+    def _clear(self) -> None:
+        self._trials: list[TrialRows] = []
+        self._metrics: dict[Per, list[dict[str, float]]] = {"iteration": [], "epoch": []}
+        self._arrays: dict[str, tuple[dict[str, np.ndarray], dict[str, str]]] = {}
+        self._bytes = 0
+
+    def _burst_if_due(self) -> None:
+        if time.monotonic() - self._burst_at >= self._interval or self._bytes >= BUFFER_BYTES:
+            self.flush()
+
+    def _burst(self, status: Status | None = None) -> None:
+        """Writes the buffers as one commit; with a `status`, closes the file."""
+        try:
+            if self._layout is None:
+                self._layout = RunLayout(self.path, self._attributes, self._sizes, self._states)
+            self._write_buffers(self._layout)
+            if status:
+                self._layout.end(status)
+            else:
+                self._layout.commit()
+        except Exception as error:
+            self._give_up(error)
+        self._clear()
+        self._burst_at = time.monotonic()
+
+    def _write_buffers(self, layout: RunLayout) -> None:
+        layout.add_trials(self._trials)
+        for per, rows in self._metrics.items():
+            layout.add_metrics(per, self._metric_rows[per], rows)
+            self._metric_rows[per] += len(rows)
+        for path, (values, attributes) in self._arrays.items():
+            layout.set_array(path, values, attributes)
+
+    def _give_up(self, error: Exception) -> None:
+        """Leaves the file as the last burst left it, and says why."""
+        self._ended = True
+        cause = error
+        if self._layout:
+            cause = self._layout.disk.failure or error
+            self._layout.abandon()
+        if isinstance(cause, OSError):
+            raise UserError(f"record.path: cannot write '{self.path}': {cause.strerror or cause}") from error
+        raise error
+
+
+def _state_rows(name: str, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    rows = np.array(values, "f8")
+    if rows.shape != shape:
+        raise ValueError(f"states of '{name}': the shape is {rows.shape}, announced was {shape}")
+    return rows
+
+
+def _check_population(place: str, name: str, populations: Mapping[str, int]) -> None:
+    if name not in populations:
+        raise UserError(f"{place}: unknown population '{name}': {nearest(name, populations)}")
+
+
+def _plain(name: str) -> str:
+    if not name or "/" in name or name == ".":
+        raise ValueError(f"'{name}' cannot name a dataset")
+    return name
+
+
+def _uninterrupted(work: Callable[[], None]) -> None:
+    """Does `work` to its end, then lets a KeyboardInterrupt through.
+
+    Python raises KeyboardInterrupt in the main thread only, so that it never strikes inside HDF5 in this thread.
+    """
+    failure: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failure.append(error)
+
+    interrupt = None
+    thread = Thread(target=guarded, name="snnplast-record")
+    thread.start()
+    while thread.is_alive():
+        try:
+            thread.join()
+        except KeyboardInterrupt as error:
+            interrupt = error
+    if failure:
+        raise failure[0]
+    if interrupt:
+        raise interrupt

@@ -1,0 +1,153 @@
+"""What a run's file looks like inside: the HDF5 layout, and how rows are added to it.
+
+    /                               attributes magic, version (SONATA), config, versions (JSON), seed, dt (ms), status
+    /spikes/<population>            attributes sorting, dt (ms), t_stop (ms), size, seed
+        timestamps                  (n_spikes,) float64, ms on the global time axis
+        node_ids                    (n_spikes,) uint64
+    /states/<population>/<variable> (total_steps, n) float64; attributes dt (ms), population
+    /trials                         (n_trials,) records: trial, iteration, phase, start (ms), stop (ms)
+    /metrics/<name>                 (rows,) float64; attribute per = "iteration" or "epoch"
+    /weights/<projection>           pre, post, weight, each (n_synapses,); attributes source, target
+    /parameters/<name>              float64, other parameters such as biases
+
+The global time axis is that of the recorded trials put end to end: a spike in step k of a trial that began after K
+steps has the time (K + k) dt. While the file is being written `sorting` is "none" and `status` is "running": a file
+that says so without a process behind it was killed. Spikes are stored uncompressed: libsonata reads no compressed ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from snnplast.atomic_file import AtomicFile
+
+SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype="u1")
+TRIAL = np.dtype([("trial", "i8"), ("iteration", "i8"), ("phase", "S16"), ("start", "f8"), ("stop", "f8")])
+CHUNK_BYTES = 65536
+
+
+class TrialRows(NamedTuple):
+    """What one trial adds: its row of /trials, (timestamps, node_ids) per population, (steps, n) per variable."""
+
+    row: tuple[int, int, bytes, float, float]
+    spikes: dict[str, tuple[np.ndarray, np.ndarray]]
+    states: dict[str, np.ndarray]
+
+    @property
+    def nbytes(self) -> int:
+        arrays = [array for pair in self.spikes.values() for array in pair]
+        return TRIAL.itemsize + sum(array.nbytes for array in [*arrays, *self.states.values()])
+
+
+class RunLayout:
+    """An open file with the layout of a run; it changes on disk with `commit`, and appears with the first one.
+
+    Parameters
+    ----------
+    path : the file's path.
+    attributes : config, versions, seed and dt (ms), stored at the root.
+    sizes : population to number of neurons, of the populations whose spikes are stored.
+    states : "population/variable" to number of columns.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        attributes: Mapping[str, str | int | float],
+        sizes: Mapping[str, int],
+        states: Mapping[str, int],
+    ):
+        self.disk = AtomicFile(path)
+        # Version 1.8 of the format: later ones mark a file as open for writing, and a killed run would stay locked.
+        self.file = h5py.File(self.disk, "w", libver=("v108", "v108"), rdcc_nbytes=4 * CHUNK_BYTES)
+        self.file.attrs["magic"] = np.uint32(0x0A7A)
+        self.file.attrs["version"] = np.array([0, 1], dtype="u4")
+        self.file.attrs.update({**attributes, "status": "running"})
+        for name in ["metrics", *(["spikes"] if sizes else [])]:
+            self.file.create_group(name, track_order=True)
+        for name, size in sizes.items():
+            group = self.file.create_group(f"spikes/{name}")
+            group.attrs.create("sorting", 0, dtype=SORTING)
+            group.attrs.update({"dt": attributes["dt"], "t_stop": 0.0, "size": size, "seed": attributes["seed"]})
+            _column(group, "timestamps", "f8").attrs["units"] = "ms"
+            _column(group, "node_ids", "u8")
+        for name, n in states.items():
+            rows = _column(self.file, f"states/{name}", "f8", n)
+            rows.attrs.update({"dt": attributes["dt"], "population": name.partition("/")[0]})
+        _column(self.file, "trials", TRIAL).attrs["units"] = "ms"
+
+    def add_trials(self, trials: Sequence[TrialRows]) -> None:
+        """Appends trials in time order."""
+        if not trials:
+            return
+        for name, group in self.file.get("spikes", {}).items():
+            _append(group["timestamps"], np.concatenate([trial.spikes[name][0] for trial in trials]))
+            _append(group["node_ids"], np.concatenate([trial.spikes[name][1] for trial in trials]))
+            group.attrs.modify("t_stop", trials[-1].row[-1])
+        for name in trials[0].states:
+            _append(self.file[f"states/{name}"], np.concatenate([trial.states[name] for trial in trials]))
+        _append(self.file["trials"], np.array([trial.row for trial in trials], dtype=TRIAL))
+
+    def add_metrics(self, per: str, before: int, rows: Sequence[Mapping[str, float]]) -> None:
+        """Appends rows to the metrics kept `per` iteration or epoch, which had `before`; what is missing is NaN."""
+        metrics = self.file["metrics"]
+        for name in dict.fromkeys(name for row in rows for name in row if name not in metrics):
+            new = _column(metrics, name, "f8")
+            new.attrs["per"] = per
+            _append(new, np.full(before, np.nan))
+        for name, column in metrics.items():
+            if column.attrs["per"] == per:
+                _append(column, np.array([row.get(name, np.nan) for row in rows]))
+
+    def set_array(self, path: str, values: Mapping[str, np.ndarray], attributes: Mapping[str, str]) -> None:
+        """Stores named columns at `path`, or a plain array where the only name is ""; replaces what was there."""
+        stored = {name: self.file.get(f"{path}/{name}".rstrip("/")) for name in values}
+        if all(old is not None and old.shape == values[name].shape for name, old in stored.items()):
+            for name, old in stored.items():
+                old[...] = values[name]
+        else:
+            if path in self.file:
+                del self.file[path]
+            for name, array in values.items():
+                self.file[f"{path}/{name}".rstrip("/")] = array
+        self.file[path].attrs.update(attributes)
+
+    def commit(self) -> None:
+        """Makes what was added part of the file."""
+        self.file.flush()
+        self.disk.commit()
+
+    def end(self, status: str) -> None:
+        """Declares the spikes sorted by time and the run over, and closes the file."""
+        by_time = np.uint8(h5py.check_enum_dtype(SORTING)["by_time"])
+        for group in self.file.get("spikes", {}).values():
+            group.attrs.modify("sorting", by_time)
+        self.file.attrs["status"] = status
+        self.file.close()
+        self.disk.commit()
+        self.disk.close()
+
+    def abandon(self) -> None:
+        """Closes the file as the last commit left it; without any commit no file is left."""
+        self.disk.abandon()
+        self.file.close()
+        self.disk.close()
+
+
+def _column(group: h5py.Group, name: str, dtype: np.dtype | str, n: int | None = None) -> h5py.Dataset:
+    """An empty dataset that grows by rows: scalars, or n numbers each; its chunks hold about `CHUNK_BYTES`."""
+    shape = () if n is None else (n,)
+    rows = max(1, CHUNK_BYTES // (np.dtype(dtype).itemsize * max(1, n or 1)))
+    return group.create_dataset(name, (0, *shape), dtype, chunks=(rows, *shape), maxshape=(None, *shape))
+
+
+def _append(dataset: h5py.Dataset, rows: np.ndarray) -> None:
+    if len(rows):
+        before = dataset.shape[0]
+        dataset.resize(before + len(rows), axis=0)
+        dataset[before:] = rows

@@ -1,0 +1,131 @@
+"""Plugins by name: rules, third factors and models, built in or offered by installed distributions.
+
+A distribution offers a plugin with an entry point, for instance in its setup.cfg:
+
+    [options.entry_points]
+    snnplast.rules =
+        my-rule = my_package.my_rule:MyRule
+
+Listing names imports no plugin. A plugin that cannot be imported is an error only for who asks for it by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from importlib import metadata
+from typing import Any, NamedTuple
+
+from snnplast.errors import UserError, nearest
+
+GROUPS = {"rule": "snnplast.rules", "third-factor": "snnplast.third_factors", "model": "snnplast.models"}
+
+# The same lines as in setup.cfg: with them a checkout works uninstalled.
+BUILT_IN = {
+    "rule": {
+        "e-prop": "snnplast.rules.e_prop:EProp",
+        "ib-hebbian": "snnplast.rules.ib_hebbian:IBHebbian",
+        "frozen": "snnplast.rules.frozen:Frozen",
+    },
+    "third-factor": {
+        "readout-error": "snnplast.rules.third_factors.readout_error:ReadoutError",
+        "firing-rate": "snnplast.rules.third_factors.firing_rate:FiringRate",
+        "hsic": "snnplast.rules.third_factors.hsic:HSIC",
+        "reservoir": "snnplast.rules.third_factors.reservoir:Reservoir",
+        "zero": "snnplast.rules.third_factors.zero:Zero",
+        "random": "snnplast.rules.third_factors.random:Random",
+    },
+    "model": {
+        "digits": "snnplast.models.digits:Digits",
+        "xor": "snnplast.models.xor:Xor",
+        "pattern-generation": "snnplast.models.pattern_generation:PatternGeneration",
+    },
+}
+_OWN = "snnplast"
+
+
+class Offer(NamedTuple):
+    """One distribution's plugin: where to import it from ("module:attribute")."""
+
+    distribution: str
+    target: str
+
+
+def names(kind: str) -> list[str]:
+    """Sorted names of all plugins of `kind` ("rule", "third-factor" or "model"); imports none of them."""
+    return sorted(_offers(kind))
+
+
+def load(kind: str, name: str) -> Any:
+    """The plugin `name` of `kind`.
+
+    Raises
+    ------
+    UserError
+        Unknown name (lists the known and the nearest); offered by two distributions (names both); import failed
+        (names the distribution and the cause).
+    """
+    offers = _offers(kind)
+    if name not in offers:
+        raise UserError(f"unknown {kind} '{name}': {nearest(name, offers)}")
+    return _load(kind, name, offers[name])
+
+
+def broken(kind: str) -> dict[str, str]:
+    """Why plugins cannot be loaded, by name; {} when all can. Imports every plugin of `kind`."""
+    reasons = {}
+    for name, offers in _offers(kind).items():
+        try:
+            _load(kind, name, offers)
+        except UserError as error:
+            reasons[name] = str(error)
+    return reasons
+
+
+def _load(kind: str, name: str, offers: list[Offer]) -> Any:
+    if len(offers) > 1:
+        both = " and ".join(f"'{offer.distribution}'" for offer in offers)
+        raise UserError(f"{kind} '{name}' is offered by the distributions {both}: uninstall all but one of them")
+    (offer,) = offers
+    module, _, attributes = offer.target.partition(":")
+    try:
+        found = importlib.import_module(module)
+        for attribute in attributes.split("."):
+            found = getattr(found, attribute)
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does while it is imported
+        cause = (str(error).splitlines() or [""])[0]
+        raise UserError(
+            f"{kind} '{name}' of the distribution '{offer.distribution}' cannot be loaded:"
+            f" {type(error).__name__} in importing '{offer.target}': {cause}"
+        ) from error
+    return found
+
+
+def _offers(kind: str) -> dict[str, list[Offer]]:
+    """All offers of `kind` by plugin name: the built-in table, then each distribution's entry points."""
+    if kind not in GROUPS:
+        raise ValueError(f"unknown plugin kind '{kind}': {nearest(kind, GROUPS)}")
+    offers = {name: [Offer(_OWN, target)] for name, target in BUILT_IN[kind].items()}
+    seen = set()
+    for distribution in metadata.distributions():
+        points = [point for point in _entry_points(distribution) if point.group == GROUPS[kind]]
+        if not points:
+            continue
+        name = distribution.metadata["Name"] or "unnamed"
+        key = re.sub(r"[-_.]+", "-", name).lower()
+        if key in seen:  # an older copy further down sys.path
+            continue
+        seen.add(key)
+        for point in points:
+            if key == _OWN and point.name in BUILT_IN[kind]:
+                continue
+            offers.setdefault(point.name, []).append(Offer(name, point.value.partition("[")[0].strip()))
+    return offers
+
+
+def _entry_points(distribution: metadata.Distribution) -> list[metadata.EntryPoint]:
+    """Entry points of one distribution; none from a file that cannot be parsed, which must not harm the others."""
+    try:
+        return list(distribution.entry_points)
+    except Exception:
+        return []

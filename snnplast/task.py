@@ -1,0 +1,93 @@
+"""What a network is asked to do: trials made of segments, each a pure function of (seed, index)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator
+from functools import lru_cache
+
+import numpy as np
+
+from snnplast.errors import UserError
+from snnplast.objective import CrossEntropy, Objective
+from snnplast.trial import Record, Segment
+
+TRAINING, TEST, ORDER, WEIGHTS, SOURCES = range(5)
+"""First word of the spawn key of each stream of random numbers."""
+
+Trial = Generator[Segment, Record, None]
+
+
+def stream(seed: int, *key: int) -> np.random.Generator:
+    """Independent random numbers for (seed, key): Philox seeded by SeedSequence(seed, spawn_key=key)."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+class Task(ABC):
+    """Trials for training and, where there are any, for testing.
+
+    seed: trial k of phase p depends on (seed, p, k) only.
+    objective: what the readout should do.
+    epoch: number of training trials in an epoch; None for an endless stream.
+    tests: number of test trials.
+    """
+
+    objective: Objective
+    seed: int = 0
+    epoch: int | None = None
+    tests: int = 0
+
+    @abstractmethod
+    def trial(self, index: int) -> Trial:
+        """Training trial `index` = 0, 1, ...: yields segments, receives the record so far after each."""
+
+    def test(self, index: int) -> Trial:
+        """Test trial `index` in 0..tests-1."""
+        raise UserError("this task has no test trials")
+
+
+class Classification(Task):
+    r"""Samples with class labels, each shown for a fixed time to a Poisson source, in a new order every epoch.
+
+    x, x_test: values in [0, 1], shape (samples, n_input). labels, labels_test: integers in 0..classes-1.
+    steps: duration of a sample in steps. source, objective.readout: the populations that take part.
+    """
+
+    def __init__(
+        self,
+        x: np.ndarray,
+        labels: np.ndarray,
+        x_test: np.ndarray,
+        labels_test: np.ndarray,
+        steps: int,
+        seed: int,
+        source: str = "input",
+        objective: Objective | None = None,
+    ) -> None:
+        for name, values in (("x", x), ("x_test", x_test)):
+            if values.size and not (np.all(np.isfinite(values)) and values.min() >= 0 and values.max() <= 1):
+                raise UserError(f"task.{name}: values must lie in [0, 1], these span {values.min():g} to {values.max():g}")
+        if len(x) != len(labels) or len(x_test) != len(labels_test):
+            raise UserError(f"task: {len(x)} samples but {len(labels)} labels (test: {len(x_test)} and {len(labels_test)})")
+        self.objective = objective or CrossEntropy()
+        self.seed, self.steps, self.source = seed, steps, source
+        self.epoch, self.tests = len(x), len(x_test)
+        self._sets = {TRAINING: (x, labels), TEST: (x_test, labels_test)}
+        self._one_hot = np.eye(int(max(labels.max(initial=0), labels_test.max(initial=0))) + 1)
+
+    @lru_cache(maxsize=4)  # noqa: B019  a task lives as long as its run
+    def order(self, epoch: int) -> np.ndarray:
+        """The order of the training samples in an epoch."""
+        return stream(self.seed, ORDER, epoch).permutation(len(self._sets[TRAINING][0]))
+
+    def trial(self, index: int) -> Trial:
+        epoch, place = divmod(index, len(self._sets[TRAINING][0]))
+        return self._show(TRAINING, int(self.order(epoch)[place]))
+
+    def test(self, index: int) -> Trial:
+        return self._show(TEST, index)
+
+    def _show(self, phase: int, sample: int) -> Trial:
+        x, labels = self._sets[phase]
+        target = self._one_hot[labels[sample]]
+        yield Segment(self.steps, {self.source: x[sample]}, {f"{self.objective.readout}.target": target})

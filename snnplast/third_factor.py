@@ -1,0 +1,128 @@
+"""Third factors: sources of the signal that tells a population in which direction its synapses should change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import BeforeValidator, SerializeAsAny
+
+from snnplast.description import Description
+from snnplast.gradient import Timing
+from snnplast.named import build_plugin
+from snnplast.network import Network, Wiring
+from snnplast.objective import Objective
+from snnplast.trial import Record, Segment
+
+State = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class SignalKind:
+    """What a rule must know of a signal before any exists.
+
+    variable: the target neurons' variable that holds a step signal while an online rule runs.
+    timing: "step" or "trial". tau: time constant (s) of the filter of the trace it multiplies; None: no filter.
+    """
+
+    variable: str
+    timing: Timing
+    tau: float | np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a source may rely on: the network so far, the populations it serves, the objective, who evaluates how."""
+
+    network: Network
+    targets: tuple[str, ...]
+    objective: Objective
+    online: bool
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """An a-priori training run of a source: trials of a network of its own, then a fit of some of its weights.
+
+    key: distinguishes it from every other one; the fitted weights are cached under it.
+    fit: from the records of all trials to {projection of the main network: weights (n_synapses,)}.
+    """
+
+    key: str
+    network: Network
+    recorded: tuple[str, ...]
+    trials: Callable[[], Iterator[Segment]]
+    fit: Callable[[list[Record]], dict[str, np.ndarray]]
+
+
+class Transform(Description):
+    """One named step between a source's raw signal and what the synapses receive."""
+
+    def init(self, size: int) -> State:
+        """State before the first trial for a population of `size` neurons."""
+        return {}
+
+    def __call__(self, signal: np.ndarray, record: Record, population: str, state: State) -> np.ndarray:
+        """The changed signal (n,); updates `state` in place."""
+        raise NotImplementedError
+
+
+class ThirdFactor(Description):
+    """The global part of a learning rule: one signal per target population, zero only where it means zero.
+
+    reference: BibTeX entry of where it comes from. exact: whether it can be compared with another source's signal.
+    """
+
+    name: ClassVar[str]
+    reference: ClassVar[str] = ""
+    batch_mode: ClassVar[str] = "independent"
+    """"sequential" where the signal depends on earlier trials: then a batch holds one trial."""
+
+    def kind(self, context: Context, population: str) -> SignalKind:
+        """Timing and filter of the signal for one target population."""
+        raise NotImplementedError
+
+    def extend(self, context: Context) -> Network:
+        """The network with what the source needs added as ordinary descriptions."""
+        return context.network
+
+    def needs(self, context: Context) -> tuple[str, ...]:
+        """Names of variables that must be recorded."""
+        return ()
+
+    def init(self, context: Context) -> State:
+        """State that outlives trials, before the first one."""
+        return {}
+
+    def prepare(self, network: Network, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]) -> None:
+        """Called before each update's first trial; e.g. to copy weights that are defined by others."""
+
+    def respond(self, record: Record, state: State) -> dict[str, np.ndarray]:
+        """'population.variable' -> values (n,) to be set before the response step."""
+        return {}
+
+    def responses(self, context: Context) -> tuple[str, ...]:
+        """Names of variables that must be read after the response step."""
+        return ()
+
+    def report(self, state: State) -> dict[str, float]:
+        """Numbers of the last trial for the metrics, e.g. the correlation with an exact signal."""
+        return {}
+
+    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+        """Target population -> (T, n) for a step signal, (n,) for a trial signal, None while it is not ready."""
+        raise NotImplementedError
+
+    def pretraining(self, context: Context, seed: int) -> Pretraining | None:
+        """What must be learned before the run, if anything."""
+        return None
+
+
+def _plugin(value: Any) -> Any:
+    return build_plugin("third-factor", value)
+
+
+AnyThirdFactor = Annotated[SerializeAsAny[ThirdFactor], BeforeValidator(_plugin)]
+"""A field that takes a third factor, its name, or its table."""

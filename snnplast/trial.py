@@ -1,0 +1,78 @@
+"""One trial: the segments a task asks for, and the record of what they left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from snnplast.network import Network, Wiring
+
+Spikes = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a trial without a decision in between.
+
+    steps: its length, >= 1.
+    inputs: source population -> values in [0, 1] of shape (n,) or (steps, n) for a `PoissonSource`; or
+        (steps, indices), integer arrays counted from the segment's start, for any source.
+    series: 'population.variable' -> array (steps, n), or (n,) for a constant; written before each step where the
+        network simulates that variable, and kept in the record in any case (targets, labels, masks).
+    """
+
+    steps: int
+    inputs: Mapping[str, np.ndarray | Spikes] = field(default_factory=dict)
+    series: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass
+class Record:
+    """What one trial left, as rules, third factors and metrics read it.
+
+    network, wiring, values: the description, each projection's pairs, and live views of all weights and biases.
+    steps: number of steps T of the task's segments (the response step not counted).
+    spikes: population -> (steps, indices), sorted by step.
+    history: 'population.variable' -> array (T, n), the value at the end of each step.
+    inputs: source population -> the values it was given, where it was given values: (n,), one entry per segment's array.
+    series: 'population.variable' -> array (T, n).
+    accumulated: 'projection.variable' -> what an online rule's synapses gathered (n_synapses,).
+    response: 'population.variable' -> values (n,) at the end of the response step, where the network has one.
+    """
+
+    network: Network
+    wiring: Mapping[str, Wiring]
+    values: Mapping[str, np.ndarray]
+    index: int = 0
+    steps: int = 0
+    spikes: dict[str, Spikes] = field(default_factory=dict)
+    history: dict[str, np.ndarray] = field(default_factory=dict)
+    inputs: dict[str, np.ndarray] = field(default_factory=dict)
+    series: dict[str, np.ndarray] = field(default_factory=dict)
+    accumulated: dict[str, np.ndarray] = field(default_factory=dict)
+    response: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def counts(self, population: str) -> np.ndarray:
+        """Spikes of each neuron (n,)."""
+        return np.bincount(self.spikes[population][1], minlength=self.network.populations[population].size)
+
+    def rates(self, population: str) -> np.ndarray:
+        """Firing rate of each neuron (n,), Hz."""
+        return self.counts(population) / (self.steps * self.network.dt)
+
+    def representation(self, population: str) -> np.ndarray:
+        """Rate representation z (n,) of a population that declares one."""
+        normalise = self.network.populations[population].representation  # type: ignore[attr-defined]
+        return normalise(self.rates(population))
+
+    def activity(self, readout: str) -> np.ndarray:
+        """Readout activity y: (T, n), or (1, n) for a readout that acts once per trial."""
+        name = f"{readout}.y"
+        return self.response[name][None] if name in self.response else self.history[name]
+
+    def target(self, readout: str) -> np.ndarray:
+        """Target of a readout, in the shape of its activity."""
+        target = self.series[f"{readout}.target"]
+        return target[-1:] if f"{readout}.y" in self.response else target

@@ -1,0 +1,215 @@
+"""One test per assumption about Brian2: a release that breaks one says here which."""
+
+from __future__ import annotations
+
+import sys
+
+import brian2
+import numpy as np
+import pytest
+from brian2.core.names import Nameable
+from brian2.core.variables import ArrayVariable
+from conftest import needs_compiler
+from engine_networks import N_HIDDEN, N_IN, recurrent, relay
+
+from snnplast.engine import internals, internals_cpp, unity
+
+
+@pytest.fixture(scope="module")
+def runtime_model():
+    """The standard network under a private runtime device, prepared but never run."""
+    with internals.private_brian(internals.runtime_device(), **internals.runtime_preferences("numpy")):
+        model = recurrent()
+        internals.prepare(model.network)
+        yield model
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    """Device, model and sources of the standard network under a private C++ device."""
+    device = internals_cpp.EngineDevice()
+    with internals.private_brian(device, **internals_cpp.PREFERENCES):
+        model = recurrent()
+        return device, model, internals_cpp.generate(device, model.network, tmp_path_factory.mktemp("generated"))
+
+
+def test_the_active_device_is_a_global_of_the_device_module():
+    assert internals.device_module is sys.modules["brian2.devices.device"]
+    assert internals.device_module.active_device is brian2.get_device()
+
+
+def test_activating_a_fresh_device_gives_it_a_default_clock_of_its_own():
+    device = internals.runtime_device()
+    with internals.private_brian(device):
+        brian2.defaultclock.dt = 3 * brian2.ms
+        assert brian2.get_device() is device
+    assert brian2.defaultclock.dt == 0.1 * brian2.ms
+
+
+def test_names_are_taken_from_the_set_of_living_instances():
+    earlier = brian2.NeuronGroup(1, "v : 1", name="someone")
+    with internals.private_brian(internals.runtime_device()):
+        assert brian2.NeuronGroup(1, "v : 1", name="someone*").name == "someone"
+    assert earlier in {reference() for reference in Nameable.__instances__()}
+
+
+def test_preferences_are_put_back_even_after_an_error():
+    before = brian2.prefs["codegen.target"]
+    with pytest.raises(ZeroDivisionError), internals.private_brian(
+        internals.runtime_device(), **internals.runtime_preferences("numpy")
+    ):
+        assert brian2.prefs["codegen.target"] == "numpy"
+        raise ZeroDivisionError
+    assert brian2.prefs["codegen.target"] == before
+
+
+def test_a_network_lists_its_objects_in_running_order(runtime_model):
+    names = [obj.name for obj in internals.active_objects(runtime_model.network)]
+    order = [names.index(name) for name in ("inputs", "in_hidden_pre", "hidden_step", "recurrence_pre", "output_step")]
+    assert order == sorted(order)
+
+
+def test_state_is_what_is_not_constant_and_no_clock_or_event_list(runtime_model):
+    variables = internals.state_variables(runtime_model.network)
+    names = {f"{v.owner.name}.{v.name}" for v in variables}
+    assert names >= {
+        "hidden.v", "hidden.x_in", "hidden.count", "hidden.feedback", "hidden.lastspike", "hidden.not_refractory",
+        "output.y", "in_hidden.w", "in_hidden.trace", "recurrence.w", "inputs._lastindex",
+    }  # fmt: skip
+    assert not names & {"hidden.alpha", "hidden.t", "the_clock.t", "hidden._spikespace", "in_hidden._synaptic_pre"}
+    assert len({id(v) for v in variables}) == len(variables)
+    initial = next(v for v in variables if v.name == "lastspike").get_value()
+    assert (initial == internals.NEVER_SPIKED).all()
+
+
+def test_event_lists_hold_one_more_number_than_neurons_and_the_last_counts(runtime_model):
+    spaces = {f"{v.owner.name}.{v.name}": v for v in internals.event_spaces(runtime_model.network)}
+    assert spaces.keys() == {"inputs._spikespace", "hidden._spikespace", "hidden._crossedspace"}
+    assert spaces["inputs._spikespace"].size == N_IN + 1
+    assert spaces["hidden._crossedspace"].size == N_HIDDEN + 1
+    assert all(v.dtype == np.int32 for v in spaces.values())
+
+
+def test_running_one_object_is_one_call(runtime_model):
+    group = next(obj for obj in runtime_model.network.objects if obj.name == "hidden")
+    group.variables["v"].get_value()[3] = 2.0
+    group.thresholder["spike"].run()
+    space = group.variables["_spikespace"].get_value()
+    assert space[: space[-1]].tolist() == [3]
+
+
+def test_scalar_constants_are_copied_into_namespaces(runtime_model):
+    frozen = [entry for entry in internals.frozen_constants(runtime_model.network) if entry[1] == "alpha"]
+    assert frozen, "hidden.alpha is used by the code of hidden_step"
+    for namespace, name, array in frozen:
+        assert array is runtime_model.variables["hidden.alpha"].get_value()
+        assert np.isscalar(namespace[name])
+
+
+def test_a_queue_state_taken_while_empty_empties_the_queue():
+    with internals.private_brian(internals.runtime_device(), **internals.runtime_preferences("numpy")):
+        model = relay(2.0)
+        internals.prepare(model.network)
+        states = internals.queue_states(model.network)
+        (queue, _), = states
+        for _ in range(2):
+            queue.push(np.zeros(1, np.int32))
+            queue.advance()
+            queue.advance()
+            assert len(queue.peek()) == 3
+            internals.restore_queues(states)
+            for _ in range(4):
+                assert len(queue.peek()) == 0
+                queue.advance()
+
+
+def test_explicit_synapses_are_connected_by_one_kind_of_code_object(generated):
+    _, model, sources = generated
+    assert [(c.pre, c.n_pre, c.n_post) for c in sources.connections] == [
+        ("_dynamic_array_in_hidden__synaptic_pre", N_IN, N_HIDDEN),
+        ("_dynamic_array_recurrence__synaptic_pre", N_HIDDEN, N_HIDDEN),
+        ("_dynamic_array_readout__synaptic_pre", N_HIDDEN, 2),
+        ("_dynamic_array_back__synaptic_pre", 2, N_HIDDEN),
+    ]
+    assert "_dynamic_array_in_hidden_trace" in sources.connections[0].registered
+    assert not any("synapses_create" in text for text in sources.sources.values())
+
+
+def test_the_number_of_synapses_is_not_in_the_sources(generated):
+    _, _, sources = generated
+    assert not any(str(N_HIDDEN * (N_HIDDEN - 1)) in text for text in sources.sources.values())
+
+
+def test_the_generated_main_returns_before_running(generated):
+    main = generated[2].sources["main.cpp"]
+    assert main.index("return 0;") < main.index(".run(")
+    assert "std::signal(SIGINT" not in main
+
+
+def test_the_generated_sources_leave_by_exit_and_have_a_function_that_frees_arrays(generated):
+    objects = generated[2].sources["objects.cpp"]
+    assert "exit(1);" in objects
+    assert "_dealloc_arrays" in objects
+
+
+def test_static_arrays_are_read_from_files_of_their_name(tmp_path):
+    device = internals_cpp.EngineDevice()
+    with internals.private_brian(device, **internals_cpp.PREFERENCES):
+        model = recurrent()
+        group = next(obj for obj in model.network.objects if obj.name == "hidden")
+        group.v = np.arange(N_HIDDEN) * 0.25
+        sources = internals_cpp.generate(device, model.network, tmp_path)
+    (name,) = sources.static_arrays
+    assert f'.open("static_arrays/{name}", ios::in | ios::binary);' in sources.sources["objects.cpp"]
+    np.testing.assert_array_equal(sources.static_arrays[name], np.arange(N_HIDDEN) * 0.25)
+
+
+def test_arrays_are_pointers_with_a_count_or_vectors(generated):
+    device, model, sources = generated
+    objects = sources.sources["objects.cpp"]
+    assert "double * _array_hidden_v;" in objects
+    assert f"const int _num__array_hidden_v = {N_HIDDEN};" in objects
+    assert "std::vector<double> _dynamic_array_in_hidden_w;" in objects
+    assert sources.arrays["_array_hidden_v"] == np.float64
+    assert sources.arrays["_array_hidden_not_refractory"] == np.bool_
+    assert "_dynamic_array_in_hidden_w" in sources.dynamic
+    assert "char * _array_hidden_not_refractory;" in objects
+
+
+def test_a_network_holds_its_functions_in_running_order(generated):
+    _, model, sources = generated
+    added = [line.strip() for line in sources.sources["main.cpp"].splitlines() if ".add(&the_clock" in line]
+    positions, length = internals_cpp.source_positions(model.network)
+    assert len(added) == length
+    assert "_run_inputs_codeobject" in added[positions["inputs"]]
+
+
+def test_pathways_have_queues_of_one_thread(generated):
+    header = generated[2].headers["synapses_classes.h"]
+    assert "std::vector< CSpikeQueue * > queue;" in header
+    assert set(generated[2].pathways) == {"in_hidden_pre", "recurrence_pre", "readout_pre"}
+
+
+def test_before_run_blocks_prepare_the_queues(generated):
+    assert sorted(generated[2].before_run) == [
+        f"{name}_push_spikes" for name in ("in_hidden_pre", "readout_pre", "recurrence_pre")
+    ]
+
+
+def test_functions_and_macros_of_code_objects_are_found(generated):
+    files = unity.assemble(generated[2])
+    text = files["unity.cpp"]
+    for name in generated[2].code_objects:
+        assert f"void _run_{name}() {{ snnplast_{name}::_run_{name}(); }}" in text
+
+
+def test_a_variable_knows_its_device(generated):
+    device, model, _ = generated
+    assert all(v.device is device for v in model.variables.values() if isinstance(v, ArrayVariable))
+
+
+@needs_compiler
+def test_every_header_the_sources_need_is_hoisted(generated):
+    text = unity.assemble(generated[2])["unity.cpp"]
+    assert text.index("#include <fstream>") < text.index("#define exit")
+    assert "brianlib/" not in text.split("#define exit")[0]
