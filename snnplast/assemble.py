@@ -96,11 +96,17 @@ class Assembly:
 
 
 def design(
-    network: Network, objective: Objective, rule: Rule, seed: int, others: Mapping[str, Rule] | None = None
+    network: Network,
+    objective: Objective,
+    rule: Rule,
+    seed: int,
+    others: Mapping[str, Rule] | None = None,
+    recorded: Sequence[str] = (),
 ) -> tuple[Plan, list[Teacher], tuple[str, ...]]:
     """Decide everything about an experiment but the engine: (plan, teachers, accumulators).
 
     rule: learns every plastic projection that names no other; others: those rules by name.
+    recorded: neuron variables ('population.variable') to keep step by step beside those that learning needs.
     Raises `UserError` where rule, sources and network do not fit.
     """
     network = network.copy()
@@ -110,7 +116,7 @@ def design(
     teachers = _teachers(network, rule, others or {})
     if any(t.rule.evaluation == "online" for t in teachers) and isinstance(readout, LeakyReadout):
         network.attach(objective.readout, objective.fragment())
-    recorded = [f"{objective.readout}.y"] if isinstance(readout, LeakyReadout) else []
+    needed = [f"{objective.readout}.y"] if isinstance(readout, LeakyReadout) else []
     for teacher in teachers:
         online = teacher.rule.evaluation == "online"
         for factor in (teacher.rule.third_factor, *teacher.rule.regularisers):
@@ -118,7 +124,7 @@ def design(
             context = Context(network, teacher.targets, objective, online)
             teacher.factors.append((factor, context))
             teacher.states.append(factor.init(context))
-            recorded += factor.needs(context)
+            needed += factor.needs(context)
         if teacher.rule.batch > 1:
             _refuse_batch(teacher)
     injections: dict[str, Injection] = {}
@@ -127,9 +133,9 @@ def design(
         for projection in teacher.projections:
             kinds = _kinds(teacher, projection)
             injections[projection.name] = teacher.rule.inject(network, projection, kinds)
-            recorded += teacher.rule.needs(network, projection)
+            needed += teacher.rule.needs(network, projection)
             accumulators += teacher.rule.accumulators(network, projection, kinds)
-    return plan(network.freeze(), injections, recorded, seed), teachers, tuple(accumulators)
+    return plan(network.freeze(), injections, [*needed, *recorded], seed), teachers, tuple(accumulators)
 
 
 def assemble(
@@ -140,9 +146,10 @@ def assemble(
     engine: str = "compiled",
     target: str = "auto",
     others: Mapping[str, Rule] | None = None,
+    recorded: Sequence[str] = (),
 ) -> Assembly:
     """Design an experiment and open an engine on it."""
-    drawn, teachers, accumulators = design(network, objective, rule, seed, others)
+    drawn, teachers, accumulators = design(network, objective, rule, seed, others, recorded)
     running = open_engine(construct(drawn), engine, target)
     network = drawn.network
     values = {

@@ -12,14 +12,14 @@ from snnplast.task import Trial
 from snnplast.trial import Record, Segment, Spikes
 
 
-def simulate(assembly: Assembly, trial: Trial, index: int, rng: np.random.Generator) -> Record:
+def simulate(assembly: Assembly, trial: Trial, index: int, seed: int, rng: np.random.Generator) -> Record:
     """Run a trial from reset to its end, and the response step where the network has one.
 
     rng: draws the spikes of Poisson sources. The record's histories are views, valid until the next trial.
     """
     engine = assembly.engine
     engine.reset()
-    record = Record(assembly.network, assembly.plan.wiring, assembly.values, index)
+    record = Record(assembly.network, assembly.plan.wiring, assembly.values, index, seed)
     given: dict[str, list[np.ndarray]] = {}
     try:
         segment = next(trial)

@@ -100,7 +100,7 @@ class Trainer:
     def run(self, phase: int, index: int) -> Record:
         """Simulate trial `index` of a phase, a pure function of (seed, phase, index) and the parameters."""
         trial = self.task.trial(index) if phase == TRAINING else self.task.test(index)
-        return simulate(self.assembly, trial, index, stream(self.task.seed, SOURCES, phase, index))
+        return simulate(self.assembly, trial, index, self.task.seed, stream(self.task.seed, SOURCES, phase, index))
 
     def evaluate(self) -> Iterator[Record]:
         """The test trials, with parameters and persistent state as they are before and after."""

@@ -33,6 +33,7 @@ class Record:
     """What one trial left, as rules, third factors and metrics read it.
 
     network, wiring, values: the description, each projection's pairs, and live views of all weights and biases.
+    index, seed: which trial this is.
     steps: number of steps T of the task's segments (the response step not counted).
     spikes: population -> (steps, indices), sorted by step.
     history: 'population.variable' -> array (T, n), the value at the end of each step.
@@ -46,6 +47,7 @@ class Record:
     wiring: Mapping[str, Wiring]
     values: Mapping[str, np.ndarray]
     index: int = 0
+    seed: int = 0
     steps: int = 0
     spikes: dict[str, Spikes] = field(default_factory=dict)
     history: dict[str, np.ndarray] = field(default_factory=dict)

@@ -225,7 +225,7 @@ def learn(model, net, third_factors, x, y, spikes, decay=1.0):
 
 
 def train(model, net, third_factors, samples, epochs, rng):
-    """Sequential training; both learning rates fall linearly, from epoch to epoch, to a tenth. Yields after every epoch."""
+    """Sequential training; both learning rates fall linearly to a tenth. Yields after every epoch."""
     for epoch in range(epochs):
         decay = 1 - 0.9 * epoch / max(1, epochs - 1)
         for n in rng.permutation(len(samples.y)):

@@ -5,9 +5,11 @@ z; the other pools hold their state. The readout sees the state before the sampl
 pools as separate features, and z. It is trained once on random streams and never sees the data of the task.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from .ib_hebbian import xi_exact
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,11 @@ class Reservoir:
     readout: np.ndarray | None = None
 
 
-def random_reservoir(rng, units, classes, dim, leak, input_scale=1.0, radius=0.9, connectivity=0.1, within=True):
-    """Unit i belongs to class i mod C."""
+def random_reservoir(rng, units, classes, dim, leak, input_scale=0.3, radius=0.5, connectivity=0.1):
+    """Unit i belongs to class i mod C. The recurrence connects units of one pool only."""
     pool = np.arange(units) % classes
     w_r = rng.normal(size=(units, units)) * (rng.random((units, units)) < connectivity)
-    if within:
-        w_r *= pool[:, None] == pool[None, :]
+    w_r *= pool[:, None] == pool[None, :]
     w_r *= radius / np.abs(np.linalg.eigvals(w_r)).max()
     return Reservoir(leak, rng.normal(0, input_scale / np.sqrt(dim), (units, dim)), w_r, pool)
 
@@ -37,7 +38,7 @@ def gate(res, Y):
 
 
 def features(res, r, Y, Z):
-    """(..., 2 R + D), from the state r (..., R) before the sample."""
+    """(..., 2 R + D), from the state r (..., R) before the sample. There is no constant feature."""
     G = gate(res, Y)
     return np.concatenate([r * G, r * (1 - G), Z], axis=-1)
 
@@ -45,18 +46,6 @@ def features(res, r, Y, Z):
 def update(res, r, Y, Z):
     """The state after the sample: r + G a (tanh(Wz z + Wr r) - r)."""
     return r + gate(res, Y) * res.leak * (np.tanh(Z @ res.w_z.T + r @ res.w_r.T) - r)
-
-
-def synthetic_streams(rng, streams, length, classes, dim, spread=0.3, noise=0.3, dim_x=10, centres=2):
-    """X (streams, length, dim_x), Y one-hot (.., .., C), Z (.., .., D): random classes seen by random encoders."""
-    centre = rng.normal(size=(streams, classes, centres, dim_x))
-    A = rng.normal(0, 1 / np.sqrt(dim_x), (streams, dim, dim_x))
-    label = rng.integers(classes, size=(streams, length))
-    which = rng.integers(centres, size=(streams, length))
-    X = centre[np.arange(streams)[:, None], label, which] + spread * rng.normal(size=(streams, length, dim_x))
-    h = np.maximum(0, np.einsum("sdx,slx->sld", A, X)) + noise * rng.normal(size=(streams, length, dim))
-    Z = (h - h.mean(axis=-1, keepdims=True)) / h.std(axis=-1, keepdims=True)
-    return X, np.eye(classes)[label], Z
 
 
 def run(res, Y, Z):
@@ -68,7 +57,55 @@ def run(res, Y, Z):
     return np.stack(F, axis=1)
 
 
+class Factor:
+    """A trained reservoir as a third factor: the same call as ib_hebbian.Memory, but it remembers no sample."""
+
+    def __init__(self, res):
+        self.res, self.r = res, np.zeros(len(res.pool))
+
+    def __call__(self, x, y, z):
+        xi = features(self.res, self.r, y, z) @ self.res.readout
+        self.r = update(self.res, self.r, y, z)
+        return xi
+
+
+# Training, once, a priori
+
+
+def synthetic_streams(rng, streams, length, classes, dim, spread=0.3, noise=0.3, dim_x=10, centres=2):
+    """X (streams, length, dim_x), Y one-hot (.., .., C), Z (.., .., D): random classes seen by random encoders.
+
+    Class centres N(0, 1); x = centre + spread N(0, 1); z = LN(ReLU(A x) + noise N(0, 1)) with A ~ N(0, 1 / dim_x).
+    """
+    centre = rng.normal(size=(streams, classes, centres, dim_x))
+    A = rng.normal(0, 1 / np.sqrt(dim_x), (streams, dim, dim_x))
+    label = rng.integers(classes, size=(streams, length))
+    which = rng.integers(centres, size=(streams, length))
+    X = centre[np.arange(streams)[:, None], label, which] + spread * rng.normal(size=(streams, length, dim_x))
+    h = np.maximum(0, np.einsum("sdx,slx->sld", A, X)) + noise * rng.normal(size=(streams, length, dim))
+    Z = (h - h.mean(axis=-1, keepdims=True)) / h.std(axis=-1, keepdims=True)
+    return X, np.eye(classes)[label], Z
+
+
+def teacher(o, X, Y, Z):
+    """Exact xi (streams, length - N + 1, D) of every full window, divided by its root mean square."""
+    N = o.window
+    xi = np.stack([xi_exact(o, X[:, n - N : n], Y[:, n - N : n], Z[:, n - N : n]) for n in range(N, X.shape[1] + 1)], 1)
+    return xi / np.sqrt(np.mean(xi**2))
+
+
 def ridge(F, target, relative=1e-2):
     """Weights (F, D) that minimise |F W - target|^2 + l |W|^2, l = relative * mean of the diagonal of F'F."""
     gram = F.T @ F
     return np.linalg.solve(gram + relative * np.trace(gram) / len(gram) * np.eye(len(gram)), F.T @ target)
+
+
+def trained(res, o, X, Y, Z, relative=1e-2):
+    """The reservoir with the readout that reproduces the teacher on these streams, the first N - 1 samples left out."""
+    F, xi = run(res, Y, Z)[:, o.window - 1 :], teacher(o, X, Y, Z)
+    return replace(res, readout=ridge(F.reshape(-1, F.shape[-1]), xi.reshape(-1, xi.shape[-1]), relative))
+
+
+def correlation(res, o, X, Y, Z):
+    """Correlation of the reservoir's xi with the teacher's, over all streams, samples and dimensions."""
+    return np.corrcoef((run(res, Y, Z)[:, o.window - 1 :] @ res.readout).ravel(), teacher(o, X, Y, Z).ravel())[0, 1]

@@ -15,7 +15,7 @@ class Samples:
 
 
 def digits(seed):
-    """scikit-learn's 8 x 8 digits: 1437 to train on, 360 to test, the same share of every class. x = u = pixels / 16."""
+    """scikit-learn's 8 x 8 digits: 1437 to train on, 360 to test, stratified. x = u = pixels / 16."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 

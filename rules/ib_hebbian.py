@@ -1,0 +1,95 @@
+r"""IB-Hebbian: the information-bottleneck Hebbian rule on spiking neurons.
+
+    zbar_j^t = alpha zbar_j^{t-1} + s_j^t                       presynaptic trace
+    psi_i^t  = max(0, 1 - |v_i^t - theta| / theta)              v before the reset
+    E_ij     = sum_t psi_i^t zbar_j^t                           eligibility of one sample
+    dw_ij    = -(eta / T) xi_i E_ij                             once per sample, when the factor is ready
+    db_i     = rate (r* - r_i)                                  homeostasis, every sample
+    dV       = -eta_o z (p - y)^T,  dc = -eta_o (p - y)         readout on z, every sample
+
+xi is the third factor of the neuron's layer: the gradient of the HSIC objective, or what a reservoir makes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from snnplast.description import Description
+from snnplast.eligibility import ThreeFactorRule
+from snnplast.network import Network, Projection
+from snnplast.neurons import RateReadout
+from snnplast.optimizer import SGD, AnyOptimizer, Optimizer, Schedule
+from snnplast.rule import Signals
+from snnplast.surrogate import AnySurrogate, PiecewiseLinear
+from snnplast.third_factor import AnyThirdFactor
+from snnplast.trial import Record
+from snnplast.units import NonNegativeRate
+
+
+class Homeostasis(Description):
+    r"""Bias b_i <- b_i + rate (target - r_i) after every sample, r_i the firing rate in Hz.
+
+    rate: default 2e-6 per Hz, >= 0. target: r*, default 50 Hz, >= 0.
+    """
+
+    rate: Annotated[float, Field(ge=0, description="bias change per Hz and sample")] = 2e-6
+    target: Annotated[NonNegativeRate, Field(description="target rate r*")] = "50 Hz"  # type: ignore[assignment]
+
+
+class IBHebbian(ThreeFactorRule):
+    """Information-bottleneck Hebbian rule (Daruwalla & Lipasti 2024), one update per sample.
+
+    homeostasis: keeps firing rates, where the population has a bias. readout_optimizer: eta_o of the readout.
+    """
+
+    name: ClassVar[str] = "ib-hebbian"
+    batch_mode: ClassVar[Literal["independent", "sequential"]] = "sequential"
+    reference: ClassVar[str] = """@article{daruwalla2024information,
+  title = {Information bottleneck-based {Hebbian} learning rule naturally ties working memory and synaptic updates},
+  author = {Daruwalla, Kyle and Lipasti, Mikko},
+  journal = {Frontiers in Computational Neuroscience}, volume = {18}, pages = {1240348}, year = {2024},
+  doi = {10.3389/fncom.2024.1240348}
+}"""
+
+    third_factor: Annotated[AnyThirdFactor, Field(description="source of xi")] = "hsic"  # type: ignore[assignment]
+    optimizer: Annotated[AnyOptimizer, Field(description="how gradients change hidden weights")] = SGD(
+        learning_rate=1e-2, schedule=Schedule(name="linear")
+    )
+    readout_optimizer: Annotated[AnyOptimizer, Field(description="how errors change the readout")] = SGD(
+        learning_rate=2e-2, schedule=Schedule(name="linear")
+    )
+    surrogate: Annotated[AnySurrogate, Field(description="surrogate derivative psi")] = PiecewiseLinear(
+        height=1.0, per_threshold=False
+    )
+    homeostasis: Annotated[Homeostasis | None, Field(description="keeps firing rates")] = Homeostasis()
+
+    def parameters(self, network: Network, projections: Sequence[Projection]) -> dict[str, Optimizer | None]:
+        learnt: dict[str, Optimizer | None] = {}
+        for p in projections:
+            readout = network.populations[p.target].readout
+            learnt[p.name] = self.readout_optimizer if readout else None
+            if isinstance(network.populations[p.target], RateReadout):
+                learnt[f"{p.target}.bias"] = self.readout_optimizer
+            elif self._has_homeostasis(network, p.target):
+                learnt[f"{p.target}.bias"] = SGD(learning_rate=1.0)
+        return learnt
+
+    def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
+        network = record.network
+        gradients = super().gradient(record, projections, signals)
+        for p in projections:
+            if p.name in gradients and not network.populations[p.target].readout:
+                gradients[p.name] = gradients[p.name] / record.steps
+            if self._has_homeostasis(network, p.target):
+                assert self.homeostasis is not None
+                excess = record.rates(p.target) - self.homeostasis.target
+                gradients[f"{p.target}.bias"] = self.homeostasis.rate * excess
+        return gradients
+
+    def _has_homeostasis(self, network: Network, target: str) -> bool:
+        population = network.populations[target]
+        return self.homeostasis is not None and not population.readout and getattr(population, "bias", None) is not None

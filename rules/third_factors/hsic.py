@@ -1,0 +1,85 @@
+r"""HSIC: the gradient of the information-bottleneck objective over a window of the last samples.
+
+With a window of N samples (x: input, y: one-hot class, z: the layer's representation; sample N the newest),
+
+    k_a(i, j) = exp(-|a_i - a_j|^2 / (2 sigma_a^2 dim a)),   Kbar = H K H,   H = I - 1 1^T / N
+    J  = (N-1)^-2 sum_ij (Kbar_x - gamma Kbar_y)_ij k_z(i, j)      per layer, minimised
+    xi = dJ/dz_N = -2 / (sigma_z^2 D (N-1)^2) sum_j (Kbar_x - gamma Kbar_y)_Nj k_z(N, j) (z_N - z_j)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from snnplast.neurons import SpikeSource
+from snnplast.rules.third_factors.layerwise import LayerwiseFactor
+from snnplast.third_factor import Context, State
+from snnplast.trial import Record
+
+
+class HSIC(LayerwiseFactor):
+    """Exact gradient of the windowed HSIC objective (Daruwalla & Lipasti 2024), one xi per layer and sample.
+
+    Samples are remembered as they were when shown. No signal until N samples have been seen.
+    window: N, default 32, >= 2. gamma: weight of the class term, default 10, >= 0.
+    sigma_x, sigma_y, sigma_z: kernel widths, defaults 0.5, 0.25, 1, > 0.
+    """
+
+    name: ClassVar[str] = "hsic"
+    batch_mode: ClassVar[str] = "sequential"
+    reference: ClassVar[str] = """@article{daruwalla2024information,
+  title = {Information bottleneck-based {Hebbian} learning rule naturally ties working memory and synaptic updates},
+  author = {Daruwalla, Kyle and Lipasti, Mikko},
+  journal = {Frontiers in Computational Neuroscience}, volume = {18}, pages = {1240348}, year = {2024},
+  doi = {10.3389/fncom.2024.1240348}
+}"""
+
+    window: Annotated[int, Field(ge=2, description="N, samples remembered")] = 32
+    gamma: Annotated[float, Field(ge=0, description="weight of HSIC(Y, Z)")] = 10.0
+    sigma_x: Annotated[float, Field(gt=0, description="kernel width of inputs")] = 0.5
+    sigma_y: Annotated[float, Field(gt=0, description="kernel width of classes")] = 0.25
+    sigma_z: Annotated[float, Field(gt=0, description="kernel width of representations")] = 1.0
+
+    def init(self, context: Context) -> State:
+        network, n = context.network, self.window
+        inputs = sum(p.size for p in network.populations.values() if isinstance(p, SpikeSource))
+        sizes = {f"{name}.z": network.populations[name].size for name in context.targets}
+        sizes |= {"x": inputs, "y": network.populations[context.objective.readout].size}
+        memory = {name: np.zeros((n, size)) for name, size in sizes.items()}
+        return super().init(context) | memory | {"kernel": np.zeros((n, n)), "seen": np.zeros((), np.int64)}
+
+    def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+        readout = next(name for name in record.series if name.endswith(".target"))
+        x = np.concatenate([np.atleast_2d(values).mean(axis=0) for values in record.inputs.values()])
+        newest = self.remember(x, record.series[readout][-1], state)
+        for name in targets:
+            state[f"{name}.z"][newest] = record.representation(name)
+        ready = state["seen"] >= self.window
+        return {name: self.gradient(state["kernel"], state[f"{name}.z"], newest) if ready else None for name in targets}
+
+    def remember(self, x: np.ndarray, y: np.ndarray, state: State) -> int:
+        """Put a sample in the window and update K = k_x - gamma k_y (N, N); returns its row."""
+        row = int(state["seen"]) % self.window
+        state["seen"] += 1
+        state["x"][row], state["y"][row] = x, y
+        k = _kernel(state["x"], row, self.sigma_x) - self.gamma * _kernel(state["y"], row, self.sigma_y)
+        state["kernel"][row], state["kernel"][:, row] = k, k
+        return row
+
+    def gradient(self, kernel: np.ndarray, z: np.ndarray, newest: int) -> np.ndarray:
+        """xi (D,) of sample `newest`. kernel: k_x - gamma k_y (N, N); z: (N, D)."""
+        n, dim = z.shape
+        means = kernel.mean(axis=0)
+        centred = kernel[newest] - means[newest] - means + means.mean()
+        weight = centred * _kernel(z, newest, self.sigma_z)
+        return -2 / (self.sigma_z**2 * dim * (n - 1) ** 2) * (weight.sum() * z[newest] - weight @ z)
+
+
+def _kernel(a: np.ndarray, row: int, sigma: float) -> np.ndarray:
+    """k(row, j) for all j: (N,)."""
+    distance = np.sum((a - a[row]) ** 2, axis=1)
+    return np.exp(-distance / (2 * sigma**2 * a.shape[1]))

@@ -1,0 +1,50 @@
+"""What third factors of layer-wise rules share: one trial signal per layer, made ready by a chain of transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from snnplast.errors import UserError
+from snnplast.neurons import LayerNorm
+from snnplast.rules.third_factors.transforms import AnyTransform, Chain, Clip, GainControl, LayerNormJacobian
+from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
+from snnplast.trial import Record
+
+
+class LayerwiseFactor(ThirdFactor):
+    """One signal xi (n,) per layer and trial, a gradient with respect to the layer's rate representation z.
+
+    transforms: what happens to xi before the synapses receive it, in order; default: the Jacobian of the layer
+    normalisation, gain control, clipping at 5.
+    """
+
+    transforms: Annotated[tuple[AnyTransform, ...], Field(description="applied to the raw signal, in order")] = (
+        LayerNormJacobian(),
+        GainControl(),
+        Clip(),
+    )
+
+    def kind(self, context: Context, population: str) -> SignalKind:
+        if not isinstance(getattr(context.network.population(population), "representation", None), LayerNorm):
+            raise UserError(
+                f"third factor {self.name!r}: population {population!r} has no rate representation; "
+                "describe it with representation=LayerNorm()"
+            )
+        return SignalKind("xi", "trial")
+
+    def init(self, context: Context) -> State:
+        chain, network = Chain(self.transforms), context.network
+        return {k: v for name in context.targets for k, v in chain.init(name, network.populations[name].size).items()}
+
+    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+        raw = self.raw(record, targets, state)
+        chain = Chain(self.transforms)
+        return {name: None if xi is None else chain(xi, record, name, state) for name, xi in raw.items()}
+
+    def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+        """Target -> xi (n,) before the transforms, None while the source is not ready."""
+        raise NotImplementedError

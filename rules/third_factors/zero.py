@@ -1,0 +1,23 @@
+"""Zero: no signal at all, the control that every third factor is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
+from snnplast.trial import Record
+
+
+class Zero(ThirdFactor):
+    """xi_j = 0 for every neuron in every trial: hidden weights stay as they are, the rest of the rule goes on."""
+
+    name: ClassVar[str] = "zero"
+
+    def kind(self, context: Context, population: str) -> SignalKind:
+        return SignalKind("zero", "trial")
+
+    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+        return {name: np.zeros(record.network.populations[name].size) for name in targets}
