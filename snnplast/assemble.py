@@ -15,6 +15,7 @@ from snnplast.gradient import Signal
 from snnplast.network import Network, Projection
 from snnplast.neurons import LeakyReadout, RateReadout
 from snnplast.objective import Objective
+from snnplast.pretrain import pretrain
 from snnplast.rule import Rule
 from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
 from snnplast.trial import Record
@@ -120,8 +121,8 @@ def design(
     for teacher in teachers:
         online = teacher.rule.evaluation == "online"
         for factor in (teacher.rule.third_factor, *teacher.rule.regularisers):
-            network = factor.extend(Context(network, teacher.targets, objective, online))
-            context = Context(network, teacher.targets, objective, online)
+            network = factor.extend(Context(network, teacher.targets, objective, online, seed))
+            context = Context(network, teacher.targets, objective, online, seed)
             teacher.factors.append((factor, context))
             teacher.states.append(factor.init(context))
             needed += factor.needs(context)
@@ -159,6 +160,11 @@ def assemble(
     for name in network.populations:
         if "bias : 1" in drawn.populations[name].equations:
             values[f"{name}.bias"] = running[f"{name}.bias"]
+    for teacher in teachers:
+        for factor, context in teacher.factors:
+            for pretraining in factor.pretraining(context):
+                for name, weights in pretrain(pretraining, engine, target).items():
+                    values[name][:] = weights
     simulated = {f"{name}.{variable}" for name, code in drawn.populations.items() for variable in code.names()}
     spiking = tuple(name for name, population in network.populations.items() if population.spiking)
     responses = [f"{name}.y" for name, p in network.populations.items() if isinstance(p, RateReadout)]

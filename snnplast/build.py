@@ -143,10 +143,11 @@ class _Builder:
         except Exception as error:  # Brian2 has no common class for what is wrong with equations
             raise UserError(f"network.{name}: Brian2 refuses the equations: {_one_line(error)}") from error
         for k, update in enumerate(fragment.updates):
-            add = group.run_regularly if update.event is None else group.run_on_event
-            first = () if update.event is None else (update.event,)
-            timing = {"clock": self.clock} if update.event is None else {}
-            add(*first, update.code, when=update.when, order=update.order, name=f"{name}_update_{k}", **timing)
+            timing = {"when": update.when, "order": update.order}
+            if update.event is None:
+                group.run_regularly(update.code, clock=self.clock, name=f"{name}_update_{k}", **timing)
+            else:
+                group.run_on_event(update.event, update.code, **timing)
         self.groups[name] = group
         self._publish(name, group, fragment.constants)
         self.objects.append(group)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from snnplast.errors import UserError, nearest
+
+
+class WrongValue(UserError):
+    """A wrong value in a description: `path` leads from the description to it, `complaint` says what is wrong."""
+
+    def __init__(self, owner: str, path: tuple[str, ...], complaint: str) -> None:
+        super().__init__(".".join([owner, *path]) + complaint)
+        self.path, self.complaint = path, complaint
 
 
 class Description(BaseModel):
@@ -18,7 +27,7 @@ class Description(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise UserError(sentence(error, type(self))) from None
+            raise WrongValue(type(self).__name__, *_complaint(error, type(self), values)) from None
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -26,22 +35,34 @@ class Description(BaseModel):
     __hash__ = object.__hash__
 
 
-def sentence(error: ValidationError, model: type[BaseModel], place: str | None = None) -> str:
-    """The first complaint of a pydantic error in one sentence."""
+def _complaint(error: ValidationError, model: type[BaseModel], given: Any) -> tuple[tuple[str, ...], str]:
+    """Where the first wrong value stands, seen from the outermost description, and what is wrong with it."""
     first = error.errors()[0]
-    where = ".".join([place or model.__name__, *(str(part) for part in first["loc"])])
+    path = _path(first["loc"], given)
+    inner = first.get("ctx", {}).get("error")
+    if isinstance(inner, WrongValue):
+        return path + inner.path, inner.complaint
     value, message = first.get("input"), first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        owner: Any = model
-        for part in first["loc"][:-1]:
-            annotation = owner.model_fields[str(part)].annotation if hasattr(owner, "model_fields") else None
-            owner = annotation if isinstance(annotation, type) else None
-        known = getattr(owner, "model_fields", {})
-        return f"{where}: unknown key; {nearest(str(first['loc'][-1]), known)}"
+        return path, f": unknown key; {nearest(path[-1], model.model_fields)}"
     if first["type"] == "missing":
-        return f"{where}: a value is required"
+        return path, ": a value is required"
     if first["type"] == "value_error" and repr(value) in message:
-        return f"{where}: {message}"
+        return path, f": {message}"
     shown = repr(value)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    return f"{where} = {shown}: {message[0].lower()}{message[1:]}"
+    return path, f" = {shown}: {message[0].lower()}{message[1:]}"
+
+
+def _path(location: Sequence[str | int], given: Any) -> tuple[str, ...]:
+    """The keys of a pydantic location; what pydantic adds to tell the members of a union apart is left out."""
+    path = []
+    for part in location:
+        if isinstance(given, Mapping):
+            given = given.get(part)
+        elif isinstance(given, list | tuple) and isinstance(part, int) and part < len(given):
+            given = given[part]
+        else:
+            break
+        path.append(str(part))
+    return tuple(path)

@@ -96,7 +96,7 @@ def _respond(assembly: Assembly, record: Record) -> None:
             engine[f"{name}.z"][:] = record.representation(name)
     for teacher in assembly.teachers:
         for (factor, _), state in zip(teacher.factors, teacher.states, strict=True):
-            for name, values in factor.respond(record, state).items():
+            for name, values in factor.respond(record, teacher.targets, state).items():
                 engine[name][:] = values
     for name in assembly.plan.responding:
         engine[f"{name}.responding"][:] = 1

@@ -34,12 +34,13 @@ class SignalKind:
 
 @dataclass(frozen=True)
 class Context:
-    """What a source may rely on: the network so far, the populations it serves, the objective, who evaluates how."""
+    """What a source may rely on: the network so far, the populations it serves, the objective, the face, the run's seed."""
 
     network: Network
     targets: tuple[str, ...]
     objective: Objective
     online: bool
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class ThirdFactor(Description):
     def prepare(self, network: Network, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]) -> None:
         """Called before each update's first trial; e.g. to copy weights that are defined by others."""
 
-    def respond(self, record: Record, state: State) -> dict[str, np.ndarray]:
+    def respond(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray]:
         """'population.variable' -> values (n,) to be set before the response step."""
         return {}
 
@@ -115,9 +116,9 @@ class ThirdFactor(Description):
         """Target population -> (T, n) for a step signal, (n,) for a trial signal, None while it is not ready."""
         raise NotImplementedError
 
-    def pretraining(self, context: Context, seed: int) -> Pretraining | None:
+    def pretraining(self, context: Context) -> list[Pretraining]:
         """What must be learned before the run, if anything."""
-        return None
+        return []
 
 
 def _plugin(value: Any) -> Any:
