@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -9,6 +10,19 @@ from pydantic import Field
 
 from snnplast.description import Description
 from snnplast.fragments import Fragment, Update
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What an objective says of one trial.
+
+    error: (T, n), derivative of the loss by y, 0 before the window. loss: a number.
+    correct: 1 or 0 where the task is a classification, None elsewhere.
+    """
+
+    error: np.ndarray
+    loss: float
+    correct: float | None = None
 
 
 class Objective(Description):
@@ -27,22 +41,16 @@ class Objective(Description):
         """First step of the learning window in a trial of `steps` steps."""
         return 0 if self.window is None else max(steps - self.window, 0)
 
-    def error(self, y: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """E (T, n): derivative of the loss by y, 0 before the window."""
+    def judge(self, y: np.ndarray, target: np.ndarray) -> Judgement:
+        """Error, loss and correctness of one trial."""
         start = self.first(len(y))
-        error = np.zeros_like(y)
-        error[start:] = self._error(y[start:], target[start:])
-        return error
+        inside = self._judge(y[start:], target[start:])
+        if start == 0:
+            return inside
+        return replace(inside, error=np.concatenate([np.zeros_like(y[:start]), inside.error]))
 
-    def loss(self, y: np.ndarray, target: np.ndarray) -> float:
-        """Loss of one trial."""
-        raise NotImplementedError
-
-    def correct(self, y: np.ndarray, target: np.ndarray) -> float | None:
-        """1 or 0 where the task is a classification, None elsewhere."""
-        return None
-
-    def _error(self, y: np.ndarray, target: np.ndarray) -> np.ndarray:
+    def _judge(self, y: np.ndarray, target: np.ndarray) -> Judgement:
+        """The same for the steps inside the window."""
         raise NotImplementedError
 
     def fragment(self) -> Fragment:
@@ -56,12 +64,9 @@ class Objective(Description):
 class MeanSquaredError(Objective):
     r"""E = y - y*;  loss = 1/2 mean_k sum_t (y_k - y*_k)^2."""
 
-    def _error(self, y: np.ndarray, target: np.ndarray) -> np.ndarray:
-        return y - target
-
-    def loss(self, y: np.ndarray, target: np.ndarray) -> float:
-        start = self.first(len(y))
-        return 0.5 * float(np.mean(np.sum((y[start:] - target[start:]) ** 2, axis=0)))
+    def _judge(self, y: np.ndarray, target: np.ndarray) -> Judgement:
+        error = y - target
+        return Judgement(error, 0.5 * float(np.sum(error**2)) / error.shape[1])
 
     def fragment(self) -> Fragment:
         code = Update("error = in_window*(y - target)", "after_synapses", 2)
@@ -74,26 +79,17 @@ class CrossEntropy(Objective):
     The prediction is the class whose softmax, summed over the window, is largest.
     """
 
-    def _error(self, y: np.ndarray, target: np.ndarray) -> np.ndarray:
-        return _softmax(y) - target
-
-    def loss(self, y: np.ndarray, target: np.ndarray) -> float:
-        start = self.first(len(y))
-        shifted = y[start:] - y[start:].max(axis=1, keepdims=True)
-        log_softmax = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        return -float(np.mean(np.sum(target[start:] * log_softmax, axis=1)))
-
-    def correct(self, y: np.ndarray, target: np.ndarray) -> float:
-        start = self.first(len(y))
-        return float(_softmax(y[start:]).sum(axis=0).argmax() == target[start:].sum(axis=0).argmax())
+    def _judge(self, y: np.ndarray, target: np.ndarray) -> Judgement:
+        shifted = y - y.max(axis=1, keepdims=True)
+        exponential = np.exp(shifted)
+        total = exponential.sum(axis=1, keepdims=True)
+        softmax = exponential / total
+        loss = float(np.sum(target.sum(axis=1) * np.log(total[:, 0])) - np.vdot(target, shifted)) / len(y)
+        correct = softmax.sum(axis=0).argmax() == target.sum(axis=0).argmax()
+        return Judgement(softmax - target, loss, float(correct))
 
     def fragment(self) -> Fragment:
         code = Update("error = in_window*(exp(y)/exp_sum - target)", "after_synapses", 2)
         exponential = Update("exp_y = exp(y)", "after_synapses", 0)
         declared = ("target : 1", "in_window : 1 (shared)", "error : 1", "exp_y : 1", "exp_sum : 1")
         return Fragment(declared, updates=(exponential, code))
-
-
-def _softmax(y: np.ndarray) -> np.ndarray:
-    e = np.exp(y - y.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)

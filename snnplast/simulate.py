@@ -36,8 +36,8 @@ def simulate(assembly: Assembly, trial: Trial, index: int, seed: int, rng: np.ra
     objective = assembly.objective
     if f"{objective.readout}.target" not in record.series:
         raise UserError(f"task: the trial gives no series '{objective.readout}.target' for the objective")
-    error = objective.error(record.activity(objective.readout), record.target(objective.readout))
-    record.series[f"{objective.readout}.error"] = error
+    record.judgement = objective.judge(record.activity(objective.readout), record.target(objective.readout))
+    record.series[f"{objective.readout}.error"] = record.judgement.error
     return record
 
 

@@ -13,14 +13,22 @@ from snnplast.objective import CrossEntropy, Objective
 from snnplast.trial import Record, Segment
 
 TRAINING, TEST, ORDER, WEIGHTS, SOURCES = range(5)
-"""First word of the spawn key of each stream of random numbers."""
+"""First number of each stream of random numbers."""
 
 Trial = Generator[Segment, Record, None]
 
 
-def stream(seed: int, *key: int) -> np.random.Generator:
-    """Independent random numbers for (seed, key): Philox seeded by SeedSequence(seed, spawn_key=key)."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
+def stream(seed: int, first: int, second: int = 0, third: int = 0) -> np.random.Generator:
+    """Independent random numbers for a seed and up to three numbers, as a pure function of them.
+
+    Philox is a function of key and counter: the key comes from the seed, the words from the upper counter words.
+    """
+    return np.random.Generator(np.random.Philox(key=_key(seed), counter=[0, first, second, third]))
+
+
+@lru_cache(maxsize=16)
+def _key(seed: int) -> np.ndarray:
+    return np.random.SeedSequence(seed).generate_state(2, np.uint64)
 
 
 class Task(ABC):

@@ -112,12 +112,10 @@ class Trainer:
 
     def measure(self, record: Record) -> dict[str, float]:
         """Metrics of one trial."""
-        objective = self.assembly.objective
-        y, target = record.activity(objective.readout), record.target(objective.readout)
-        metrics = {"loss": objective.loss(y, target)}
-        correct = objective.correct(y, target)
-        if correct is not None:
-            metrics["accuracy"] = correct
+        assert record.judgement is not None
+        metrics = {"loss": record.judgement.loss}
+        if record.judgement.correct is not None:
+            metrics["accuracy"] = record.judgement.correct
         neurons = [n for n in self.assembly.spiking if isinstance(self.assembly.network.populations[n], SpikingPopulation)]
         metrics["spikes_per_trial"] = float(sum(record.spikes[name][0].size for name in neurons))
         metrics["synaptic_operations"] = float(

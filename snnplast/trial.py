@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from snnplast.network import Network, Wiring
+from snnplast.objective import Judgement
 
 Spikes = tuple[np.ndarray, np.ndarray]
 
@@ -41,6 +42,7 @@ class Record:
     series: 'population.variable' -> array (T, n).
     accumulated: 'projection.variable' -> what an online rule's synapses gathered (n_synapses,).
     response: 'population.variable' -> values (n,) at the end of the response step, where the network has one.
+    judgement: what the task's objective says of the trial, at its end.
     """
 
     network: Network
@@ -55,6 +57,7 @@ class Record:
     series: dict[str, np.ndarray] = field(default_factory=dict)
     accumulated: dict[str, np.ndarray] = field(default_factory=dict)
     response: dict[str, np.ndarray] = field(default_factory=dict)
+    judgement: Judgement | None = None
 
     def counts(self, population: str) -> np.ndarray:
         """Spikes of each neuron (n,)."""

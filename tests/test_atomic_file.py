@@ -9,8 +9,9 @@ import pytest
 from snnplast import atomic_file
 from snnplast.atomic_file import AtomicFile, open_consistent, repair
 
-BURSTS = 80
+BURSTS = 50
 ROWS = 100  # per burst and dataset; with chunks of 64 rows the chunk index grows a second level
+EXAMINED = [0, 1, 5, 39, 40, 41, 42]  # the burst after a node of 64 chunks is full is among them
 
 
 def write_bursts(path, bursts=BURSTS, after=lambda burst: None):
@@ -79,21 +80,20 @@ def test_a_kill_after_any_system_call_leaves_a_readable_file(tmp_path, every_sys
     images, seen, plain = [], [], []
 
     def examine(burst):  # outside of HDF5's callbacks
-        for image in list(images):
+        for image in list(images) if burst in EXAMINED else []:
             copy.write_bytes(image)
             with open_consistent(copy) as file:
                 seen.append(state_of(file))
             plain.append(plainly_readable(copy))
-            assert repair(copy) or plain[-1]
-            assert plainly_readable(copy)
+            assert plainly_readable(copy) if repair(copy) else plain[-1]
         images.clear()  # with those that repair caused
 
     every_system_call(lambda: images.append(path.read_bytes()) if path.exists() else None)
     disk, file = write_bursts(path, after=examine)
     file.close()
     disk.close()
-    assert seen == sorted(seen) and set(seen) == set(range(1, BURSTS + 1))
-    assert len(seen) > 10 * BURSTS
+    assert seen == sorted(seen) and set(seen) >= {burst + 1 for burst in EXAMINED}
+    assert len(seen) > 10 * len(EXAMINED)
     assert not all(plain), "no kill hit the application of a journal: the test is vacuous"
 
 

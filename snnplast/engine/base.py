@@ -77,7 +77,10 @@ class Engine(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Ask a running `steps` (in another thread or a signal handler) to return at its next chunk."""
+        """Ask a running `steps` (from another thread or a signal handler) to return at its next chunk.
+
+        If none is running, the next one raises: a request is never lost.
+        """
 
     @property
     @abstractmethod
@@ -90,11 +93,17 @@ class Engine(ABC):
 
     @abstractmethod
     def reset(self) -> None:
-        """Back to step 0: every variable but the lasting ones, spike queues, refractoriness, history."""
+        """Back to step 0: every variable but constants and lasting ones, spike queues, refractoriness, history, series.
+
+        Variables return to their values right after opening. Delays that were written to hold from here on.
+        """
 
     @abstractmethod
     def clone(self) -> Engine:
-        """An independent engine of the same network, with the same values in all variables, at step 0."""
+        """An independent engine of the same network at step 0, with the present values of all named variables.
+
+        Nothing is under way in it: no spike travels, no neuron is refractory, no series is running.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -103,7 +112,9 @@ class Engine(ABC):
     def __enter__(self) -> Engine:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 

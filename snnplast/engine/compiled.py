@@ -185,10 +185,8 @@ class CompiledEngine(Engine):
     def set_series(self, name: str, values: ArrayLike) -> None:
         library = self._alive()
         rows = checked_series(name, values, self[name])
-        if name in self._series:
-            number = self._series[name][0]
-        else:
-            number = library.add_series(self._plan.variables[name])
+        known_series = self._series.get(name)
+        number = known_series[0] if known_series else library.add_series(self._plan.variables[name])
         self._series[name] = (number, rows)
         library.set_series(number, rows.ctypes.data, len(rows))
 

@@ -39,7 +39,7 @@ def compiler_available() -> bool:
 
 
 def find_compiler() -> list[str] | None:
-    """The command of the compiler: $CXX if set, otherwise the first of `COMPILERS` on the path; None if there is none."""
+    """The command of the compiler: $CXX, otherwise the first of `COMPILERS` on the path; None if there is none."""
     wanted = os.environ.get("CXX")
     for command in [shlex.split(wanted)] if wanted else [[name] for name in COMPILERS]:
         if command and shutil.which(command[0]):

@@ -19,7 +19,7 @@ from brian2.core.variables import ArrayVariable
 from brian2.devices.device import Device, RuntimeDevice
 from brian2.synapses.synapses import SynapticPathway
 
-device_module = sys.modules[Device.__module__]
+device_module: Any = sys.modules[Device.__module__]
 """The module: `brian2.devices.device` as an attribute is a proxy object of the same name."""
 
 GLOBALS = threading.RLock()

@@ -74,8 +74,8 @@ class EngineDevice(CPPStandaloneDevice):
     Synapses given as arrays are handed over in memory instead of generated code, so that the
     number of synapses does not enter the sources: one network drawn with another seed is then
     the same library. Loops over synapses and thresholds come from the templates of this package,
-    unless `own_templates` is off: the results are the same, bit by bit. And once `sealed`, every access through a Brian2 object raises, because
-    it would otherwise be queued and ignored.
+    unless `own_templates` is off: the results are the same, bit by bit. And once `sealed`, every
+    access through a Brian2 object raises, because it would otherwise be queued and ignored.
     """
 
     def __init__(self, own_templates: bool = True) -> None:
@@ -174,22 +174,22 @@ def generate(device: EngineDevice, network: Network, directory: Path) -> Generat
     one_dimensional = [v for v in device.arrays if v not in device.dynamic_arrays_2d]
     names = {device.get_array_name(v, access_data=False): v for v in one_dimensional}
     return Generated(
-        sources={name: (directory / name).read_text() for name in sorted(device.writer.source_files)},
-        headers={
-            path.relative_to(directory).as_posix(): path.read_text() for path in sorted(directory.rglob("*.h"))
-        },
+        sources=_texts(directory, "*.cpp"),
+        headers=_texts(directory, "*.h"),
         arrays={name: np.dtype(names[name].dtype) for name in sorted(names)},
         dynamic=frozenset(name for name, v in names.items() if isinstance(v, DynamicArrayVariable)),
         static_arrays={name: np.ascontiguousarray(array) for name, array in sorted(device.static_arrays.items())},
         connections=tuple(device.connections),
         code_objects=tuple(sorted(device.code_objects)),
-        before_run=tuple(
-            args[0].name for function, args in device.main_queue if function == "before_run_code_object"
-        ),
+        before_run=tuple(args[0].name for function, args in device.main_queue if function == "before_run_code_object"),
         pathways=tuple(sorted(path.name for s in device.synapses for path in s._pathways)),
         network=network.name,
         clock=internals.single_clock(network).name,
     )
+
+
+def _texts(directory: Path, pattern: str) -> dict[str, str]:
+    return {path.relative_to(directory).as_posix(): path.read_text() for path in sorted(directory.rglob(pattern))}
 
 
 def source_positions(network: Network) -> tuple[dict[str, int], int]:

@@ -9,9 +9,12 @@ import itertools
 import os
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+
+from snnplast.engine.cache import cache_directory
 
 _COPIES = itertools.count()
 
@@ -53,7 +56,7 @@ class Library:
 
     The dynamic linker gives each *file* its own globals, so every instance loads a copy that is
     removed again as soon as it is mapped. The memory lives as long as this object, and every
-    view holds it.
+    view holds it. The functions of interface.cpp are attributes, without their prefix "snn_".
 
     Parameters
     ----------
@@ -72,7 +75,7 @@ class Library:
         for name, (result, arguments) in _SIGNATURES.items():
             function = getattr(dll, f"snn_{name}")
             function.restype, function.argtypes = result, arguments
-            setattr(self, name, function)
+            self.__dict__[name] = function
         arrays = (_StaticArray * max(1, len(static_arrays)))(
             *(_StaticArray(name.encode(), a.ctypes.data, a.nbytes) for name, a in static_arrays.items())
         )
@@ -82,6 +85,10 @@ class Library:
         self.program_length = self.checked(self.open(len(static_arrays), arrays, pairs))
         unload = weakref.finalize(self, _unload, dll, self.free)
         unload.atexit = False  # at exit views may still be in use, and the process frees everything anyway
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """For type checkers: the functions are in `__dict__`, where they are found without this call."""
+        raise AttributeError(name)
 
     def checked(self, result: int) -> int:
         """`result` of a function that can fail; its C++ exception becomes a `RuntimeError`."""
@@ -100,9 +107,16 @@ class Library:
 
 
 def _load(image: bytes) -> ctypes.CDLL:
+    try:
+        return _load_from(image, tempfile.gettempdir())
+    except OSError:  # some clusters mount the temporary directory so that nothing in it can be executed
+        return _load_from(image, str(cache_directory()))
+
+
+def _load_from(image: bytes, directory: str) -> ctypes.CDLL:
     # The linker also compares paths: a name used once must not come back while its library is loaded.
     prefix = f"snnplast-{os.getpid()}-{next(_COPIES)}-"
-    handle, path = tempfile.mkstemp(prefix=prefix, suffix=".so")
+    handle, path = tempfile.mkstemp(prefix=prefix, suffix=".so", dir=directory)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(image)
@@ -112,6 +126,6 @@ def _load(image: bytes) -> ctypes.CDLL:
             os.unlink(path)
 
 
-def _unload(dll: ctypes.CDLL, free) -> None:
+def _unload(dll: ctypes.CDLL, free: Callable[[], None]) -> None:
     free()
     _ctypes.dlclose(dll._handle)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+from brian2.devices.device import Device
 from numpy.typing import ArrayLike
 
 from snnplast.engine import internals
@@ -30,10 +33,11 @@ class RuntimeEngine(Engine):
         self._target = target
         self._stop = False
         with self._private_brian():
-            self._model = construct()
-            self._open(self._model)
+            model = construct()
+            self._model: BrianModel | None = model
+            self._open(model)
 
-    def _private_brian(self):
+    def _private_brian(self) -> AbstractContextManager[Device]:
         return internals.private_brian(internals.runtime_device(), **internals.runtime_preferences(self._target))
 
     def _open(self, model: BrianModel) -> None:
@@ -50,10 +54,8 @@ class RuntimeEngine(Engine):
         events = {**model.spiking, **model.sources}
         self._spike_spaces = {name: group.variables["_spikespace"].get_value() for name, group in events.items()}
         names = {id(group): name for name, group in model.sources.items()}
-        # None marks a source: its spikes are put in place by the engine, at absolute steps.
-        self._program = [
-            (names.get(id(obj)), None if id(obj) in names else obj.run) for obj in internals.active_objects(network)
-        ]
+        # A name is a source, whose spikes the engine puts in place itself; everything else is run.
+        self._program: Sequence[Any] = [names.get(id(obj), obj.run) for obj in internals.active_objects(network)]
         self._frozen = internals.frozen_constants(network)
 
         lasting = {id(model.variables[name]) for name in model.lasting}
@@ -61,7 +63,8 @@ class RuntimeEngine(Engine):
         self._initial_state = [(v.get_value(), v.get_value().copy()) for v in state]
         self._event_spaces = [v.get_value() for v in internals.event_spaces(network)]
         self._queues = internals.queue_states(network)
-        delays = [path.variables["delay"] for path in internals.pathways(network)]
+        named = {id(variable) for variable in model.variables.values()}
+        delays = [v for path in internals.pathways(network) if id(v := path.variables["delay"]) in named]
         self._delays = [(v.get_value(), v.get_value().copy()) for v in delays]
 
         self._spikes: dict[str, list[tuple[int, np.ndarray]]] = {name: [] for name in events}
@@ -86,9 +89,10 @@ class RuntimeEngine(Engine):
         self._series.clear()
 
     def _take_over_delays(self) -> None:
+        network = self._alive().network
         internals.restore_queues(self._queues)
-        internals.prepare_queues(self._model.network)
-        self._queues = internals.queue_states(self._model.network)
+        internals.prepare_queues(network)
+        self._queues = internals.queue_states(network)
         for now, then in self._delays:
             then[:] = now
 
@@ -142,13 +146,13 @@ class RuntimeEngine(Engine):
         for name, (start, rows) in self._series.items():
             if self._t - start < len(rows):
                 self._views[name][:] = rows[self._t - start]
-        for source, run in self._program:
-            if run is None:
-                space = self._spike_spaces[source]
-                space[: len(inputs[source])] = inputs[source]
-                space[-1] = len(inputs[source])
+        for part in self._program:
+            if isinstance(part, str):
+                space = self._spike_spaces[part]
+                space[: len(inputs[part])] = inputs[part]
+                space[-1] = len(inputs[part])
             else:
-                run()
+                part()
         for name, rows in self._rows.items():
             rows[self._t] = self._views[name]
         for name, space in self._spike_spaces.items():

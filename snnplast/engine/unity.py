@@ -79,7 +79,7 @@ def _tables(generated: Generated) -> str:
 
     def switch(head: str, values: list[str], otherwise: str) -> list[str]:
         cases = [f"    case {k}: return {value};" for k, value in enumerate(values)]
-        return [f"static {head}(int array) {{", "    switch (array) {", *cases, "    }", f"    return {otherwise};", "}"]
+        return [f"static {head}(int array) {{", "    switch (array) {", *cases, f"    }} return {otherwise};", "}"]
 
     lines = ["namespace snnplast {"]
     lines += switch("void* array_data", [data(name) for name in arrays], "nullptr")

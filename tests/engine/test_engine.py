@@ -250,7 +250,10 @@ def test_two_engines_in_two_threads_do_not_disturb_each_other(engine):
         (lambda e: e.set_spikes("inputs", [[5]], [[3]]), "one-dimensional"),
         (lambda e: e.set_spikes("inputs", [5], [True]), "indices must be integers, not bool"),
         (lambda e: e.set_series("hidden.targt", np.ones((1, 1))), "unknown variable 'hidden.targt': did you mean"),
-        (lambda e: e.set_series("hidden.target", np.ones((3, 2))), r"values must have shape \(rows, 20\), not \(3, 2\)"),
+        (
+            lambda e: e.set_series("hidden.target", np.ones((3, 2))),
+            r"values must have shape \(rows, 20\), not \(3, 2\)",
+        ),
         (lambda e: e.set_series("hidden.target", np.full((1, N_HIDDEN), np.nan)), "must be finite numbers, not nan"),
         (lambda e: e.set_series("hidden.target", np.ones((1, N_HIDDEN), complex)), "complex128 cannot be written"),
         (lambda e: e.steps(-1), "at least 0"),
@@ -353,17 +356,17 @@ def test_views_outlive_the_engine_but_the_engine_says_that_it_is_closed(kind):
     engine.close()
     assert view.tolist() == [1.0, 0.0]
     for call in (
-        lambda: engine["group.v"],
-        lambda: engine.steps(1),
-        lambda: engine.reset(),
-        lambda: engine.spikes("group"),
-        lambda: engine.history,
-        lambda: engine.set_spikes("x", [], []),
-        lambda: engine.set_series("group.v", []),
-        lambda: engine.clone(),
+        lambda e: e["group.v"],
+        lambda e: e.steps(1),
+        lambda e: e.reset(),
+        lambda e: e.spikes("group"),
+        lambda e: e.history,
+        lambda e: e.set_spikes("x", [], []),
+        lambda e: e.set_series("group.v", []),
+        lambda e: e.clone(),
     ):
         with pytest.raises(RuntimeError, match="this engine has been closed"):
-            call()
+            call(engine)
     del engine
     view[0] = 2.0
     assert view.tolist() == [2.0, 0.0]

@@ -72,7 +72,7 @@ def test_only_what_the_variable_can_hold_is_written(values, dtype, fine):
     if fine:
         check_writable("here", values, np.dtype(dtype))
         return
-    with pytest.raises(UserError, match="^here: "):
+    with pytest.raises(UserError, match=r"^here: "):
         check_writable("here", values, np.dtype(dtype))
 
 

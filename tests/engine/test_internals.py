@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import brian2
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from brian2.core.names import Nameable
 from brian2.core.variables import ArrayVariable
+from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from conftest import needs_compiler
 from engine_networks import N_HIDDEN, N_IN, recurrent, relay
 
@@ -55,8 +57,9 @@ def test_names_are_taken_from_the_set_of_living_instances():
 
 def test_preferences_are_put_back_even_after_an_error():
     before = brian2.prefs["codegen.target"]
-    with pytest.raises(ZeroDivisionError), internals.private_brian(
-        internals.runtime_device(), **internals.runtime_preferences("numpy")
+    with (
+        pytest.raises(ZeroDivisionError),
+        internals.private_brian(internals.runtime_device(), **internals.runtime_preferences("numpy")),
     ):
         assert brian2.prefs["codegen.target"] == "numpy"
         raise ZeroDivisionError
@@ -111,7 +114,7 @@ def test_a_queue_state_taken_while_empty_empties_the_queue():
         model = relay(2.0)
         internals.prepare(model.network)
         states = internals.queue_states(model.network)
-        (queue, _), = states
+        ((queue, _),) = states
         for _ in range(2):
             queue.push(np.zeros(1, np.int32))
             queue.advance()
@@ -124,7 +127,7 @@ def test_a_queue_state_taken_while_empty_empties_the_queue():
 
 
 def test_explicit_synapses_are_connected_by_one_kind_of_code_object(generated):
-    _, model, sources = generated
+    _, _, sources = generated
     assert [(c.pre, c.n_pre, c.n_post) for c in sources.connections] == [
         ("_dynamic_array_in_hidden__synaptic_pre", N_IN, N_HIDDEN),
         ("_dynamic_array_recurrence__synaptic_pre", N_HIDDEN, N_HIDDEN),
@@ -165,7 +168,7 @@ def test_static_arrays_are_read_from_files_of_their_name(tmp_path):
 
 
 def test_arrays_are_pointers_with_a_count_or_vectors(generated):
-    device, model, sources = generated
+    _, _, sources = generated
     objects = sources.sources["objects.cpp"]
     assert "double * _array_hidden_v;" in objects
     assert f"const int _num__array_hidden_v = {N_HIDDEN};" in objects
@@ -184,10 +187,36 @@ def test_a_network_holds_its_functions_in_running_order(generated):
     assert "_run_inputs_codeobject" in added[positions["inputs"]]
 
 
-def test_pathways_have_queues_of_one_thread(generated):
-    header = generated[2].headers["synapses_classes.h"]
-    assert "std::vector< CSpikeQueue * > queue;" in header
+def test_pathways_are_known_by_name(generated):
     assert set(generated[2].pathways) == {"in_hidden_pre", "recurrence_pre", "readout_pre"}
+
+
+def test_templates_are_looked_for_in_our_package_first(generated):
+    assert "SNNPLAST_PATHWAY_H" in generated[2].headers["synapses_classes.h"]
+    code = generated[2].sources["code_objects/recurrence_pre_codeobject.cpp"]
+    assert "case snnplast::Walk::runs:" in code
+    assert "_ptr_array_recurrence__synaptic_post[_idx]" in code, "the index array that is hidden in a run"
+    assert "_ptr_array_recurrence__synaptic_post{_run.target + _k}" in code
+
+
+def test_queues_are_filled_by_the_template_we_leave_to_brian2(generated):
+    """Its only contact with our class of pathways, besides the initialiser."""
+    name = "recurrence_pre"
+    code = generated[2].sources[f"code_objects/{name}_push_spikes.cpp"]
+    used = set(
+        re.findall(rf"{name}\.(\w+)", code + generated[2].sources[f"code_objects/before_run_{name}_push_spikes.cpp"])
+    )
+    assert used == {"advance", "push", "prepare", "sources"}
+
+
+def test_brian2s_own_pathways_have_queues_of_one_thread():
+    source = CPPStandaloneCodeObject.templater.synapses_classes.template_source
+    assert "std::vector< CSpikeQueue * > queue;" in source
+
+
+def test_thresholds_and_synapses_fill_one_block_of_a_common_template():
+    for name in ("threshold", "synapses"):
+        assert "{% block maincode %}" in getattr(CPPStandaloneCodeObject.templater, name).template_source
 
 
 def test_before_run_blocks_prepare_the_queues(generated):

@@ -1,0 +1,112 @@
+"""Models by name or from the user's own Python file, and the .toml file of defaults beside them.
+
+A model file defines exactly one subclass of `Model`; or, at module level, a network called `net` and a task called
+`task`.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import sys
+import traceback
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from snnplast import registry
+from snnplast.errors import UserError, nearest
+from snnplast.model import Model
+from snnplast.network import Network
+from snnplast.task import Task
+
+
+def load_model(name: str | Path) -> tuple[type[Model], Path | None]:
+    """The class of a registered model or of a model file, and the path of its defaults where there are any."""
+    if isinstance(name, Path):
+        found, file = _from_file(name), name
+    else:
+        found = registry.load("model", name)
+        file = Path(sys.modules[found.__module__].__file__ or "")
+    defaults = file.with_suffix(".toml")
+    return found, defaults if defaults.is_file() else None
+
+
+@contextmanager
+def users_code(path: Path | None) -> Iterator[None]:
+    """Turns what the code of a model file raises into one sentence with the file's line; None: somebody else's code."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        if path is None:
+            raise
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        if line is None:
+            raise
+        text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {_first_line(error)}"
+        raise UserError(f"{path.name}, line {line}: {text}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return error.msg
+    return (str(error).splitlines() or [""])[0]
+
+
+def _from_file(path: Path) -> type[Model]:
+    if not path.is_file():
+        siblings = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        raise UserError(f"there is no file '{path}'; {nearest(path.name, siblings)}")
+    module = _imported(path)
+    defined = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__]
+    models = [value for value in defined if issubclass(value, Model)]
+    models = [m for m in dict.fromkeys(models) if not any(other is not m and issubclass(other, m) for other in models)]
+    if len(models) == 1:
+        return models[0]
+    if models:
+        names = ", ".join(model.__name__ for model in models)
+        raise UserError(f"{path.name}: defines {len(models)} models ({names}); exactly one subclass of Model is needed")
+    net, task = getattr(module, "net", None), getattr(module, "task", None)
+    if not isinstance(net, Network) or not isinstance(task, Task):
+        raise UserError(
+            f"{path.name}: no model: a subclass of Model is needed, or a Network called 'net' and a Task called 'task'"
+        )
+    return _of_module(net, task)
+
+
+def _imported(path: Path) -> ModuleType:
+    """The module of a file, importable by its own classes under a name that no other file has."""
+    name = f"snnplast_model_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path.name}: no Python file: its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))  # as when the file is run as a script
+    try:
+        with users_code(path):
+            spec.loader.exec_module(module)
+    except UserError:
+        del sys.modules[name]
+        raise
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+def _of_module(net: Network, described: Task) -> type[Model]:
+    class ModuleModel(Model):
+        """The network `net` and the task `task` of a model file."""
+
+        def network(self) -> Network:
+            return net.copy()
+
+        def task(self, seed: int) -> Task:
+            task = copy.copy(described)
+            task.seed = seed
+            return task
+
+    return ModuleModel
