@@ -17,7 +17,7 @@ from snnplast.neurons import LeakyReadout, RateReadout
 from snnplast.objective import Objective
 from snnplast.pretrain import pretrain
 from snnplast.rule import Rule
-from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
+from snnplast.third_factor import Broadcast, Context, SignalKind, State, ThirdFactor
 from snnplast.trial import Record
 
 
@@ -46,9 +46,7 @@ class Teacher:
                 if given[name] is None:
                     signals[name] = None
                 elif signals[name] is not None:
-                    kind = factor.kind(context, name)
-                    decay = None if kind.tau is None else np.exp(-record.network.dt / kind.tau)
-                    signals[name].append(Signal(given[name], kind.timing, decay))  # type: ignore[union-attr]
+                    signals[name].append(_signal(given[name], factor.kind(context, name), record))  # type: ignore[union-attr]
         return self.rule.gradient(record, self.projections, signals)
 
     def report(self) -> dict[str, float]:
@@ -173,6 +171,13 @@ def assemble(
         network, drawn, running, objective, teachers, values, accumulators,
         frozenset(simulated), spiking, tuple(dict.fromkeys(responses)),
     )
+
+
+def _signal(given: np.ndarray | Broadcast, kind: SignalKind, record: Record) -> Signal:
+    decay = None if kind.tau is None else np.exp(-record.network.dt / kind.tau)
+    if isinstance(given, Broadcast):
+        return Signal(given.values, kind.timing, decay, given.feedback)
+    return Signal(given, kind.timing, decay)
 
 
 def _teachers(network: Network, rule: Rule, others: Mapping[str, Rule]) -> list[Teacher]:

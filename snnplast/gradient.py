@@ -28,14 +28,17 @@ Timing = Literal["step", "trial"]
 class Signal:
     """A third factor's signal for one population, as gradients read it.
 
-    values: (T, n) with timing "step", (n,) with timing "trial".
-    decay: kappa of the filter of the trace that a step signal multiplies, None for the unfiltered trace; a number,
-        or one per readout where the signal has not been summed over readouts.
+    values: (T, n) with timing "step", (n,) with timing "trial"; with `feedback`, a step signal before its broadcast.
+    decay: kappa of the filter of the trace that a step signal multiplies, None for the unfiltered trace; one number,
+        or one per column of `values`.
+    feedback: (k, n); the signal is values (T, k) @ feedback. Filters act on the k columns, which is exact for
+        different kappas and cheaper.
     """
 
     values: np.ndarray
     timing: Timing
     decay: float | np.ndarray | None = None
+    feedback: np.ndarray | None = None
 
 
 def reverse_filter(x: np.ndarray, decay: float | np.ndarray) -> np.ndarray:
@@ -52,9 +55,10 @@ def reverse_filter(x: np.ndarray, decay: float | np.ndarray) -> np.ndarray:
 
 def filtered(signal: Signal) -> np.ndarray:
     """What multiplies the unfiltered trace at each step: (T, n), or (n,) where it is constant."""
-    if signal.timing == "trial" or signal.decay is None:
-        return signal.values
-    return reverse_filter((1 - signal.decay) * signal.values, signal.decay)
+    values = signal.values
+    if signal.timing == "step" and signal.decay is not None:
+        values = reverse_filter((1 - signal.decay) * values, signal.decay)
+    return values if signal.feedback is None else values @ signal.feedback
 
 
 def modulation(signals: Sequence[Signal]) -> np.ndarray:

@@ -161,26 +161,37 @@ def rank(node: Node) -> int:
 
 
 def leaf_at(node: Node | None, path: Sequence[str]) -> tuple[Leaf | None, tuple[str, ...]]:
-    """The leaf on the way of `path` and what remains of the path behind it."""
+    """The leaf on the way of `path` and what remains of the path behind it; (None, path) where there is none."""
     for k, key in enumerate(path):
         if isinstance(node, Leaf):
             return node, tuple(path[k:])
         node = node.get(key) if node else None
-    return (node, ()) if isinstance(node, Leaf) else (first_leaf(node), ())
+    return (node, ()) if isinstance(node, Leaf) else (None, tuple(path))
 
 
-def first_leaf(node: Node | None) -> Leaf | None:
-    """Any leaf of a table, to name where the table stands; None where it has none."""
+def place_of(table: Table, key: Sequence[str], path: Sequence[str]) -> str:
+    """The place of a key in a sentence: with its file or option where a layer sets it or something in it.
+
+    path: where to say it stands if no layer does.
+    """
+    node: Node | None = table
+    for part in key:
+        node = node.get(part) if isinstance(node, dict) else node
+    leaf, depth = _first_leaf(node)
+    return leaf.source.at(leaf.path[: len(leaf.path) - depth]) if leaf else ".".join(path)
+
+
+def _first_leaf(node: Node | None) -> tuple[Leaf | None, int]:
+    """Any leaf of a table, and how deep it lies."""
+    depth = 0
     while isinstance(node, dict):
-        node = next(iter(node.values()), None)
-    return node
+        node, depth = next(iter(node.values()), None), depth + 1
+    return node, depth
 
 
-def check_keys(table: Table, known: Iterable[str], path: tuple[str, ...], what: str = "key") -> None:
-    """Raise `UserError` for the first key that is not among the known."""
+def check_keys(table: Table, known: Iterable[str], path: tuple[str, ...]) -> None:
+    """Raise `UserError` for the first key that is not among the known. path: where the table stands."""
     known = list(known)
-    for key, node in table.items():
+    for key in table:
         if key not in known:
-            leaf = first_leaf(node)
-            where = leaf.source.at((*path, key)) if leaf else ".".join((*path, key))
-            raise UserError(f"{where}: unknown {what}; {nearest(key, known)}")
+            raise UserError(f"{place_of(table, (key,), (*path, key))}: unknown key; {nearest(key, known)}")

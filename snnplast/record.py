@@ -10,8 +10,9 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Literal
 
 import numpy as np
@@ -283,25 +284,32 @@ def _plain(name: str) -> str:
 def _uninterrupted(work: Callable[[], None]) -> None:
     """Does `work` to its end, then lets a KeyboardInterrupt through.
 
-    Python raises KeyboardInterrupt in the main thread only, so that it never strikes inside HDF5 in this thread.
+    Python raises KeyboardInterrupt in the main thread only, so that it never strikes amid HDF5's calls in this thread.
     """
-    failure: list[BaseException] = []
+    failures: list[BaseException] = []
+    begun, done = Event(), Event()
 
     def guarded() -> None:
+        begun.set()
         try:
             work()
         except BaseException as error:
-            failure.append(error)
+            failures.append(error)
+        finally:
+            done.set()
 
     interrupt = None
-    thread = Thread(target=guarded, name="snnplast-record")
-    thread.start()
-    while thread.is_alive():
-        try:
-            thread.join()
-        except KeyboardInterrupt as error:
-            interrupt = error
-    if failure:
-        raise failure[0]
+    try:
+        Thread(target=guarded, name="snnplast-record").start()
+        done.wait()
+    except KeyboardInterrupt as error:
+        interrupt = error
+        while not done.is_set():
+            with suppress(KeyboardInterrupt):
+                if not begun.wait(1):  # interrupted before the thread could start: nothing was written
+                    break
+                done.wait()
+    for failure in failures:
+        raise failure
     if interrupt:
         raise interrupt

@@ -58,6 +58,14 @@ class Pretraining:
     fit: Callable[[list[Record]], dict[str, np.ndarray]]
 
 
+@dataclass(frozen=True)
+class Broadcast:
+    """A step signal as the product values (T, k) @ feedback (k, n), e.g. readout errors and feedback weights."""
+
+    values: np.ndarray
+    feedback: np.ndarray
+
+
 class Transform(Description):
     """One named step between a source's raw signal and what the synapses receive."""
 
@@ -112,8 +120,8 @@ class ThirdFactor(Description):
         """Numbers of the last trial for the metrics, e.g. the correlation with an exact signal."""
         return {}
 
-    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
-        """Target population -> (T, n) for a step signal, (n,) for a trial signal, None while it is not ready."""
+    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, Any]:
+        """Target population -> (T, n) or a `Broadcast` for a step signal, (n,) for a trial signal, None: not ready."""
         raise NotImplementedError
 
     def pretraining(self, context: Context) -> list[Pretraining]:

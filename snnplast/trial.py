@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from snnplast.errors import UserError
 from snnplast.network import Network, Wiring
 from snnplast.objective import Judgement
 
@@ -38,7 +39,7 @@ class Record:
     steps: number of steps T of the task's segments (the response step not counted).
     spikes: population -> (steps, indices), sorted by step.
     history: 'population.variable' -> array (T, n), the value at the end of each step.
-    inputs: source population -> the values it was given, where it was given values: (n,), one entry per segment's array.
+    inputs: source population -> the values it was given last, where it was given values: (n,) or (steps, n).
     series: 'population.variable' -> array (T, n).
     accumulated: 'projection.variable' -> what an online rule's synapses gathered (n_synapses,).
     response: 'population.variable' -> values (n,) at the end of the response step, where the network has one.
@@ -71,6 +72,18 @@ class Record:
         """Rate representation z (n,) of a population that declares one."""
         normalise = self.network.populations[population].representation  # type: ignore[attr-defined]
         return normalise(self.rates(population))
+
+    def stimulus(self, source: str) -> np.ndarray:
+        """What a source showed (n,): the mean of its values over time.
+
+        A task that hands over spikes gives the values they stand for as a series 'source.value'.
+        """
+        shown = self.inputs.get(source, self.series.get(f"{source}.value"))
+        if shown is None:
+            raise UserError(
+                f"task: {source!r} was given spikes; the values they stand for are needed as a series '{source}.value'"
+            )
+        return np.atleast_2d(shown).mean(axis=0)
 
     def activity(self, readout: str) -> np.ndarray:
         """Readout activity y: (T, n), or (1, n) for a readout that acts once per trial."""

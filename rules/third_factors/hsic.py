@@ -54,7 +54,8 @@ class HSIC(LayerwiseFactor):
 
     def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
         readout = next(name for name in record.series if name.endswith(".target"))
-        x = np.concatenate([np.atleast_2d(values).mean(axis=0) for values in record.inputs.values()])
+        sources = [name for name, p in record.network.populations.items() if isinstance(p, SpikeSource)]
+        x = np.concatenate([record.stimulus(name) for name in sources])
         newest = self.remember(x, record.series[readout][-1], state)
         for name in targets:
             state[f"{name}.z"][newest] = record.representation(name)

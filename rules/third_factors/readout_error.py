@@ -18,7 +18,7 @@ from snnplast.connectivity import Explicit
 from snnplast.errors import UserError
 from snnplast.network import Network, Wiring
 from snnplast.neurons import LeakyReadout
-from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
+from snnplast.third_factor import Broadcast, Context, SignalKind, State, ThirdFactor
 from snnplast.trial import Record
 from snnplast.weights import Gaussian
 
@@ -84,13 +84,13 @@ class ReadoutError(ThirdFactor):
                 forward, back = f"{projection.target}_to_{projection.source}", wiring[name]
                 values[name][:] = wiring[forward].matrix(values[forward]).T[back.pre, back.post]
 
-    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | Broadcast]:
         return {target: self._broadcast(record, f"feedback_{target}") for target in targets}
 
-    def _broadcast(self, record: Record, name: str) -> np.ndarray:
-        error = record.series[f"{record.network.projections[name].source}.error"]
-        signal = error @ record.wiring[name].matrix(record.values[name])
-        return signal[0] if len(error) == 1 else signal
+    def _broadcast(self, record: Record, name: str) -> np.ndarray | Broadcast:
+        readout = record.network.projections[name].source
+        error, feedback = record.series[f"{readout}.error"], record.wiring[name].matrix(record.values[name])
+        return error[0] @ feedback if f"{readout}.y" in record.response else Broadcast(error, feedback)
 
 
 def _pairs(network: Network, name: str) -> tuple[np.ndarray, np.ndarray]:

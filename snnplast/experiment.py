@@ -1,0 +1,121 @@
+"""An experiment: model, rules, engine, length and recording, built and checked; what `snnplast run` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from snnplast.description import Description
+from snnplast.engine.opening import ENGINES, TARGETS
+from snnplast.errors import UserError, nearest
+from snnplast.model import Model
+from snnplast.model_file import users_code
+from snnplast.network import Network
+from snnplast.rule import Rule
+from snnplast.schema import table_of
+from snnplast.task import Task
+from snnplast.toml_text import toml_text
+
+Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+
+
+class EngineChoice(Description):
+    """What runs the network. name: "compiled" or "runtime". target: "auto", or how the runtime engine makes code."""
+
+    name: str = "compiled"
+    target: str = "auto"
+
+    @field_validator("name", "target")
+    @classmethod
+    def _known(cls, value: str, info: Any) -> str:
+        known = ENGINES if info.field_name == "name" else TARGETS
+        if value not in known:
+            raise UserError(f"unknown {'engine' if known is ENGINES else 'target'} {value!r}; {nearest(value, known)}")
+        return value
+
+
+class Training(Description):
+    """How long and from which seed. iterations: updates; epochs: passes through the training data; one of the two."""
+
+    iterations: Annotated[int | None, Field(ge=1, description="number of updates")] = None
+    epochs: Annotated[int | None, Field(ge=1, description="passes through the training data")] = None
+    seed: Annotated[int, Field(ge=0, description="seed of weights, order and noise")] = 1
+
+    @model_validator(mode="after")
+    def _has_one_length(self) -> Training:
+        if (self.iterations is None) == (self.epochs is None):
+            raise UserError("either iterations or epochs is needed")
+        return self
+
+
+class Recording(Description):
+    """What is kept. path: the file, "" for none. spikes: populations. variables: 'population.variable', every step.
+
+    trials: whose spikes and variables; default "test" where the task has test trials, else "training".
+    every: only those of every k-th epoch (iteration, where the task has no epochs), and of the last one.
+    """
+
+    path: Annotated[str, Field(description="HDF5 file, '' for none")] = "run.h5"
+    spikes: Annotated[Names, Field(description="populations and sources whose spikes are kept")] = ()
+    variables: Annotated[Names, Field(description="'population.variable', kept at every step")] = ()
+    trials: Literal["test", "training", "all"] | None = None
+    every: Annotated[int, Field(ge=1, description="keep those of every k-th epoch or iteration")] = 1
+
+    @field_validator("variables")
+    @classmethod
+    def _dotted(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name.count(".") != 1:
+                raise UserError(f"{name!r} names no variable: 'population.variable' is needed, such as 'output.y'")
+        return names
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a run needs.
+
+    file: the user's model file, None for a registered model. network: the model's description.
+    others: the rules that projections name, by name.
+    """
+
+    model: Model
+    file: Path | None
+    network: Network
+    rule: Rule
+    others: Mapping[str, Rule]
+    engine: EngineChoice
+    train: Training
+    record: Recording
+
+    @property
+    def title(self) -> str:
+        """Name of the model, or of its file."""
+        return self.file.stem if self.file else self.model.name
+
+    def task(self) -> Task:
+        """The model's task for the run's seed."""
+        with users_code(self.file):
+            return self.model.task(self.train.seed)
+
+    def text(self) -> str:
+        """All settings as TOML; given back as a file it makes the same run."""
+        identity = {"file": str(self.file)} if self.file else {"name": self.model.name}
+        rules = {self.rule.name: self.rule, **self.others}
+        return toml_text(
+            {
+                "rule": self.rule.name,
+                "engine": table_of(self.engine),
+                "model": {**identity, **_without_name(self.model)},
+                "rules": {name: _without_name(rule) for name, rule in rules.items()},
+                "train": {key: value for key, value in self.train if value is not None},
+                "record": table_of(self.record),
+            }
+        )
+
+
+def _without_name(description: Description) -> dict[str, Any]:
+    return {key: value for key, value in table_of(description).items() if key != "name"}

@@ -1,0 +1,158 @@
+"""Between tables of settings and described objects: building, checking at every depth, and writing back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from snnplast import registry
+from snnplast.description import Description, WrongValue
+from snnplast.errors import UserError, nearest
+from snnplast.layers import Leaf, Node, Source, Table, annotate, check_keys, leaf_at, name_of, overlay, place_of, plain
+from snnplast.optimizer import OPTIMIZERS, Optimizer
+from snnplast.rule import Rule
+from snnplast.surrogate import SURROGATES, PiecewiseLinear
+from snnplast.third_factor import ThirdFactor
+
+NONE = "none"
+"""Written where a setting that may be left out is left out: TOML has no value for it."""
+
+BUILT_IN = Source("", -1, Path())
+"""Where defaults of classes come from: below all layers."""
+
+Path_ = tuple[str, ...]
+
+
+def construct(kind: type[Any], table: Table, path: Path_, built: Mapping[str, Any] | None = None) -> Any:
+    """An object of `kind` from its settings.
+
+    path: where the table stands in the config. built: fields that are made already.
+    Raises `UserError` with the place of the wrong value: its file or option, table and key.
+    """
+    try:
+        return kind(**settings(kind, table, path), **(built or {}))
+    except WrongValue as error:
+        leaf, rest = leaf_at(table, error.path)
+        place = leaf.source.at((*leaf.path, *rest)) if leaf else ".".join((*path, *error.path))
+        raise UserError(f"{place}{error.complaint}") from None
+
+
+def settings(kind: type[Description], table: Table, path: Path_) -> dict[str, Any]:
+    """Plain values of a table for `kind`; raises `UserError` for a key or a name that is unknown, at any depth."""
+    check_keys(table, kind.model_fields, path)
+    return {key: _setting(kind.model_fields[key], node, (*path, key)) for key, node in table.items()}
+
+
+def _setting(field: FieldInfo, node: Node, path: Path_) -> Any:
+    inner = description_in(field.annotation)
+    if isinstance(node, Leaf):
+        if node.value == NONE and type(None) in get_args(field.annotation):
+            return None
+        if inner is None or not isinstance(node.value, list):
+            return node.value
+        return [_described(inner, entry, None, (*path, str(k))) for k, entry in enumerate(entries(node))]
+    if inner is None:
+        return plain(node)
+    if get_origin(field.annotation) is dict:
+        return {key: _described(inner, entry, None, (*path, key)) for key, entry in node.items()}
+    return _described(inner, node, field.default, path)
+
+
+def entries(node: Leaf) -> list[Node]:
+    """The entries of a list of tables, as if each stood for itself."""
+    return [annotate(entry, node.source, (*node.path, str(k))) for k, entry in enumerate(node.value)]
+
+
+def _described(base: type[Description], node: Node, default: Any, path: Path_) -> Any:
+    if isinstance(node, Leaf):
+        return node.value
+    known = family(base)
+    if known is None:
+        return settings(base, node, path)
+    named = with_name(node, default)
+    name = name_of(named)
+    if name is None:
+        return plain(named)  # the constructor says that a name is needed
+    if name not in known:
+        what = known.kind.replace("-", " ")
+        raise UserError(f"{place_of(node, ('name',), path)}: unknown {what} {name!r}; {nearest(str(name), known)}")
+    kind = known[name]
+    own = {key: entry for key, entry in named.items() if key != "name"}
+    return {"name": name, **(plain(own) if kind is None else settings(kind, own, path))}
+
+
+class Family(dict[str, type[Description] | None]):
+    """Name -> class of the things a table's name may choose among; None for a plugin that cannot be loaded."""
+
+    def __init__(self, kind: str, known: Mapping[str, type[Description]] | None = None) -> None:
+        super().__init__(known if known is not None else dict.fromkeys(registry.names(kind)))
+        self.kind, self._plugins = kind, known is None
+
+    def __getitem__(self, name: str) -> type[Description] | None:
+        if not self._plugins:
+            return super().__getitem__(name)
+        try:
+            return registry.load(self.kind, name)
+        except UserError:
+            return None
+
+
+def family(base: type[Description]) -> Family | None:
+    """What may stand in a field of type `base`; None where that is `base` itself."""
+    if issubclass(base, ThirdFactor):
+        return Family("third-factor")
+    if issubclass(base, Rule):
+        return Family("rule")
+    if issubclass(base, Optimizer):
+        return Family("optimizer", OPTIMIZERS)
+    return Family("surrogate", SURROGATES) if issubclass(base, PiecewiseLinear) else None
+
+
+def with_name(table: Table, default: Any) -> Table:
+    """A table that names nothing is about the field's default: that default's name and settings, changed by the table."""
+    merged = table if "name" in table else overlay(default_table(default), table)
+    assert isinstance(merged, dict)
+    return merged
+
+
+def default_table(default: Any) -> Table:
+    """The settings of a field's default."""
+    table: dict[str, Any] = {}
+    if isinstance(default, str):
+        table = {"name": default}
+    elif isinstance(default, Description):
+        chosen = table_of(default)
+        table = {key: chosen[key] for key in chosen if key == "name" or key in default.model_fields_set}
+    annotated = annotate(table, BUILT_IN)
+    assert isinstance(annotated, dict)
+    return annotated
+
+
+def description_in(annotation: Any) -> type[Description] | None:
+    """The class of description that a field takes, alone, optionally or in a collection."""
+    if isinstance(annotation, type) and issubclass(annotation, Description):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := description_in(part))), None)
+
+
+def table_of(description: Description) -> dict[str, Any]:
+    """A description as the plain table that makes it, its name included."""
+    kind = type(description)
+    name = getattr(description, "name", "")
+    table = {"name": name} if name and "name" not in kind.model_fields else {}
+    return table | {key: _plain_of(getattr(description, key), description, key) for key in kind.model_fields}
+
+
+def _plain_of(value: Any, owner: Description, field: str) -> Any:
+    if value is None:
+        return NONE
+    if isinstance(value, Description):
+        return table_of(value)
+    if isinstance(value, Mapping):
+        return {key: _plain_of(entry, owner, field) for key, entry in value.items()}
+    if isinstance(value, list | tuple) and any(isinstance(entry, Description) for entry in value):
+        return [_plain_of(entry, owner, field) for entry in value]
+    return owner.model_dump(mode="json", include={field})[field]
