@@ -9,7 +9,7 @@ import numpy as np
 
 from snnplast.build import Plan, construct, plan
 from snnplast.engine import Engine, open_engine
-from snnplast.errors import UserError
+from snnplast.errors import UserError, nearest
 from snnplast.fragments import Injection
 from snnplast.gradient import Signal
 from snnplast.network import Network, Projection
@@ -33,10 +33,14 @@ class Teacher:
 
     def gradient(self, record: Record, objective: Objective) -> dict[str, np.ndarray]:
         """Parameter name -> gradient of one trial. Asks every source for its signal once."""
+        return self.rule.gradient(record, self.projections, self.signals(record, objective))
+
+    def signals(self, record: Record, objective: Objective) -> dict[str, list[Signal] | None]:
+        """Population -> the signals of all sources, None while one is not ready; the readout's is its error."""
         signals: dict[str, list[Signal] | None] = {name: [] for name in self.targets}
         readout = objective.readout
         error = record.series[f"{readout}.error"]
-        once = len(error) == 1
+        once = f"{readout}.y" in record.response
         signals[readout] = [Signal(error[0] if once else error, "trial" if once else "step")]
         for (factor, context), state in zip(self.factors, self.states, strict=True):
             given = factor.signal(record, self.targets, state)
@@ -47,7 +51,7 @@ class Teacher:
                     signals[name] = None
                 elif signals[name] is not None:
                     signals[name].append(_signal(given[name], factor.kind(context, name), record))  # type: ignore[union-attr]
-        return self.rule.gradient(record, self.projections, signals)
+        return signals
 
     def report(self) -> dict[str, float]:
         """Numbers the sources want recorded with the metrics."""
@@ -75,6 +79,8 @@ class Assembly:
     """Populations and sources whose spikes are recorded."""
     responses: tuple[str, ...]
     """Variables read at the end of the response step."""
+    compiled: bool
+    """Whether the engine, and with it the gradient, is compiled."""
 
     @property
     def parameters(self) -> dict[str, tuple[Rule, object]]:
@@ -134,7 +140,12 @@ def design(
             injections[projection.name] = teacher.rule.inject(network, projection, kinds)
             needed += teacher.rule.needs(network, projection)
             accumulators += teacher.rule.accumulators(network, projection, kinds)
-    return plan(network.freeze(), injections, [*needed, *recorded], seed), teachers, tuple(accumulators)
+    drawn = plan(network.freeze(), injections, [*needed, *recorded], seed)
+    variables = {f"{name}.{v}" for name, code in drawn.populations.items() for v in code.variables()}
+    for name in recorded:
+        if name not in variables:
+            raise UserError(f"record.variables: unknown variable {name!r}; {nearest(name, variables)}")
+    return drawn, teachers, tuple(accumulators)
 
 
 def assemble(
@@ -169,7 +180,7 @@ def assemble(
     responses += [n for t in teachers for factor, context in t.factors for n in factor.responses(context)]
     return Assembly(
         network, drawn, running, objective, teachers, values, accumulators,
-        frozenset(simulated), spiking, tuple(dict.fromkeys(responses)),
+        frozenset(simulated), spiking, tuple(dict.fromkeys(responses)), engine == "compiled",
     )
 
 

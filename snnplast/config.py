@@ -251,7 +251,7 @@ class _Resolution:
             if isinstance(node, Leaf) and isinstance(node.value, list):
                 given = enumerate(entries(node))
                 built[key] = [self._third_factor(as_table(e), (*path, key, str(k))) for k, e in given]
-            elif node is not None or isinstance(field.default, str):
+            elif node is not None or isinstance(field.default, str | ThirdFactor):
                 given_table = with_name(as_table(node or {}), field.default)
                 built[key] = self._third_factor(given_table, (*path, key))
         return construct(kind, table, path, built)

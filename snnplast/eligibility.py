@@ -20,7 +20,7 @@ from pydantic import Field
 
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment, Injection, Update
-from snnplast.gradient import Signal, modulation, reverse_filter, sweep
+from snnplast.gradient import Signal, adjoint_sweep
 from snnplast.network import Network, Projection
 from snnplast.neurons import LeakyReadout, RateReadout, SpikeSource, SpikingPopulation
 from snnplast.rule import Rule, Signals
@@ -170,31 +170,26 @@ def _factored_gradient(
     network = record.network
     population = network.populations[target]
     assert isinstance(population, SpikingPopulation)
-    decay = np.exp(-network.dt / population.tau_m)
-    adjoint = reverse_filter(record.history[f"{target}.psi"] * modulation(signals), decay)
-    gain = population.input_gain(network.dt)
-    if np.any(gain != 1.0):
-        adjoint = adjoint * gain
-    return {
-        p.name: sweep(record.wiring[p.name], record.spikes[p.source], adjoint, _latency(network, p)) for p in incoming
-    }
+    psi, shape = record.history[f"{target}.psi"], (population.size,)
+    decay = np.broadcast_to(np.exp(-network.dt / population.tau_m), shape)
+    gain = np.broadcast_to(population.input_gain(network.dt), shape)
+    projections = [(record.wiring[p.name], record.spikes[p.source], _latency(network, p)) for p in incoming]
+    found = adjoint_sweep(psi, signals, record.steps, decay, gain, projections, record.compiled)
+    return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}
 
 
 def _readout_gradient(
     record: Record, incoming: Sequence[Projection], error: Signal, online: bool
 ) -> dict[str, np.ndarray]:
-    gradients: dict[str, np.ndarray] = {}
-    for p in incoming:
-        readout = record.network.populations[p.target]
-        if isinstance(readout, RateReadout):
-            z = record.representation(p.source)
-            gradients[p.name] = record.wiring[p.name].entries(np.outer(z, error.values))
-            gradients[f"{p.target}.bias"] = error.values
-        elif online:
-            gradients[p.name] = record.accumulated[f"{p.name}.gradient"]
-        else:
-            assert isinstance(readout, LeakyReadout)
-            kappa = np.exp(-record.network.dt / readout.tau_m)
-            backward = reverse_filter((1 - kappa) * error.values, kappa)
-            gradients[p.name] = sweep(record.wiring[p.name], record.spikes[p.source], backward, 0)
-    return gradients
+    readout, target = record.network.populations[incoming[0].target], incoming[0].target
+    if isinstance(readout, RateReadout):
+        products = {p.name: np.outer(record.representation(p.source), error.values) for p in incoming}
+        weights = {name: record.wiring[name].entries(product) for name, product in products.items()}
+        return weights | {f"{target}.bias": error.values}
+    if online:
+        return {p.name: record.accumulated[f"{p.name}.gradient"] for p in incoming}
+    assert isinstance(readout, LeakyReadout)
+    kappa = np.broadcast_to(np.exp(-record.network.dt / readout.tau_m), (readout.size,))
+    projections = [(record.wiring[p.name], record.spikes[p.source], 0) for p in incoming]
+    found = adjoint_sweep(None, [error], record.steps, kappa, 1 - kappa, projections, record.compiled)
+    return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}

@@ -55,6 +55,10 @@ class Fragment:
         """The variables and constants it declares."""
         return frozenset(self.constants) | frozenset(_declared(line) for line in self.equations)
 
+    def variables(self) -> frozenset[str]:
+        """Those that change and hold a value of their own: no constants, no subexpressions."""
+        return frozenset(_declared(line) for line in self.equations if not re.match(r"\s*\w+\s*=", line))
+
     def renamed(self, names: Mapping[str, str]) -> Fragment:
         """The same code with identifiers exchanged."""
         return replace(

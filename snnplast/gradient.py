@@ -18,6 +18,7 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.sparse import csr_array
 
+from snnplast.engine.adjoint import Carried, Sweep, adjoint_gradient
 from snnplast.network import Wiring
 from snnplast.trial import Spikes
 
@@ -67,6 +68,56 @@ def modulation(signals: Sequence[Signal]) -> np.ndarray:
     for signal in signals[1:]:
         total = total + filtered(signal)
     return total
+
+
+def adjoint_sweep(
+    psi: np.ndarray | None,
+    signals: Sequence[Signal],
+    steps: int,
+    decay: np.ndarray,
+    gain: np.ndarray,
+    projections: Sequence[tuple[Wiring, Spikes, int]],
+    compiled: bool,
+) -> list[np.ndarray]:
+    """G of each projection (wiring, spikes, latency) onto one population, (n_synapses,) each.
+
+    psi: (T, n), or None for 1. steps: T. decay, gain: (n,), of the membrane or readout.
+    compiled: by one fused C++ kernel, otherwise by scipy; they agree up to rounding.
+    """
+    if compiled:
+        return _by_kernel(psi, signals, steps, decay, gain, projections)
+    total = modulation(signals)
+    direct = total if psi is None else psi * total
+    uniform = decay[0] if np.all(decay == decay[0]) else decay
+    adjoint = reverse_filter(direct, uniform) * gain
+    return [sweep(wiring, spikes, adjoint, latency) for wiring, spikes, latency in projections]
+
+
+def _by_kernel(
+    psi: np.ndarray | None,
+    signals: Sequence[Signal],
+    steps: int,
+    decay: np.ndarray,
+    gain: np.ndarray,
+    projections: Sequence[tuple[Wiring, Spikes, int]],
+) -> list[np.ndarray]:
+    constant = [signal.values for signal in signals if signal.timing == "trial"]
+    carried = []
+    for signal in signals:
+        if signal.timing == "step":
+            columns = signal.values.shape[1]
+            kappa = None if signal.decay is None else np.full(columns, signal.decay)
+            carried.append(Carried(signal.values, kappa, signal.feedback))
+    sweeps = [
+        Sweep(*spikes, wiring.shape[0], latency, wiring.layout == "no-diagonal")
+        for wiring, spikes, latency in projections
+    ]
+    trial = np.sum(constant, axis=0) if constant else None
+    outs = adjoint_gradient(psi, steps, trial, carried, decay, gain, sweeps)
+    return [
+        wiring.entries(out) if wiring.layout == "sparse" else out.reshape(-1)
+        for (wiring, _, _), out in zip(projections, outs, strict=True)
+    ]
 
 
 def sweep(wiring: Wiring, spikes: Spikes, values: np.ndarray, latency: int) -> np.ndarray:

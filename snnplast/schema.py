@@ -36,7 +36,8 @@ def construct(kind: type[Any], table: Table, path: Path_, built: Mapping[str, An
         return kind(**settings(kind, table, path), **(built or {}))
     except WrongValue as error:
         leaf, rest = leaf_at(table, error.path)
-        place = leaf.source.at((*leaf.path, *rest)) if leaf else ".".join((*path, *error.path))
+        where = (*path, *error.path)
+        place = leaf.source.at((*leaf.path, *rest)) if leaf else place_of(table, error.path, where)
         raise UserError(f"{place}{error.complaint}") from None
 
 

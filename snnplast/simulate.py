@@ -19,7 +19,7 @@ def simulate(assembly: Assembly, trial: Trial, index: int, seed: int, rng: np.ra
     """
     engine = assembly.engine
     engine.reset()
-    record = Record(assembly.network, assembly.plan.wiring, assembly.values, index, seed)
+    record = Record(assembly.network, assembly.plan.wiring, assembly.values, index, seed, assembly.compiled)
     given: dict[str, list[np.ndarray]] = {}
     try:
         segment = next(trial)

@@ -36,6 +36,7 @@ class Record:
 
     network, wiring, values: the description, each projection's pairs, and live views of all weights and biases.
     index, seed: which trial this is.
+    compiled: whether gradients may use compiled code (they do with the compiled engine).
     steps: number of steps T of the task's segments (the response step not counted).
     spikes: population -> (steps, indices), sorted by step.
     history: 'population.variable' -> array (T, n), the value at the end of each step.
@@ -51,6 +52,7 @@ class Record:
     values: Mapping[str, np.ndarray]
     index: int = 0
     seed: int = 0
+    compiled: bool = False
     steps: int = 0
     spikes: dict[str, Spikes] = field(default_factory=dict)
     history: dict[str, np.ndarray] = field(default_factory=dict)

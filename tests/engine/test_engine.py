@@ -349,6 +349,16 @@ def test_changed_delays_hold_from_the_next_reset(kind):
                 assert [np.flatnonzero(column)[0] for column in one.history["target.v"].T] == [5, 0, 2]
 
 
+def test_delays_may_become_different_and_equal_again(kind):
+    with open_engine(functools.partial(relay, (1.0, 1.0, 1.0)), *kind) as engine:
+        for delays in ([1, 1, 1], [2, 0, 1], [3, 3, 3]):
+            engine["synapses.delay"][:] = np.array(delays) * 1e-3
+            engine.reset()
+            engine.set_spikes("inputs", [0], [0])
+            engine.steps(5)
+            assert [np.flatnonzero(column)[0] for column in engine.history["target.v"].T] == delays
+
+
 def test_views_outlive_the_engine_but_the_engine_says_that_it_is_closed(kind):
     engine = open_engine(spontaneous, *kind)
     view = engine["group.v"]
