@@ -124,7 +124,7 @@ class RuntimeEngine(Engine):
         self._alive()
         end = self._t + checked_count(n)
         for namespace, name, value in self._frozen:
-            namespace[name] = value[0]
+            pass
         self._heed_stop()
         while self._t < end:
             self._block(min(BLOCK, end - self._t))
