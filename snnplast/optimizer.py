@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
@@ -27,6 +27,11 @@ class Schedule(Description):
         return 1.0 if self.name == "constant" else 1 - (1 - self.final) * progress
 
 
+def as_schedule(value: Any) -> Any:
+    """A schedule from itself, its name, or its table."""
+    return Schedule(name=value) if isinstance(value, str) else value
+
+
 class Optimizer(Description):
     r"""What all optimisers share: g <- clip(g) + weight_decay * w, one step of the optimiser, then the bounds.
 
@@ -35,7 +40,7 @@ class Optimizer(Description):
     """
 
     learning_rate: Annotated[float, Field(gt=0, description="eta")] = 1e-3
-    schedule: Annotated[Schedule, Field(description="learning rate over the run")] = Schedule()
+    schedule: Annotated[Schedule, BeforeValidator(as_schedule), Field(description="learning rate over the run")] = Schedule()
     clip: Annotated[float | None, Field(gt=0, description="largest absolute gradient entry")] = None
     weight_decay: Annotated[float, Field(ge=0, description="added to the gradient: weight_decay * w")] = 0.0
 

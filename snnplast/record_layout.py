@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -64,7 +64,7 @@ class RunLayout:
     ):
         self.disk = AtomicFile(path)
         # Version 1.8 of the format: later ones mark a file as open for writing, and a killed run would stay locked.
-        self.file = h5py.File(self.disk, "w", libver=("v108", "v108"), rdcc_nbytes=4 * CHUNK_BYTES)
+        self.file: Any = h5py.File(self.disk, "w", libver=("v108", "v108"), rdcc_nbytes=4 * CHUNK_BYTES)
         self.file.attrs["magic"] = np.uint32(0x0A7A)
         self.file.attrs["version"] = np.array([0, 1], dtype="u4")
         self.file.attrs.update({**attributes, "status": "running"})

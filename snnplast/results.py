@@ -16,6 +16,7 @@ import os
 from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Run:
     def spikes(self, population: str) -> tuple[np.ndarray, np.ndarray]:
         """(times in ms on the global time axis, neuron indices) of all recorded spikes, by time."""
         _check("population with recorded spikes", population, self.populations)
-        with open_consistent(self.path) as file:
+        with _open(self.path) as file:
             group = file["spikes"][population]
             return group["timestamps"][:], group["node_ids"][:].astype("i8")
 
@@ -66,7 +67,7 @@ class Run:
         _check("population with recorded spikes", population, self.populations)
         start, stop = self._steps(row)
         dt = self.dt * 1e3
-        with open_consistent(self.path) as file:
+        with _open(self.path) as file:
             group = file["spikes"][population]
             low, high = (bisect_left(group["timestamps"], (step - 0.5) * dt) for step in (start, stop))
             steps = np.rint(group["timestamps"][low:high] / dt).astype("i8") - start
@@ -76,13 +77,13 @@ class Run:
         """Variable "population/variable": (total_steps, n), or (steps, n) of the trial in row `row`."""
         _check("recorded state variable", name, self.states)
         start, stop = (None, None) if row is None else self._steps(row)
-        with open_consistent(self.path) as file:
+        with _open(self.path) as file:
             return file[f"states/{name}"][start:stop]
 
     def weights(self, projection: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(pre, post, weight) of the last stored weights, in Brian2's synapse order."""
         _check("projection with stored weights", projection, self.projections)
-        with open_consistent(self.path) as file:
+        with _open(self.path) as file:
             group = file[f"weights/{projection}"]
             return group["pre"][:], group["post"][:], group["weight"][:]
 
@@ -103,7 +104,7 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     if not path.is_file():
         raise UserError(f"there is no file '{path}'")
     try:
-        file = open_consistent(path)
+        file = _open(path)
     except OSError as error:
         raise UserError(f"'{path}' cannot be read as HDF5: {str(error).splitlines()[0]}") from error
     with file:
@@ -128,6 +129,10 @@ def read_run(path: str | os.PathLike[str]) -> Run:
             },
             parameters={name: values[...] for name, values in file.get("parameters", {}).items()},
         )
+
+
+def _open(path: Path) -> Any:  # h5py's types do not know which path holds a group
+    return open_consistent(path)
 
 
 def _with_text(trials: np.ndarray) -> np.ndarray:

@@ -12,8 +12,8 @@ and raise `AssertionError` with a sentence that says which promise is broken.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, get_args
 
@@ -25,7 +25,7 @@ from snnplast.connectivity import Probability
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment
 from snnplast.gradient import Timing
-from snnplast.network import Network
+from snnplast.network import Network, Projection
 from snnplast.neurons import LIF, LayerNorm, LeakyReadout, PoissonSource, RateReadout
 from snnplast.rule import Rule
 from snnplast.simulate import simulate
@@ -90,21 +90,19 @@ def check_rule(
     the rule takes. trials: how many are compared; the third factor must be ready before the last. settings: the rule's.
     """
     network, task = network or small_network(), task or small_task()
-    place = f"rule {rule.name!r}"
-    bench = _Bench(network, task, engine, target)
-    faces = get_args(rule.model_fields["evaluation"].annotation)
-    _promise(set(faces) <= {"online", "factored"} and faces, f"{place}: evaluation must be 'online', 'factored' or both")
+    bench, place = _Bench(network, task, engine, target), f"rule {rule.name!r}"
     given = [Given(variable=f"given_{n}", timing=t, tau=tau) for n, (t, tau) in enumerate(_kinds(timings))]
     found: dict[str, list[Gradients]] = {}
-    for face in faces:
-        with closing(bench.open(rule(**{**settings, "evaluation": face}))) as assembly:
+    for face in _faces(rule):
+        with bench.open(rule(**{**settings, "evaluation": face})) as assembly:
             _check_declarations(f"{place}, {face}", assembly)
-            found[face] = [bench.gradients(assembly, k)[1] for k in range(trials)]
+            found[face] = [bench.gradients(assembly, k) for k in range(trials)]
         handed = {"third_factor": given[0], "regularisers": tuple(given[1:]), "evaluation": face}
-        with closing(bench.open(rule(**{**settings, **handed}))) as assembly:
+        with bench.open(rule(**{**settings, **handed})) as assembly:
             _check_modulation(f"{place}, {face}", bench, assembly, given)
     _check_same(place, found)
-    _check_training(place, bench, rule(**settings), trials)
+    face, compared = next(iter(found.items()))
+    _check_training(place, bench, rule(**{**settings, "evaluation": face}), compared)
 
 
 def check_third_factor(
@@ -128,18 +126,23 @@ def check_third_factor(
     The other parameters are those of `check_rule`. settings: the third factor's.
     """
     network, task = network or small_network(), task or small_task()
-    bench = _Bench(network, task, engine, target)
-    factor, place = third_factor(**settings), f"third factor {third_factor.name!r}"
-    kind = registry.load("rule", rule)
-    found = {}
-    for face in get_args(kind.model_fields["evaluation"].annotation):
+    bench, place = _Bench(network, task, engine, target), f"third factor {third_factor.name!r}"
+    factor, kind = third_factor(**settings), registry.load("rule", rule)
+    found: dict[str, list[Gradients]] = {}
+    for face in _faces(kind):
         _check_extend(place, factor, network, task, face == "online")
-        with closing(bench.open(kind(third_factor=factor, evaluation=face))) as assembly:
-            found[face] = [bench.gradients(assembly, k)[1] for k in range(trials)]
-        with closing(bench.open(kind(third_factor=factor, evaluation=face))) as assembly:
+        with bench.open(kind(third_factor=factor, evaluation=face)) as assembly:
+            found[face] = [bench.gradients(assembly, k) for k in range(trials)]
+        with bench.open(kind(third_factor=factor, evaluation=face)) as assembly:
             _check_signals(f"{place}, {face}", bench, assembly, trials)
     _check_same(f"{place} with rule {rule!r}", found, whole=False)
-    _check_training(place, bench, kind(third_factor=factor), trials, must_change=False)
+    face, compared = next(iter(found.items()))
+    _check_training(place, bench, kind(third_factor=factor, evaluation=face), compared, must_change=False)
+
+
+def _faces(rule: type[Rule]) -> tuple[str, ...]:
+    """The evaluations a rule offers."""
+    return get_args(rule.model_fields["evaluation"].annotation)
 
 
 class Given(ThirdFactor):
@@ -194,17 +197,203 @@ class _Bench:
     def __init__(self, network: Network, task: Task, engine: str, target: str) -> None:
         self.network, self.task, self.engine, self.target = network, task, engine, target
 
-    def open(self, rule: Rule) -> _Open:
-        return _Open(assemble(self.network, self.task.objective, rule, 1, self.engine, self.target))
+    @contextmanager
+    def open(self, rule: Rule) -> Iterator[Assembly]:
+        """The experiment with a rule, closed afterwards."""
+        assembly = assemble(self.network, self.task.objective, rule, 1, self.engine, self.target)
+        try:
+            yield assembly
+        finally:
+            assembly.engine.close()
 
-    def gradients(self, assembly: Assembly, index: int, task: Task | None = None) -> tuple[Record, Gradients]:
-        """Record and gradients of training trial `index`."""
+    def record(self, assembly: Assembly, index: int, task: Task | None = None) -> Record:
+        """Training trial `index`."""
         task = task or self.task
-        for factor, _ in _factors(assembly):
-            factor.prepare(assembly.network, assembly.values, assembly.plan.wiring)
-        rng = stream(task.seed, SOURCES, TRAINING, index)
-        record = simulate(assembly, task.trial(index), index, task.seed, rng)
+        for teacher in assembly.teachers:
+            for factor, _ in teacher.factors:
+                factor.prepare(assembly.network, assembly.values, assembly.plan.wiring)
+        record = simulate(assembly, task.trial(index), index, task.seed, stream(task.seed, SOURCES, TRAINING, index))
+        silent = [name for name in _hidden(assembly) if not record.spikes[name][0].size]
+        _promise(not silent, f"trial {index}: no neuron of {', '.join(silent)} spikes; nothing can be checked")
+        return record
+
+    def gradients(self, assembly: Assembly, index: int, task: Task | None = None) -> Gradients:
+        """Gradients of training trial `index`."""
+        record, before = self.record(assembly, index, task), {n: v.copy() for n, v in assembly.values.items()}
         found: Gradients = {}
         for teacher in assembly.teachers:
             found |= teacher.gradient(record, assembly.objective)
-        return record, {name: np.array(gradient) for name, gradient in found.items()}
+        for name, gradient in found.items():
+            _promise(name in assembly.parameters, f"a gradient of {name!r}, which parameters() does not name")
+            shape = assembly.values[name].shape
+            _promise(np.shape(gradient) == shape, f"the gradient of {name!r} has shape {np.shape(gradient)}, not {shape}")
+            _promise(np.all(np.isfinite(gradient)), f"the gradient of {name!r} is not finite in trial {index}")
+        for name, values in before.items():
+            _promise(np.array_equal(values, assembly.values[name]), f"gradient() changes the parameter {name!r}")
+        return {name: np.array(gradient) for name, gradient in found.items()}
+
+
+def _promise(kept: Any, sentence: str) -> None:
+    if not kept:
+        raise AssertionError(sentence)
+
+
+def _hidden(assembly: Assembly) -> list[str]:
+    return [target for teacher in assembly.teachers for target in teacher.targets]
+
+
+def _kinds(timings: Sequence[Timing]) -> list[tuple[Timing, float | None]]:
+    """Timing and filter of the signals to hand over: a step signal once with and once without a filter."""
+    return [(timing, tau) for timing in timings for tau in ((0.025, None) if timing == "step" else (None,))]
+
+
+def _check_declarations(place: str, assembly: Assembly) -> None:
+    for teacher in assembly.teachers:
+        rule = teacher.rule
+        for name, field in type(rule).model_fields.items():
+            _promise(field.description, f"{place}: the parameter {name!r} has no description")
+        for p in teacher.projections:
+            kinds = [f.kind(context, p.target) for f, context in teacher.factors if p.target in teacher.targets]
+            texts = [_printed(rule, assembly.network, p, kinds) for _ in range(2)]
+            _promise(texts[0] == texts[1], f"{place}: inject() gives something else the second time for {p.name!r}")
+            size = assembly.plan.wiring[p.name].pre.size
+            for name in rule.accumulators(assembly.network, p, kinds):
+                found = assembly.engine[name].shape
+                _promise(found == (size,), f"{place}: the accumulator {name!r} has shape {found}, not ({size},)")
+            for name in rule.needs(assembly.network, p):
+                _promise(name in assembly.engine.history, f"{place}: {name!r}, which it needs, is not recorded")
+        for name in rule.parameters(assembly.network, teacher.projections):
+            _promise(name in assembly.values, f"{place}: the network has no parameter {name!r}")
+
+
+def _printed(rule: Rule, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> str:
+    injection = rule.inject(network, projection, kinds)
+    return "\n".join(fragment.text() for fragment in (injection.pre, injection.post, injection.synapse))
+
+
+def _check_modulation(place: str, bench: _Bench, assembly: Assembly, given: Sequence[Given]) -> None:
+    (teacher,) = assembly.teachers
+    learnt = teacher.rule.parameters(assembly.network, teacher.projections)
+    hidden = [p.name for p in teacher.projections if p.target in teacher.targets and p.name in learnt]
+    sizes = {name: assembly.network.population(name).size for name in teacher.targets}
+
+    def change(*scales: float) -> Gradients:
+        scaled = dict(zip([factor.variable for factor in given], scales, strict=True))
+        found = bench.gradients(assembly, 0, _Handing(bench.task, sizes, scaled))
+        lost = [name for name in hidden if name not in found]
+        _promise(not lost, f"{place}: the signal is ready, but there is no gradient of {', '.join(lost)}")
+        return {name: found[name] for name in hidden}
+
+    n = len(given)
+    none, one, opposite = change(*[0.0] * n), change(*[1.0] * n), change(*[-1.0] * n)
+    weights = np.array([2.0, -3.0, 0.5])[:n]
+    alone = [change(*np.eye(n)[k]) for k in range(n)]
+    together = change(*weights)
+    for name in hidden:
+        _promise(np.any(one[name]), f"{place}: a signal leaves {name!r} unchanged")
+        _promise(not np.any(none[name]), f"{place}: with a signal of zero {name!r} still changes")
+        _promise(_apart(opposite[name], -one[name]) < 1e-12, f"{place}: the opposite signal is no opposite change of {name!r}")
+        sums = sum(w * changed[name] for w, changed in zip(weights, alone, strict=True))
+        _promise(_apart(together[name], sums) < TOLERANCE, f"{place}: the change of {name!r} is not linear in the signal")
+    _check_absent_signals(place, bench, assembly, hidden, _Handing(bench.task, sizes, {f.variable: 1.0 for f in given}))
+
+
+def _check_absent_signals(place: str, bench: _Bench, assembly: Assembly, hidden: Sequence[str], task: Task) -> None:
+    """A missing signal raises, and one that is not ready leaves hidden weights alone."""
+    (teacher,) = assembly.teachers
+    record = bench.record(assembly, 0, task)
+    signals = teacher.signals(record, assembly.objective)
+    unready = {name: None if name in teacher.targets else given for name, given in signals.items()}
+    changed = set(teacher.rule.gradient(record, teacher.projections, unready)) & set(hidden)
+    _promise(not changed, f"{place}: {', '.join(sorted(changed))} changes before the signal is ready")
+    readout_only = {name: given for name, given in signals.items() if name not in teacher.targets}
+    try:
+        teacher.rule.gradient(record, teacher.projections, readout_only)
+    except (KeyError, UserError):
+        return
+    _promise(not hidden, f"{place}: a missing signal is taken for zero; it must raise")
+
+
+def _check_same(place: str, found: Mapping[str, list[Gradients]], whole: bool = True) -> None:
+    """Both evaluations have the same gradients in every trial. whole: each is nonzero in some trial."""
+    first, *others = found.values()
+    for trial, gradients in enumerate(first):
+        for other in others:
+            names = gradients.keys() ^ other[trial].keys()
+            _promise(not names, f"{place}: trial {trial}: only one evaluation has a gradient of {', '.join(sorted(names))}")
+            for name, gradient in gradients.items():
+                apart = _apart(other[trial][name], gradient)
+                _promise(
+                    apart < TOLERANCE,
+                    f"{place}: trial {trial}: online and factored gradients of {name!r} are {apart:.1e} of the largest apart",
+                )
+    for name in first[-1] if whole else ():
+        _promise(any(np.any(g.get(name, 0)) for g in first), f"{place}: the gradient of {name!r} is zero in every trial")
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> float:
+    """Largest difference, relative to the largest entry of b."""
+    difference = np.abs(a - b).max(initial=0.0)
+    return float(difference / np.abs(b).max()) if difference else 0.0
+
+
+def _check_training(place: str, bench: _Bench, rule: Rule, found: list[Gradients], must_change: bool = True) -> None:
+    """Two runs end with the same bits although one is interrupted by an evaluation; each trial stands for itself."""
+    with bench.open(rule) as assembly:
+        factors = [factor for teacher in assembly.teachers for factor, _ in teacher.factors]
+        if all(part.batch_mode == "independent" for part in (rule, *factors)):
+            alone = bench.gradients(assembly, len(found) - 1)
+            for name, gradient in found[-1].items():
+                apart = not np.array_equal(alone[name], gradient)
+                _promise(not apart, f"{place}: the gradient of {name!r} depends on the trials before, though it is 'independent'")
+        before = {name: assembly.values[name].copy() for name in assembly.parameters}
+        after = _trained(bench, assembly, len(found), interrupted=True)
+    with bench.open(rule) as assembly:
+        again = _trained(bench, assembly, len(found), interrupted=False)
+    for name, values in after.items():
+        _promise(
+            np.array_equal(values, again[name]),
+            f"{place}: {name!r} differs between two runs of the same experiment, one with an evaluation in between",
+        )
+        _promise(not must_change or np.any(values != before[name]), f"{place}: training leaves {name!r} as it was")
+
+
+def _trained(bench: _Bench, assembly: Assembly, iterations: int, interrupted: bool) -> Gradients:
+    trainer = Trainer(assembly, bench.task, iterations)
+    for _ in trainer:
+        if interrupted:
+            for _record in trainer.evaluate():
+                pass
+    return {name: assembly.values[name].copy() for name in assembly.parameters}
+
+
+def _check_extend(place: str, factor: ThirdFactor, network: Network, task: Task, online: bool) -> None:
+    """`extend` adds to a copy."""
+    plastic = [p.target for p in network.projections.values() if p.plastic]
+    targets = tuple(dict.fromkeys(name for name in plastic if not network.populations[name].readout))
+    before = [dict(part) for part in (network.populations, network.projections, network.attachments)]
+    factor.extend(Context(network, targets, task.objective, online))
+    after = [network.populations, network.projections, network.attachments]
+    _promise(before == after, f"{place}: extend() changes the network it is given; it must extend a copy()")
+
+
+def _check_signals(place: str, bench: _Bench, assembly: Assembly, trials: int) -> None:
+    """Each target's signal has the shape of its kind, is finite, and is ready in the last trial."""
+    (teacher,) = assembly.teachers
+    (factor, context), state = teacher.factors[0], teacher.states[0]
+    for index in range(trials):
+        record = bench.record(assembly, index)
+        given = factor.signal(record, teacher.targets, state)
+        for name in teacher.targets:
+            _promise(name in given, f"{place}: no signal for the population {name!r}")
+            signal, kind = given[name], factor.kind(context, name)
+            if signal is None:
+                _promise(index < trials - 1, f"{place}: the signal for {name!r} is not ready after {trials} trials")
+                continue
+            values = signal.values @ signal.feedback if isinstance(signal, Broadcast) else signal
+            size = context.network.population(name).size
+            shape = (size,) if kind.timing == "trial" else (record.steps, size)
+            _promise(np.shape(values) == shape, f"{place}: the signal for {name!r} has shape {np.shape(values)}, not {shape}")
+            _promise(np.all(np.isfinite(values)), f"{place}: the signal for {name!r} is not finite in trial {index}")
+        for key, number in factor.report(state).items():
+            _promise(isinstance(number, float), f"{place}: report() gives {number!r} for {key!r}, not a float")

@@ -27,7 +27,7 @@ from snnplast.errors import UserError, nearest
 
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.DOTALL)
 _FACTOR = re.compile(r"\s*(1|[A-Za-z]\w*)\s*(?:(?:\*\*|\^)\s*([+-]?\d))?\s*")
-_COMMON = (
+_COMMON: list[str] = (
     "second msecond usecond ms us hertz Hz kHz MHz volt mV amp uA nA pA farad uF nF pF siemens mS uS nS ohm Mohm"
     " metre mm um"
 ).split()
@@ -216,7 +216,7 @@ def _unit(text: str, wanted: str = "ms") -> Any:
 def _known(wanted: str) -> list[str]:
     """Common unit names, of the dimension of `wanted` where there are some."""
     dim = _unit(wanted).dim
-    return [name for name in _COMMON if _names()[name].dim is dim] or _COMMON
+    return [name for name in _COMMON if _names()[name].dim is dim] or list(_COMMON)
 
 
 def _dimension_name(quantity: Any) -> str:
@@ -226,10 +226,8 @@ def _dimension_name(quantity: Any) -> str:
 
 
 def _article(unit: str) -> str:
-    from brian2.units import hertz, second, volt
-
-    words = {second.dim: "a time", hertz.dim: "a rate", volt.dim: "a voltage"}
     wanted = _unit(unit)
+    words = {_unit("second").dim: "a time", _unit("hertz").dim: "a rate", _unit("volt").dim: "a voltage"}
     if wanted.dim.is_dimensionless:
         return "a number without a unit"
     return words.get(wanted.dim, f"a quantity in {unit}")

@@ -44,7 +44,7 @@ class Reservoir(HSIC):
     """Class-gated rate reservoir per layer. Window, gamma and sigmas define the exact signal it is trained to give.
 
     units: number of units, default 500. leak: share of the state that one sample renews, default 0.3, in (0, 1].
-    input_scale: W_in ~ N(0, input_scale^2 / D), default 1. radius: spectral radius of W_rec, default 0.9, >= 0.
+    input_scale: W_in ~ N(0, input_scale^2 / D), default 0.3. radius: spectral radius of W_rec, default 0.5, >= 0.
     connectivity: probability of a recurrent connection within a pool, default 0.1.
     streams, stream_length: synthetic streams for the a-priori fit, defaults 150 of 150 samples.
     ridge: regularisation relative to the mean squared feature, default 1e-2, > 0.
@@ -54,8 +54,8 @@ class Reservoir(HSIC):
 
     units: Annotated[int, Field(ge=1, description="reservoir units per layer")] = 500
     leak: Annotated[float, Field(gt=0, le=1, description="share of the state renewed by one sample")] = 0.3
-    input_scale: Annotated[float, Field(ge=0, description="scale of the input weights")] = 1.0
-    radius: Annotated[float, Field(ge=0, description="spectral radius of the recurrent weights")] = 0.9
+    input_scale: Annotated[float, Field(ge=0, description="scale of the input weights")] = 0.3
+    radius: Annotated[float, Field(ge=0, description="spectral radius of the recurrent weights")] = 0.5
     connectivity: Annotated[float, Field(gt=0, le=1, description="recurrent connections within a pool")] = 0.1
     streams: Annotated[int, Field(ge=1, description="synthetic streams")] = 150
     stream_length: Annotated[int, Field(ge=2, description="samples per stream")] = 150

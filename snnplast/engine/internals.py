@@ -128,20 +128,6 @@ def pathways(network: Network) -> list[SynapticPathway]:
     return [obj for obj in active_objects(network) if isinstance(obj, SynapticPathway)]
 
 
-def frozen_constants(network: Network) -> list[tuple[dict[str, Any], str, np.ndarray]]:
-    """Where the runtime's code objects keep copies of scalar constants: (namespace, name, live array).
-
-    They are read once, when a code object is made; the copy must be renewed after a write to the array.
-    """
-    found = []
-    for obj in active_objects(network):
-        for code_object in obj._code_objects:
-            for name, variable in code_object.variables.items():
-                if isinstance(variable, ArrayVariable) and variable.scalar and variable.constant:
-                    found.append((code_object.namespace, name, variable.get_value()))
-    return found
-
-
 def queue_states(network: Network) -> list[tuple[Any, Any]]:
     """The spike queues of the runtime, each with its state; to be taken while they are empty."""
     return [(path.queue, path.queue._full_state()) for path in pathways(network)]

@@ -56,7 +56,6 @@ class RuntimeEngine(Engine):
         names = {id(group): name for name, group in model.sources.items()}
         # A name is a source, whose spikes the engine puts in place itself; everything else is run.
         self._program: Sequence[Any] = [names.get(id(obj), obj.run) for obj in internals.active_objects(network)]
-        self._frozen = internals.frozen_constants(network)
 
         lasting = {id(model.variables[name]) for name in model.lasting}
         state = [v for v in internals.state_variables(network) if id(v) not in lasting]
@@ -123,8 +122,6 @@ class RuntimeEngine(Engine):
     def steps(self, n: int) -> None:
         self._alive()
         end = self._t + checked_count(n)
-        for namespace, name, value in self._frozen:
-            pass
         self._heed_stop()
         while self._t < end:
             self._block(min(BLOCK, end - self._t))
