@@ -35,8 +35,9 @@ from snnplast.layers import (
 )
 from snnplast.model import Model
 from snnplast.model_file import load_model, users_code
+from snnplast.named import Named
 from snnplast.rule import Rule
-from snnplast.schema import construct, default_table, description_in, entries, settings, with_name
+from snnplast.schema import choice_in, chosen_class, construct, entries, settings, with_name
 from snnplast.third_factor import ThirdFactor
 
 TABLES = ("rule", "engine", "model", "rules", "third_factors", "train", "record")
@@ -243,29 +244,23 @@ class _Resolution:
         table, path = self._own_settings(name), ("rules", name)
         built: dict[str, Any] = {}
         for key, field in kind.model_fields.items():
-            if not issubclass(description_in(field.annotation) or Rule, ThirdFactor):
+            choice = choice_in(field)
+            if choice is None or choice.kind != "third-factor":
                 continue
             node = table.pop(key, None)
-            if isinstance(node, Leaf) and not isinstance(node.value, str | list):
-                raise UserError(f"{node.place} = {node.value!r}: a third factor or a list of them is needed")
             if isinstance(node, Leaf) and isinstance(node.value, list):
                 given = enumerate(entries(node))
-                built[key] = [self._third_factor(as_table(e), (*path, key, str(k))) for k, e in given]
+                built[key] = [self._third_factor(choice, as_table(e), (*path, key, str(k))) for k, e in given]
             elif node is not None or isinstance(field.default, str | ThirdFactor):
-                given_table = with_name(as_table(node or {}), field.default)
-                built[key] = self._third_factor(given_table, (*path, key))
+                chosen = with_name(as_table(node or {}), field.default)
+                built[key] = self._third_factor(choice, chosen, (*path, key))
         return construct(kind, table, path, built)
 
-    def _third_factor(self, table: Table, path: tuple[str, ...]) -> ThirdFactor:
+    def _third_factor(self, choice: Named, table: Table, path: tuple[str, ...]) -> Any:
         """A source from its own table and the general one for all sources of its name."""
-        name, known = name_of(table), registry.names("third-factor")
-        place = place_of(table, ("name",), path)
-        if name is None:
-            raise UserError(f"{place}: a name is needed; {nearest('', known)}")
-        if name not in known:
-            raise UserError(f"{place}: unknown third factor {name!r}; {nearest(str(name), known)}")
+        kind = chosen_class(choice, table, path)
         own = {key: node for key, node in table.items() if key != "name"}
-        return construct(registry.load("third-factor", name), combine(self._table("third_factors", name), own), path)
+        return construct(kind, combine(self._table("third_factors", str(name_of(table))), own), path)
 
 
 def _loaded(kind: str, name: str) -> Any:

@@ -143,13 +143,28 @@ def merge(owner: str, fragments: Iterable[Fragment]) -> Fragment:
 
 
 def clashes(present: Fragment, added: Fragment) -> frozenset[str]:
-    """Names both declare, but not with the same meaning."""
+    """Names both declare, but not with the same meaning: another definition, other code, or made of such names."""
     shared = present.names() & added.names()
-    lines = {_declared(line): line for line in present.equations}
-    new_lines = {_declared(line): line for line in added.equations}
-    return frozenset(
-        name
-        for name in shared
-        if lines.get(name) != new_lines.get(name)
-        or not np.array_equal(present.constants.get(name, 0.0), added.constants.get(name, 0.0))
-    )
+    clashing = {name for name in shared if _meaning(present, name) != _meaning(added, name)}
+    lines = [set(re.findall(r"\w+", line.replace("/dt", ""))) for line in _lines(added)]
+    lines += [{word.removeprefix("d") for word in words} | words for words in lines]
+    while True:
+        drawn_in = {name for words in lines if words & clashing for name in words & shared}
+        if drawn_in <= clashing:
+            return frozenset(clashing)
+        clashing |= drawn_in
+
+
+def _lines(fragment: Fragment) -> list[str]:
+    code = [*fragment.on_spike, *(update.code for update in fragment.updates)]
+    return [*fragment.equations, *(line for block in code for line in block.splitlines())]
+
+
+def _meaning(fragment: Fragment, name: str) -> tuple[object, ...]:
+    """What decides what a name stands for: its equation or constant, and the code that assigns to it."""
+    constant = np.asarray(fragment.constants[name]).tolist() if name in fragment.constants else None
+    equation = [line for line in fragment.equations if _declared(line) == name]
+    assigns = re.compile(rf"^\s*{re.escape(name)}\s*[-+*/]?=(?!=)", re.MULTILINE)
+    at_spikes = [code for code in fragment.on_spike if assigns.search(code)]
+    updates = [update for update in fragment.updates if assigns.search(update.code)]
+    return constant, equation, at_spikes, updates

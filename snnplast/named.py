@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from snnplast import registry
@@ -10,23 +10,30 @@ from snnplast.description import Description
 from snnplast.errors import UserError, nearest
 
 
-def build_named(kind: str, value: Any, known: Mapping[str, type[Description]]) -> Any:
-    """An object from itself, its name, or its table; `known` maps names to classes."""
-    return _build(kind, value, list(known), known.__getitem__)
+class Named:
+    """Validator of a field that takes an object, its name, or its table: `Annotated[..., BeforeValidator(Named(...))]`.
 
+    kind: what the things are called. known: names to classes; without it, the plugins of this kind.
+    """
 
-def build_plugin(kind: str, value: Any) -> Any:
-    """The same for a plugin of `kind` ("rule", "third-factor", "model")."""
-    return _build(kind, value, registry.names(kind), lambda name: registry.load(kind, name))
+    def __init__(self, kind: str, known: Mapping[str, type[Description]] | None = None) -> None:
+        self.kind, self._known = kind, known
 
+    def names(self) -> list[str]:
+        """The names there are."""
+        return registry.names(self.kind) if self._known is None else sorted(self._known)
 
-def _build(kind: str, value: Any, known: list[str], load: Callable[[str], type[Description]]) -> Any:
-    if isinstance(value, Description):
-        return value
-    table = {"name": value} if isinstance(value, str) else value
-    if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
-        raise UserError(f'{value!r}: a name or a table {{name = "..."}} is needed; {nearest("", known)}')
-    name = table["name"]
-    if name not in known:
-        raise UserError(f"unknown {kind} {name!r}; {nearest(name, known)}")
-    return load(name)(**{key: entry for key, entry in table.items() if key != "name"})
+    def load(self, name: str) -> type[Description]:
+        """The class of a name; raises `UserError` for an unknown one."""
+        names = self.names()
+        if name not in names:
+            raise UserError(f"unknown {self.kind.replace('-', ' ')} {name!r}; {nearest(name, names)}")
+        return registry.load(self.kind, name) if self._known is None else self._known[name]
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, Description):
+            return value
+        table = {"name": value} if isinstance(value, str) else value
+        if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+            raise UserError(f'{value!r}: a name or a table {{name = "..."}} is needed; {nearest("", self.names())}')
+        return self.load(table["name"])(**{key: entry for key, entry in table.items() if key != "name"})

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from snnplast.description import Description
-from snnplast.named import build_named
+from snnplast.named import Named
 
 State = dict[str, np.ndarray]
 
@@ -109,5 +109,5 @@ class Adam(Optimizer):
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
 
 
-AnyOptimizer = Annotated[SerializeAsAny[Optimizer], BeforeValidator(lambda v: build_named("optimizer", v, OPTIMIZERS))]
+AnyOptimizer = Annotated[SerializeAsAny[Optimizer], BeforeValidator(Named("optimizer", OPTIMIZERS))]
 """A field that takes an optimiser, its name, or its table."""

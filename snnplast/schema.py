@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from snnplast import registry
 from snnplast.description import Description, WrongValue
 from snnplast.errors import UserError, nearest
 from snnplast.layers import Leaf, Node, Source, Table, annotate, check_keys, leaf_at, name_of, overlay, place_of, plain
-from snnplast.optimizer import OPTIMIZERS, Optimizer
-from snnplast.rule import Rule
-from snnplast.surrogate import SURROGATES, PiecewiseLinear
-from snnplast.third_factor import ThirdFactor
+from snnplast.named import Named
 
 NONE = "none"
 """Written where a setting that may be left out is left out: TOML has no value for it."""
@@ -48,18 +45,18 @@ def settings(kind: type[Description], table: Table, path: Path_) -> dict[str, An
 
 
 def _setting(field: FieldInfo, node: Node, path: Path_) -> Any:
-    inner = description_in(field.annotation)
+    choice, inner = choice_in(field), _description_in(field.annotation)
     if isinstance(node, Leaf):
         if node.value == NONE and type(None) in get_args(field.annotation):
             return None
         if inner is None or not isinstance(node.value, list):
             return node.value
-        return [_described(inner, entry, None, (*path, str(k))) for k, entry in enumerate(entries(node))]
+        return [_described(inner, choice, entry, None, (*path, str(k))) for k, entry in enumerate(entries(node))]
     if inner is None:
         return plain(node)
     if get_origin(field.annotation) is dict:
-        return {key: _described(inner, entry, None, (*path, key)) for key, entry in node.items()}
-    return _described(inner, node, field.default, path)
+        return {key: _described(inner, choice, entry, None, (*path, key)) for key, entry in node.items()}
+    return _described(inner, choice, node, field.default, path)
 
 
 def entries(node: Leaf) -> list[Node]:
@@ -67,49 +64,29 @@ def entries(node: Leaf) -> list[Node]:
     return [annotate(entry, node.source, (*node.path, str(k))) for k, entry in enumerate(node.value)]
 
 
-def _described(base: type[Description], node: Node, default: Any, path: Path_) -> Any:
+def _described(inner: type[Description], choice: Named | None, node: Node, default: Any, path: Path_) -> Any:
+    """One description's values, still plain. inner: its class, where no name chooses another."""
     if isinstance(node, Leaf):
         return node.value
-    known = family(base)
-    if known is None:
-        return settings(base, node, path)
+    if choice is None:
+        return settings(inner, node, path)
     named = with_name(node, default)
-    name = name_of(named)
-    if name is None:
-        return plain(named)  # the constructor says that a name is needed
-    if name not in known:
-        what = known.kind.replace("-", " ")
-        raise UserError(f"{place_of(node, ('name',), path)}: unknown {what} {name!r}; {nearest(str(name), known)}")
-    kind = known[name]
     own = {key: entry for key, entry in named.items() if key != "name"}
-    return {"name": name, **(plain(own) if kind is None else settings(kind, own, path))}
+    if "name" not in named:
+        return plain(own)  # the constructor says that a name is needed
+    kind = chosen_class(choice, named, path)
+    return {"name": name_of(named), **settings(kind, own, path)}
 
 
-class Family(dict[str, type[Description] | None]):
-    """Name -> class of the things a table's name may choose among; None for a plugin that cannot be loaded."""
-
-    def __init__(self, kind: str, known: Mapping[str, type[Description]] | None = None) -> None:
-        super().__init__(known if known is not None else dict.fromkeys(registry.names(kind)))
-        self.kind, self._plugins = kind, known is None
-
-    def __getitem__(self, name: str) -> type[Description] | None:
-        if not self._plugins:
-            return super().__getitem__(name)
-        try:
-            return registry.load(self.kind, name)
-        except UserError:
-            return None
-
-
-def family(base: type[Description]) -> Family | None:
-    """What may stand in a field of type `base`; None where that is `base` itself."""
-    if issubclass(base, ThirdFactor):
-        return Family("third-factor")
-    if issubclass(base, Rule):
-        return Family("rule")
-    if issubclass(base, Optimizer):
-        return Family("optimizer", OPTIMIZERS)
-    return Family("surrogate", SURROGATES) if issubclass(base, PiecewiseLinear) else None
+def chosen_class(choice: Named, table: Table, path: Path_) -> type[Description]:
+    """The class that a table's name stands for."""
+    name, place = name_of(table), place_of(table, ("name",), path)
+    if not isinstance(name, str):
+        raise UserError(f"{place}: a name is needed; {nearest('', choice.names())}")
+    try:
+        return choice.load(name)
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from error.__cause__
 
 
 def with_name(table: Table, default: Any) -> Table:
@@ -132,11 +109,23 @@ def default_table(default: Any) -> Table:
     return annotated
 
 
-def description_in(annotation: Any) -> type[Description] | None:
+def choice_in(field: FieldInfo) -> Named | None:
+    """The validator that chooses among classes by name, of the field itself or of the entries of its collection."""
+    found = [item.func for item in _metadata(field) if isinstance(item, BeforeValidator)]
+    return next((item for item in found if isinstance(item, Named)), None)
+
+
+def _metadata(annotated: Any) -> list[Any]:
+    inside = annotated.annotation if isinstance(annotated, FieldInfo) else annotated
+    own = list(getattr(annotated, "metadata", None) or getattr(annotated, "__metadata__", ()))
+    return own + [item for part in get_args(inside) for item in _metadata(part)]
+
+
+def _description_in(annotation: Any) -> type[Description] | None:
     """The class of description that a field takes, alone, optionally or in a collection."""
     if isinstance(annotation, type) and issubclass(annotation, Description):
         return annotation
-    return next((found for part in get_args(annotation) if (found := description_in(part))), None)
+    return next((found for part in get_args(annotation) if (found := _description_in(part))), None)
 
 
 def table_of(description: Description) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from snnplast.description import Description
-from snnplast.named import build_named
+from snnplast.named import Named
 
 
 class PiecewiseLinear(Description):
@@ -42,7 +42,5 @@ class PiecewiseLinear(Description):
 
 
 SURROGATES = {"piecewise-linear": PiecewiseLinear}
-AnySurrogate = Annotated[
-    SerializeAsAny[PiecewiseLinear], BeforeValidator(lambda v: build_named("surrogate", v, SURROGATES))
-]
+AnySurrogate = Annotated[SerializeAsAny[PiecewiseLinear], BeforeValidator(Named("surrogate", SURROGATES))]
 """A field that takes a surrogate derivative, its name, or its table."""

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 
 from snnplast.description import Description
 from snnplast.gradient import Timing
-from snnplast.named import build_plugin
+from snnplast.named import Named
 from snnplast.network import Network, Wiring
 from snnplast.objective import Objective
 from snnplast.trial import Record, Segment
@@ -129,9 +129,5 @@ class ThirdFactor(Description):
         return []
 
 
-def _plugin(value: Any) -> Any:
-    return build_plugin("third-factor", value)
-
-
-AnyThirdFactor = Annotated[SerializeAsAny[ThirdFactor], BeforeValidator(_plugin)]
+AnyThirdFactor = Annotated[SerializeAsAny[ThirdFactor], BeforeValidator(Named("third-factor"))]
 """A field that takes a third factor, its name, or its table."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
@@ -27,7 +28,7 @@ from snnplast.errors import UserError, nearest
 
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.DOTALL)
 _FACTOR = re.compile(r"\s*(1|[A-Za-z]\w*)\s*(?:(?:\*\*|\^)\s*([+-]?\d))?\s*")
-_COMMON: list[str] = (
+_COMMON: Sequence[str] = (
     "second msecond usecond ms us hertz Hz kHz MHz volt mV amp uA nA pA farad uF nF pF siemens mS uS nS ohm Mohm"
     " metre mm um"
 ).split()

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
-from snnplast.named import build_named
+from snnplast.named import Named
 from snnplast.third_factor import State, Transform
 from snnplast.trial import Record
 
@@ -57,9 +57,7 @@ class Clip(Transform):
 
 
 TRANSFORMS: dict[str, type[Transform]] = {t.name: t for t in (LayerNormJacobian, GainControl, Clip)}
-AnyTransform = Annotated[
-    SerializeAsAny[Transform], BeforeValidator(lambda value: build_named("transform", value, TRANSFORMS))
-]
+AnyTransform = Annotated[SerializeAsAny[Transform], BeforeValidator(Named("transform", TRANSFORMS))]
 
 
 class Chain:
