@@ -13,42 +13,44 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from snnplast.connectivity import (
-        AllToAll as AllToAll,
-        FixedInDegree as FixedInDegree,
-        OneToOne as OneToOne,
-        Probability as Probability,
-    )
+    from snnplast.connectivity import AllToAll as AllToAll
+    from snnplast.connectivity import ExplicitPairs as ExplicitPairs
+    from snnplast.connectivity import FixedInDegree as FixedInDegree
+    from snnplast.connectivity import OneToOne as OneToOne
+    from snnplast.connectivity import Probability as Probability
     from snnplast.errors import UserError as UserError
-    from snnplast.fragments import Fragment as Fragment, Injection as Injection, Update as Update
+    from snnplast.fragments import Fragment as Fragment
+    from snnplast.fragments import Injection as Injection
+    from snnplast.fragments import Update as Update
     from snnplast.model import Model as Model
     from snnplast.network import Network as Network
-    from snnplast.neurons import (
-        LIF as LIF,
-        Analog as Analog,
-        CustomNeurons as CustomNeurons,
-        LayerNorm as LayerNorm,
-        LeakyReadout as LeakyReadout,
-        PoissonSource as PoissonSource,
-        RateReadout as RateReadout,
-        SpikeSource as SpikeSource,
-    )
-    from snnplast.objective import CrossEntropy as CrossEntropy, MeanSquaredError as MeanSquaredError
-    from snnplast.optimizer import SGD as SGD, Adam as Adam, Schedule as Schedule
+    from snnplast.neurons import LIF as LIF
+    from snnplast.neurons import Analog as Analog
+    from snnplast.neurons import CustomNeurons as CustomNeurons
+    from snnplast.neurons import LayerNorm as LayerNorm
+    from snnplast.neurons import LeakyReadout as LeakyReadout
+    from snnplast.neurons import PoissonSource as PoissonSource
+    from snnplast.neurons import RateReadout as RateReadout
+    from snnplast.neurons import SpikeSource as SpikeSource
+    from snnplast.objective import CrossEntropy as CrossEntropy
+    from snnplast.objective import MeanSquaredError as MeanSquaredError
+    from snnplast.optimizer import SGD as SGD
+    from snnplast.optimizer import Adam as Adam
+    from snnplast.optimizer import Schedule as Schedule
     from snnplast.rule import Rule as Rule
-    from snnplast.task import Classification as Classification, Task as Task
+    from snnplast.task import Classification as Classification
+    from snnplast.task import Task as Task
     from snnplast.third_factor import ThirdFactor as ThirdFactor
-    from snnplast.trial import Record as Record, Segment as Segment
-    from snnplast.weights import (
-        Explicit as Explicit,
-        Gaussian as Gaussian,
-        Glorot as Glorot,
-        Normal as Normal,
-        Uniform as Uniform,
-    )
+    from snnplast.trial import Record as Record
+    from snnplast.trial import Segment as Segment
+    from snnplast.weights import ExplicitWeights as ExplicitWeights
+    from snnplast.weights import Gaussian as Gaussian
+    from snnplast.weights import Glorot as Glorot
+    from snnplast.weights import Normal as Normal
+    from snnplast.weights import Uniform as Uniform
 
 _HOME = {
-    "connectivity": "AllToAll FixedInDegree OneToOne Probability",
+    "connectivity": "AllToAll ExplicitPairs FixedInDegree OneToOne Probability",
     "errors": "UserError",
     "fragments": "Fragment Injection Update",
     "model": "Model",
@@ -60,7 +62,7 @@ _HOME = {
     "task": "Classification Task",
     "third_factor": "ThirdFactor",
     "trial": "Record Segment",
-    "weights": "Explicit Gaussian Glorot Normal Uniform",
+    "weights": "ExplicitWeights Gaussian Glorot Normal Uniform",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
 

@@ -135,7 +135,9 @@ def _with_length(table: Table) -> Table:
     if len(given) > 1:
         raise UserError(f"{given[0][1].place}: either iterations or epochs is needed, not both")
     changed = {key: node for key, node in table.items() if key not in LENGTHS}
-    return changed | {"length": replace(leaf, value=(key, leaf.value)) for key, leaf in given}
+    for key, leaf in given:
+        changed["length"] = replace(leaf, value=(key, leaf.value))
+    return changed
 
 
 def _without_length(table: Table) -> Table:

@@ -77,7 +77,7 @@ class OneToOne(Connectivity):
         return np.arange(n_pre), np.arange(n_post)
 
 
-class Explicit(Connectivity):
+class ExplicitPairs(Connectivity):
     """Given pairs: two index arrays of equal length; a pair may occur once."""
 
     pre: Any

@@ -19,7 +19,7 @@ class WrongValue(UserError):
 
 
 class Description(BaseModel):
-    """Typed, immutable data. A wrong value raises `UserError` naming the class, the field, the value and what is allowed."""
+    """Typed, immutable data. A wrong value raises `UserError` naming the class, field, value and what is allowed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True)
 

@@ -15,6 +15,10 @@ from typing import Any, Union
 from snnplast.errors import UserError, nearest
 
 
+NONE = "none"
+"""Written where a setting that may be left out is left out: TOML has no value for it."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a layer comes from. rank: higher ones win; opening: how a sentence about one of its keys begins."""
@@ -126,11 +130,13 @@ def name_of(node: Node | None) -> Any:
     return name.value if isinstance(name, Leaf) else None
 
 
+def _is_table(node: Node) -> bool:
+    return isinstance(node, dict) or (isinstance(node.value, str | Path) and node.value != NONE)
+
+
 def overlay(low: Node, high: Node) -> Node:
     """`high` laid over `low`."""
-    if isinstance(low, Leaf) and (isinstance(high, Leaf) or not isinstance(low.value, str)):
-        return high
-    if isinstance(high, Leaf) and not isinstance(high.value, str):
+    if (isinstance(low, Leaf) and isinstance(high, Leaf)) or not (_is_table(low) and _is_table(high)):
         return high
     below, above = as_table(low), as_table(high)
     if name_of(above) is not None and name_of(below) not in (None, name_of(above)):

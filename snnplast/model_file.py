@@ -61,9 +61,9 @@ def _from_file(path: Path) -> type[Model]:
         siblings = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
         raise UserError(f"there is no file '{path}'; {nearest(path.name, siblings)}")
     module = _imported(path)
-    defined = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__]
-    models = [value for value in defined if issubclass(value, Model)]
-    models = [m for m in dict.fromkeys(models) if not any(other is not m and issubclass(other, m) for other in models)]
+    classes = dict.fromkeys(value for value in vars(module).values() if isinstance(value, type))
+    models = [found for found in classes if issubclass(found, Model) and found.__module__ == module.__name__]
+    models = [m for m in models if not any(other is not m and issubclass(other, m) for other in models)]
     if len(models) == 1:
         return models[0]
     if models:

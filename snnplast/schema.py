@@ -11,11 +11,22 @@ from pydantic.fields import FieldInfo
 
 from snnplast.description import Description, WrongValue
 from snnplast.errors import UserError, nearest
-from snnplast.layers import Leaf, Node, Source, Table, annotate, check_keys, leaf_at, name_of, overlay, place_of, plain
+from snnplast.layers import (
+    NONE,
+    Leaf,
+    Node,
+    Source,
+    Table,
+    annotate,
+    as_table,
+    check_keys,
+    leaf_at,
+    name_of,
+    overlay,
+    place_of,
+    plain,
+)
 from snnplast.named import Named
-
-NONE = "none"
-"""Written where a setting that may be left out is left out: TOML has no value for it."""
 
 BUILT_IN = Source("", -1, Path())
 """Where defaults of classes come from: below all layers."""
@@ -69,7 +80,7 @@ def _described(inner: type[Description], choice: Named | None, node: Node, defau
     if isinstance(node, Leaf):
         return node.value
     if choice is None:
-        return settings(inner, node, path)
+        return settings(inner, as_table(overlay(default_table(default), node)), path)
     named = with_name(node, default)
     own = {key: entry for key, entry in named.items() if key != "name"}
     if "name" not in named:
@@ -90,10 +101,8 @@ def chosen_class(choice: Named, table: Table, path: Path_) -> type[Description]:
 
 
 def with_name(table: Table, default: Any) -> Table:
-    """A table that names nothing is about the field's default: that default's name and settings, changed by the table."""
-    merged = table if "name" in table else overlay(default_table(default), table)
-    assert isinstance(merged, dict)
-    return merged
+    """The table; if it names nothing it is about the field's default, and changes that one's settings."""
+    return table if "name" in table else as_table(overlay(default_table(default), table))
 
 
 def default_table(default: Any) -> Table:
@@ -104,9 +113,7 @@ def default_table(default: Any) -> Table:
     elif isinstance(default, Description):
         chosen = table_of(default)
         table = {key: chosen[key] for key in chosen if key == "name" or key in default.model_fields_set}
-    annotated = annotate(table, BUILT_IN)
-    assert isinstance(annotated, dict)
-    return annotated
+    return as_table(annotate(table, BUILT_IN))
 
 
 def choice_in(field: FieldInfo) -> Named | None:

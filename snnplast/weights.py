@@ -63,7 +63,7 @@ class Uniform(Weights):
         return rng.uniform(self.low, self.high, pre.size)
 
 
-class Explicit(Weights):
+class ExplicitWeights(Weights):
     """Given weights: a number, a matrix (n_pre, n_post), or one value per synapse in source-major order."""
 
     values: Any
@@ -91,4 +91,4 @@ class Explicit(Weights):
 
 def as_weights(value: Any) -> Weights:
     """A `Weights` description from itself, a number or an array."""
-    return value if isinstance(value, Weights) else Explicit(values=value)
+    return value if isinstance(value, Weights) else ExplicitWeights(values=value)

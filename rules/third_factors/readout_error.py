@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from snnplast.connectivity import Explicit
+from snnplast.connectivity import ExplicitPairs
 from snnplast.errors import UserError
 from snnplast.network import Network, Wiring
 from snnplast.neurons import LeakyReadout
@@ -62,7 +62,7 @@ class ReadoutError(ThirdFactor):
                         f"third factor 'readout-error': symmetric feedback to {target!r} needs a projection {forward!r}"
                     )
                 pre, post = _pairs(network, forward)
-                settings = {"connectivity": Explicit(pre=post, post=pre), "weights": 0.0}
+                settings = {"connectivity": ExplicitPairs(pre=post, post=pre), "weights": 0.0}
             network.projections.pop(name, None)
             network.connect(
                 readout,

@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from snnplast.connectivity import Explicit
+from snnplast.connectivity import ExplicitPairs
 from snnplast.errors import UserError
 from snnplast.fragments import Update
 from snnplast.network import Network
@@ -127,7 +127,7 @@ class Reservoir(HSIC):
                 kind="analog",
                 variable="r",
                 every="trial",
-                connectivity=Explicit(pre=pre, post=post),
+                connectivity=ExplicitPairs(pre=pre, post=post),
                 weights=recurrent[pre, post],
             )
 
