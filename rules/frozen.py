@@ -9,6 +9,7 @@ import numpy as np
 
 from snnplast.fragments import Injection
 from snnplast.network import Network, Projection
+from snnplast.optimizer import AnyOptimizer
 from snnplast.rule import Signals
 from snnplast.rules.e_prop import EProp
 from snnplast.third_factor import SignalKind
@@ -21,8 +22,8 @@ class Frozen(EProp):
     name: ClassVar[str] = "frozen"
     reference: ClassVar[str] = ""
 
-    def parameters(self, network: Network, projections: Sequence[Projection]) -> dict[str, None]:
-        return {p.name: None for p in projections if network.populations[p.target].readout}
+    def parameters(self, network: Network, projections: Sequence[Projection]) -> dict[str, AnyOptimizer | None]:
+        return super().parameters(network, [p for p in projections if network.populations[p.target].readout])
 
     def inject(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:
         readout = network.populations[projection.target].readout

@@ -12,9 +12,9 @@ them in place, and cuts the journal off. When the process is killed
   - before the journal is complete, the file is the previous state and some bytes that HDF5 ignores;
   - after that, `open_consistent` reads the new state through the journal, and `repair` writes it in place.
 
-Only a kill while the journal is being applied (some tens of microseconds) needs these two functions; at every other
-moment any HDF5 reader opens the file. This relies on the kernel keeping what a killed process has written. Nothing is
-synced to the disk, so a power failure is another matter. POSIX only.
+Only a kill at some moments of the journal's application (some tens of microseconds in all) needs these two functions;
+at every other moment any HDF5 reader opens the file. This relies on the kernel keeping what a killed process has
+written. Nothing is synced to the disk, so a power failure is another matter. POSIX only.
 
 Layout of the journal, little-endian:
 
@@ -35,6 +35,8 @@ import h5py
 _ENTRY = struct.Struct("<QQ")
 _FOOTER = struct.Struct("<8sQQI")
 _MAGIC = b"snnpjrnl"
+_GAP = 8192  # bytes between two short writes that are merged into one
+_LONG = 32768
 Writes = list[tuple[int, bytes]]
 
 
@@ -101,10 +103,11 @@ class AtomicFile(_Overlay):
         try:
             end = max(self._size, self._committed)
             os.truncate(self._fd, end)
-            if self._held:
-                _write_all(self._fd, _journal(self._held, end, self._size), end)
+            writes = self._merged_writes()
+            if writes:
+                _write_all(self._fd, _journal(writes, end, self._size), end)
             self._journal_complete = True
-            _apply(self._fd, self._held, self._size)
+            _apply(self._fd, writes, self._size)
             self._journal_complete = False
             if self._part:
                 os.replace(self._part, self.path)
@@ -112,6 +115,28 @@ class AtomicFile(_Overlay):
             self.failure = self.failure or error
             raise
         self._committed, self._held, self._part = self._size, [], None
+
+    def _merged_writes(self) -> Writes:
+        """What is held back as few pieces that do not overlap: long ones, then the others from the last in the file on.
+
+        Long ones are rows of data, which nobody sees until the length of their dataset is changed. HDF5 writes these
+        lengths before the index of the data, which lies behind them in the file. So in this order, and with all the
+        lengths in one piece, hardly any moment is left at which the file reads wrongly.
+        """
+        spans: list[list[int]] = []
+        for start, end in sorted((offset, offset + len(data)) for offset, data in self._held):
+            gap = _GAP if end - start < _LONG and spans and spans[-1][1] - spans[-1][0] < _LONG else 0
+            if spans and start < spans[-1][1] + gap:
+                spans[-1][1] = max(spans[-1][1], end)
+            else:
+                spans.append([start, end])
+        pieces = []
+        for start, end in reversed(spans):
+            piece = bytearray(max(0, min(end, self._size) - start))
+            self.seek(start)
+            self.readinto(piece)
+            pieces.append((start, bytes(piece)))
+        return sorted(pieces, key=lambda piece: len(piece[1]) < _LONG)
 
     def abandon(self) -> None:
         """Drops what was not committed and all that h5py may still write; without any commit no file is left."""

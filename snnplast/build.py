@@ -69,6 +69,7 @@ def plan(
         present = {"pre": before.get(p.source, Fragment()), "post": merged.populations[p.target]}
         for location in ("pre", "post"):
             clashing = clashes(present[location], getattr(injection, location))
+            _refuse_ambiguous(name, p.target if location == "post" else p.source, clashing, merged.recorded)
             injection = injection.renamed(location, {old: f"{old}_{name}" for old in clashing})
         if injection.pre != Fragment():
             before[p.source] = merge(p.source, [present["pre"], injection.pre])
@@ -77,6 +78,16 @@ def plan(
         if p.simulated and p.kind == "analog" and p.into and p.into not in merged.populations[p.target].names():
             merged.populations[p.target] = merge(p.target, [merged.populations[p.target], Fragment((f"{p.into} : 1",))])
     return merged
+
+
+def _refuse_ambiguous(projection: str, population: str, clashing: Iterable[str], recorded: Iterable[str]) -> None:
+    """What clashes can be renamed in code, but not in the list of what is recorded."""
+    for variable in clashing:
+        if f"{population}.{variable}" in recorded:
+            raise UserError(
+                f"network.{projection}: its rule's {variable!r} differs from what {population!r} already has under this "
+                "name; use evaluation = 'online', or the same settings for all rules of a population"
+            )
 
 
 def construct(plan: Plan) -> Callable[[], BrianModel]:

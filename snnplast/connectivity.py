@@ -17,7 +17,7 @@ class Connectivity(Description):
     """How pairs are chosen."""
 
     def pairs(self, rng: np.random.Generator, n_pre: int, n_post: int, itself: bool) -> Pairs:
-        """Indices (pre, post), int64, sorted; `itself`: source and target are one population, self-connections excluded."""
+        """Indices (pre, post), int64, sorted; `itself`: a population onto itself, self-connections excluded."""
         raise NotImplementedError
 
 

@@ -23,6 +23,7 @@ from snnplast.fragments import Fragment, Injection, Update
 from snnplast.gradient import Signal, adjoint_sweep
 from snnplast.network import Network, Projection
 from snnplast.neurons import LeakyReadout, RateReadout, SpikeSource, SpikingPopulation
+from snnplast.optimizer import AnyOptimizer
 from snnplast.rule import Rule, Signals
 from snnplast.surrogate import AnySurrogate, PiecewiseLinear
 from snnplast.third_factor import SignalKind
@@ -33,6 +34,10 @@ class ThreeFactorRule(Rule):
     """Pre-synaptic trace x surrogate derivative x third factor, in both faces; readouts learn by the delta rule."""
 
     surrogate: Annotated[AnySurrogate, Field(description="surrogate derivative psi")] = PiecewiseLinear()
+
+    def parameters(self, network: Network, projections: Sequence[Projection]) -> dict[str, AnyOptimizer | None]:
+        biased = [p.target for p in projections if isinstance(network.populations[p.target], RateReadout)]
+        return {**super().parameters(network, projections), **{f"{name}.bias": None for name in biased}}
 
     def inject(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:
         target = network.populations[projection.target]

@@ -75,10 +75,9 @@ class Fragment:
         lines = [*self.equations]
         lines += [f"{name} = {_short(value)}  (constant)" for name, value in self.constants.items()]
         lines += [f"on spike: {code}" for code in self.on_spike]
-        lines += [
-            f"each {update.event or 'step'}, slot '{update.when}': {'; '.join(update.code.splitlines())}"
-            for update in self.updates
-        ]
+        for update in self.updates:
+            code = [f"    {line}" for line in update.code.splitlines()]
+            lines += [f"each {update.event or 'step'}, slot '{update.when}':", *code]
         return "\n".join(lines)
 
 

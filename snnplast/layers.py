@@ -14,7 +14,6 @@ from typing import Any, Union
 
 from snnplast.errors import UserError, nearest
 
-
 NONE = "none"
 """Written where a setting that may be left out is left out: TOML has no value for it."""
 

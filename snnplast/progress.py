@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from snnplast.console import emit
+
 SHOWN = ("loss", "accuracy", "test_loss", "test_accuracy")
 """Metrics worth a place on one line, in this order."""
 
@@ -46,7 +48,7 @@ class Display:
         if self._lines:
             done, total = -(-iteration // self._epoch), -(-self._updates // self._epoch)
             width = len(str(total))
-            self._console.print(f"epoch {done:{width}}/{total}  {_line(self._row)}", markup=False, highlight=False)
+            emit(self._console, f"epoch {done:{width}}/{total}  {_line(self._row)}", wrap=False)
 
     def testing(self, on: bool) -> None:
         """Whether test trials are running."""
@@ -56,7 +58,9 @@ class Display:
         self._progress.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._progress.__exit__(kind, error, trace)
 
 
@@ -66,7 +70,7 @@ def _line(metrics: Mapping[str, float]) -> str:
 
 def number(value: float) -> str:
     """A metric in a few digits."""
-    return f"{value:.4g}"
+    return f"{value:.5g}"
 
 
 def summary(console: Console, rows: Mapping[str, str]) -> None:
@@ -76,4 +80,4 @@ def summary(console: Console, rows: Mapping[str, str]) -> None:
     table.add_column(overflow="fold")
     for name, text in rows.items():
         table.add_row(name, text)
-    console.print(table)
+    emit(console, table)

@@ -16,9 +16,11 @@ from rich.console import Console
 
 from snnplast import __version__
 from snnplast.assemble import Assembly, assemble
+from snnplast.console import emit
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError, nearest
 from snnplast.experiment import EngineChoice, Experiment
+from snnplast.model_file import users_code
 from snnplast.progress import Display, number, summary
 from snnplast.record import Per, RunFile, check_writable
 from snnplast.task import TEST, TRAINING, Task
@@ -39,7 +41,9 @@ def run(experiment: Experiment, console: Console, quiet: bool = False) -> Path |
         The file keeps what was recorded until then, with the status "interrupted".
     """
     path = check_writable(experiment.record.path) if experiment.record.path else None
-    engine = _available(experiment.engine, console)
+    engine = _available(experiment.engine)
+    if engine is not experiment.engine and not quiet:
+        emit(console, "no C++ compiler on the PATH: the runtime engine takes the place of the compiled one", wrap=False)
     task = experiment.task()
     if experiment.train.epochs and not task.epoch:
         raise UserError(f"train.epochs: {experiment.title!r} has no epochs; train.iterations is needed")
@@ -48,13 +52,12 @@ def run(experiment: Experiment, console: Console, quiet: bool = False) -> Path |
             experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target,
             others=experiment.others, recorded=experiment.record.variables,
         )  # fmt: skip
-    with assembly.engine:
+    with assembly.engine, users_code(experiment.file):
         session = Session.of(experiment, assembly, task)
-        with session.display(console, experiment.title, quiet) as display, session.open(path, experiment) as file:
+        with session.display(console, quiet) as display, session.open(path) as file:
             session.train(file, display)
-        if not quiet:
-            figures = _figures(path) if path else []
-            summary(console, session.summary(experiment, engine, path, figures))
+    if not quiet:
+        summary(console, session.summary(engine, path, _figures(path) if path else []))
     return path
 
 
@@ -94,15 +97,15 @@ class Session:
         """Number of rounds."""
         return -(-self.trainer.iterations // self.trainer.updates_per_epoch())
 
-    def display(self, console: Console, title: str, quiet: bool) -> Display:
+    def display(self, console: Console, quiet: bool) -> Display:
         """What shows the progress."""
-        return Display(console, title, self.trainer.iterations, self.trainer.updates_per_epoch(), quiet)
+        return Display(console, self.experiment.title, self.trainer.iterations, self.trainer.updates_per_epoch(), quiet)
 
-    def open(self, path: Path | None, experiment: Experiment) -> RunFile | contextlib.nullcontext[None]:
+    def open(self, path: Path | None) -> RunFile | contextlib.nullcontext[None]:
         """The file of the run, nothing where there is none to be."""
         if path is None:
             return contextlib.nullcontext()
-        assembly, record = self.trainer.assembly, experiment.record
+        experiment, assembly, record = self.experiment, self.trainer.assembly, self.experiment.record
         states = {name.replace(".", "/"): int(np.size(assembly.engine[name])) for name in record.variables}
         return RunFile(
             path,
@@ -133,26 +136,24 @@ class Session:
         self.seconds = time.monotonic() - started
         self._store_parameters(file)
 
-    def summary(self, experiment: Experiment, engine: EngineChoice, path: Path | None, figures: list[Path]) -> dict[str, str]:
+    def summary(self, engine: EngineChoice, path: Path | None, figures: list[Path]) -> dict[str, str]:
         """What the table at the end says."""
-        rule, trainer = experiment.rule, self.trainer
-        first, last = self.rows[0], self.rows[-1]
+        rule, trainer, last = self.experiment.rule, self.trainer, self.rows[-1]
         length = f"{trainer.iterations} iterations"
         if self.per == "epoch":
             length = f"{self.rounds} epochs of {trainer.updates_per_epoch()} updates"
-        rows = {
-            "model": experiment.title,
+        shown = {
+            "model": self.experiment.title,
             "rule": f"{rule.name}, {rule.evaluation}, third factor {rule.third_factor.name}",
             "engine": engine.name,
-            "training": f"{length}, {self.seconds:.1f} s ({1e3 * self.seconds / trainer.iterations:.3g} ms per update)",
+            "training": f"{length}, {self.seconds:.1f} s",
         }
-        rows |= {
-            name.replace("_", " "): f"{number(first[name])} -> {number(last[name])}" if name in first else number(last[name])
-            for name in last
-        }
+        for name, value in last.items():
+            first = [number(self.rows[0][name])] if len(self.rows) > 1 and name in self.rows[0] else []
+            shown[name.replace("_", " ")] = " -> ".join([*first, number(value)])
         if path is not None:
-            rows |= {"file": str(path), "figures": ", ".join(map(str, figures))}
-        return {name: text for name, text in rows.items() if text}
+            shown |= {"file": str(path), "figures": ", ".join(map(str, figures))}
+        return {name: text for name, text in shown.items() if text}
 
     def _round(self, display: Display) -> dict[str, float]:
         """The updates of one epoch or one iteration, and the test trials that follow; its row of metrics."""
@@ -229,7 +230,8 @@ class _Mean:
             self._weights[name] += weight * known
 
     def values(self) -> dict[str, float]:
-        return {name: total / self._weights[name] if self._weights[name] else np.nan for name, total in self._sums.items()}
+        weights = self._weights
+        return {name: total / weights[name] if weights[name] else np.nan for name, total in self._sums.items()}
 
 
 def versions() -> dict[str, str]:
@@ -241,12 +243,11 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _available(wanted: EngineChoice, console: Console) -> EngineChoice:
+def _available(wanted: EngineChoice) -> EngineChoice:
     """The engine asked for, or the one that needs no compiler where there is none."""
     if wanted.name != "compiled" or compiler_available():
         return wanted
-    console.print("no C++ compiler on the PATH: using the runtime engine, which is slower", markup=False, soft_wrap=True)
-    return EngineChoice(name="runtime", target="numpy" if wanted.target == "auto" else wanted.target)
+    return EngineChoice(name="runtime", target=wanted.target)
 
 
 def _check_names(experiment: Experiment, assembly: Assembly) -> None:

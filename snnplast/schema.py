@@ -85,7 +85,12 @@ def _described(inner: type[Description], choice: Named | None, node: Node, defau
     own = {key: entry for key, entry in named.items() if key != "name"}
     if "name" not in named:
         return plain(own)  # the constructor says that a name is needed
-    kind = chosen_class(choice, named, path)
+    try:
+        kind = chosen_class(choice, named, path)
+    except UserError:
+        if name_of(named) not in choice.names():
+            raise
+        return plain(named)  # a plugin that cannot be loaded is a mistake only where it is used
     return {"name": name_of(named), **settings(kind, own, path)}
 
 

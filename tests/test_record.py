@@ -393,14 +393,14 @@ def check_prefix(path):
 
 
 def test_a_run_killed_at_a_random_moment_leaves_a_readable_file(path):
-    """20 times SIGKILL, while bursts follow each other 50 times faster than by default."""
+    """20 times SIGKILL, while bursts follow each other 20 times faster than by default."""
     choose = random.Random(1)
     counts = []
     for kill in range(20):
         target = path.with_name(f"run{kill}.h5")
         child = os.fork()
         if child == 0:
-            write(open_run(target, interval=0.02), 10**6)
+            write(open_run(target, interval=0.05), 10**6)
             os._exit(0)
         while not target.exists():
             time.sleep(0.001)

@@ -101,7 +101,7 @@ class Reservoir(HSIC):
     def _classes(self, context: Context) -> int:
         classes = context.network.population(context.objective.readout).size
         if self.units < classes:
-            raise UserError(f"third factor 'reservoir': units = {self.units}: at least one per class, {classes}, is needed")
+            raise UserError(f"third factor 'reservoir': units = {self.units}: at least {classes}, one per class, are needed")
         return classes
 
     def _pools(self, classes: int) -> np.ndarray:
@@ -111,8 +111,9 @@ class Reservoir(HSIC):
     def _add_reservoir(self, network: Network, target: str, classes: int, seed: int) -> None:
         rng = stream(seed, SOURCES, 4)
         pool, name, size = self._pools(classes), f"{target}_reservoir", network.population(target).size
-        recurrent = rng.standard_normal((self.units, self.units)) * (rng.random((self.units, self.units)) < self.connectivity)
-        recurrent *= pool[:, None] == pool
+        square = (self.units, self.units)
+        connected = (rng.random(square) < self.connectivity) & (pool[:, None] == pool)
+        recurrent = rng.standard_normal(square) * connected
         largest = np.abs(np.linalg.eigvals(recurrent)).max()
         recurrent *= self.radius / largest if largest > 0 else 0.0
         pre, post = np.nonzero(recurrent)
@@ -171,7 +172,7 @@ class Reservoir(HSIC):
                 for name, part in zip(("opened", "closed", "z"), parts, strict=True)
             }
 
-        settings = f"{self.model_dump_json(exclude={'transforms'})} {size} {classes} {context.seed}"
+        settings = f"{self.model_dump_json(exclude={'transforms'})} {target} {size} {classes} {context.seed}"
         key = hashlib.sha256(settings.encode()).hexdigest()
         return Pretraining(key, network, (f"{reservoir}.r",), trials, fit)
 

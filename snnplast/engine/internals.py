@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 from brian2 import Network, NeuronGroup, PoissonGroup, SpikeGeneratorGroup, Synapses, prefs
 from brian2.core.names import Nameable
 from brian2.core.variables import ArrayVariable

@@ -7,6 +7,7 @@ imports snnplast.
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from scipy.signal import lfilter
@@ -112,7 +113,7 @@ def network(model, sizes, rng):
     """sizes = [n_in, D_1, ..., D_L, C]. Weights N(0, (g0 / sqrt(n_pre))^2), the rest zero."""
     layers = [
         Layer(rng.normal(0, model.gain / np.sqrt(n_pre), (D, n_pre)), np.zeros(D))
-        for n_pre, D in zip(sizes[:-2], sizes[1:-1], strict=True)
+        for n_pre, D in pairwise(sizes[:-1])
     ]
     return Network(layers, np.zeros((sizes[-2], sizes[-1])), np.zeros(sizes[-1]))
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from . import ib_hebbian as ib
+from . import tasks
 
 
 def random_window(rng, N, dim=7, classes=3, D=6):
@@ -84,3 +85,33 @@ def test_hidden_weights_move_only_if_there_is_a_third_factor(third_factor, moves
         full = n + 1 >= model.objective.window
         assert np.any(net.layers[0].w != before) == (moves and full)
     assert np.any(net.V)
+
+
+SETTINGS = {  # task, hidden neurons, epochs, model
+    "xor": (tasks.xor, 10, 5, ib.Model(ib.Objective(window=16, sigma_x=0.3), steps=50)),
+    "linear": (tasks.linear, 10, 6, ib.Model(target_rate=20.0)),
+    "digits": (tasks.digits, 30, 8, ib.Model()),
+}
+
+
+def mean_accuracy(name, factor):
+    """Test accuracy over the seeds 0, 1, 2."""
+    task, hidden, epochs, model = SETTINGS[name]
+    found = []
+    for seed in range(3):
+        rng, (training, test) = np.random.default_rng(seed), task(seed)
+        net = ib.network(model, [training.u.shape[1], hidden, training.y.shape[1]], rng)
+        for _ in ib.train(model, net, [factor(model)], training, epochs, rng):
+            pass
+        found.append(ib.accuracy(model, net, test, rng))
+    return np.mean(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, reached, margin", [("xor", 0.98, 0.03), ("linear", 0.945, 0.06), ("digits", 0.895, 0.03)]
+)
+def test_a_trained_hidden_layer_is_better_than_a_random_one(name, reached, margin):
+    exact = mean_accuracy(name, lambda model: ib.Memory(model.objective))
+    none = mean_accuracy(name, lambda model: lambda x, y, z: np.zeros_like(z))
+    assert exact >= reached and exact >= none + margin

@@ -1,0 +1,7 @@
+"""`python -m snnplast`."""
+
+import sys
+
+from snnplast.cli import main
+
+sys.exit(main())

@@ -1,0 +1,167 @@
+"""The command line: `snnplast run`, `rules`, `third-factors`, `models`, `cite`, `compare`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from snnplast import __version__
+from snnplast.errors import UserError, nearest
+
+USER_ERROR, INTERRUPTED, INTERNAL_ERROR = 2, 130, 1
+KINDS = {"rules": "rule", "third-factors": "third-factor", "models": "model"}
+
+EPILOG = """examples:
+  snnplast run digits
+  snnplast run digits --set rule=ib-hebbian --set model.hidden=30
+  snnplast run experiment.toml --set rules.e-prop.evaluation=online --set record.path=online.h5
+  snnplast rules show e-prop
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status: 0, 2 for a mistake of the user's, 130 after Ctrl-C, 1 for one of ours."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        options = _parse(given)
+        options.command(options)
+        sys.stdout.flush()
+        return 0
+    except UserError as error:
+        return _failed(str(error), USER_ERROR, debug)
+    except KeyboardInterrupt:
+        return _failed("interrupted", INTERRUPTED, debug)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        hint = "" if debug else "; --debug shows where"
+        first = (str(error).splitlines() or [""])[0]
+        return _failed(f"internal error: {type(error).__name__}: {first}{hint}", INTERNAL_ERROR, debug)
+
+
+def _failed(sentence: str, status: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"snnplast: {sentence}", file=sys.stderr)
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """Mistakes become `UserError`, with the nearest valid word."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def _parse(given: list[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="snnplast",
+        description="Spiking networks that learn by local plasticity rules, on Brian2.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"snnplast {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
+    _add_run(commands)
+    for command, kind in KINDS.items():
+        _add_show(commands, command, kind)
+    _add_cite(commands)
+    _add_compare(commands)
+    _check_word(given, commands.choices)
+    if not given:
+        parser.print_help()
+        return argparse.Namespace(command=lambda options: None)
+    options, rest = parser.parse_known_args(given)
+    if rest:
+        known = commands.choices[given[0]]._option_string_actions if given[0] in commands.choices else ["--help"]
+        raise UserError(f"unknown argument {rest[0]!r}; {nearest(rest[0], known)}")
+    return options
+
+
+def _check_word(given: Sequence[str], known: Sequence[str]) -> None:
+    word = next((word for word in given if not word.startswith("-")), None)
+    if word is not None and word == given[0] and word not in known:
+        raise UserError(f"unknown command {word!r}; {nearest(word, known)}")
+
+
+def _add(commands: argparse._SubParsersAction, name: str, text: str, command: Callable) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="NAME|FILE", help="a model, an experiment file (.toml) or a model file (.py)")
+    parser.add_argument(
+        "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[],
+        help="change a setting, such as rule=ib-hebbian or rules.e-prop.evaluation=online; may be repeated",
+    )  # fmt: skip
+
+
+def _add_run(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "run", "train a model and write what happened to a file", _run)
+    _add_target(parser)
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _add_show(commands: argparse._SubParsersAction, command: str, kind: str) -> None:
+    what = kind.replace("-", " ")
+    parser = _add(commands, command, f"list all {what}s, or show one with its parameters", _show)
+    parser.set_defaults(kind=kind)
+    parser.add_argument("words", nargs="*", metavar="show NAME", help=f"everything about one {what}")
+
+
+def _add_cite(commands: argparse._SubParsersAction) -> None:
+    _add_target(_add(commands, "cite", "print the BibTeX entries of what a run uses", _cite))
+
+
+def _add_compare(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "compare", "put the metrics of several runs side by side", _compare)
+    parser.add_argument("files", nargs="+", metavar="FILE", help="what runs have left (.h5)")
+
+
+def _run(options: argparse.Namespace) -> None:
+    from snnplast.config import resolve
+    from snnplast.console import standard_output
+    from snnplast.run import run
+
+    run(resolve(options.target, options.sets), standard_output(), options.quiet)
+
+
+def _show(options: argparse.Namespace) -> None:
+    from snnplast.console import standard_output
+    from snnplast.show import show_all, show_one
+
+    match options.words:
+        case []:
+            show_all(standard_output(), options.kind)
+        case ["show", name]:
+            show_one(standard_output(), options.kind, name)
+        case ["show"]:
+            from snnplast import registry
+
+            raise UserError(f"show: a name is needed; {nearest('', registry.names(options.kind))}")
+        case words:
+            raise UserError(f"{' '.join(words)!r}: 'show NAME' is allowed here; {nearest(words[0], ['show'])}")
+
+
+def _cite(options: argparse.Namespace) -> None:
+    from snnplast.cite import citations
+    from snnplast.config import resolve
+
+    print("\n\n".join(citations(resolve(options.target, options.sets))))
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from snnplast.compare import compare
+    from snnplast.console import standard_output
+
+    compare(standard_output(), options.files)

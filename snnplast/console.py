@@ -1,0 +1,22 @@
+"""Where output goes: rich on a terminal, plain lines without trailing blanks elsewhere."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console, RenderableType
+
+PLAIN_WIDTH = 120
+
+
+def standard_output() -> Console:
+    """The console on stdout."""
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+
+
+def emit(console: Console, content: RenderableType, *, wrap: bool = True) -> None:
+    """Print literally: no markup, no guessed highlights, no blanks at line ends. wrap=False keeps lines whole."""
+    with console.capture() as captured:
+        console.print(content, soft_wrap=not wrap, highlight=False, markup=False)
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    console.file.flush()

@@ -1,0 +1,175 @@
+"""IB-Hebbian: whole learning trajectories are the oracle's, sample by sample and in both evaluations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import PrivateAttr
+from reference import ib_hebbian as ib
+
+from snnplast.assemble import assemble, design
+from snnplast.errors import UserError
+from snnplast.network import Network
+from snnplast.neurons import LIF, LayerNorm, RateReadout, SpikeSource
+from snnplast.objective import CrossEntropy
+from snnplast.rules.ib_hebbian import IBHebbian
+from snnplast.rules.third_factors.hsic import HSIC
+from snnplast.task import Task
+from snnplast.testing import check_rule, small_network
+from snnplast.train import Trainer
+from snnplast.trial import Segment
+
+WINDOW, SAMPLES = 4, 10
+SIZES = [14, 7, 6, 3]  # input, two hidden layers, classes
+MODEL = ib.Model(objective=ib.Objective(window=WINDOW), steps=50)
+PROJECTIONS = [("input", "layer0"), ("layer0", "layer1")]
+
+
+class Watched(IBHebbian):
+    """The rule, remembering the signals it was given."""
+
+    _given: list = PrivateAttr(default_factory=list)
+
+    def gradient(self, record, projections, signals):
+        self._given.append({name: given and given[0].values.copy() for name, given in signals.items()})
+        return super().gradient(record, projections, signals)
+
+
+class Samples(Task):
+    """Given spikes, with the values they stand for and a class; shared with the oracle."""
+
+    def __init__(self, seed=0, says_values=True):
+        self.objective, self.says_values = CrossEntropy(), says_values
+        rng = np.random.default_rng(seed)
+        self.x = rng.random((SAMPLES, SIZES[0]))
+        self.y = np.eye(SIZES[-1])[rng.integers(SIZES[-1], size=SAMPLES)]
+        self.spikes = [ib.poisson(MODEL, x, rng) for x in self.x]
+
+    def trial(self, index):
+        values = {"input.value": self.x[index]} if self.says_values else {}
+        series = {"output.target": self.y[index], **values}
+        yield Segment(MODEL.steps, {"input": np.nonzero(self.spikes[index])}, series)
+
+
+def network(initial):
+    net = Network()
+    net.add("input", SpikeSource(SIZES[0]))
+    for k, layer in enumerate(initial.layers):
+        net.add(f"layer{k}", LIF(len(layer.b), tau_m="20 ms", v_min=-2.0, bias=0.0, representation=LayerNorm()))
+        net.connect("layer0" if k else "input", f"layer{k}", weights=layer.w.T, plastic=True)
+    net.add("output", RateReadout(SIZES[-1]))
+    settings = {"kind": "analog", "variable": "z", "every": "trial"}
+    net.connect("layer1", "output", weights=0.0, plastic=True, **settings)
+    return net
+
+
+def initial_network():
+    initial = ib.network(MODEL, SIZES, np.random.default_rng(1))
+    initial.layers[1].w *= 2  # its input is a layer that fires less than the source
+    return initial
+
+
+def weights_of(assembly):
+    """The weights [post, pre], biases and readout of the library's network, in the oracle's terms."""
+    matrix = {name: wiring.matrix(assembly.values[name]) for name, wiring in assembly.plan.wiring.items()}
+    layers = [
+        ib.Layer(matrix[f"{source}_to_{target}"].T.copy(), assembly.values[f"{target}.bias"].copy())
+        for source, target in PROJECTIONS
+    ]
+    return ib.Network(layers, matrix["layer1_to_output"].copy(), assembly.values["output.bias"].copy())
+
+
+@pytest.mark.parametrize("evaluation", ["factored", "online"])
+def test_every_sample_changes_what_the_oracle_changes(evaluation, monkeypatch):
+    modulated = []
+    plain = ib.modulate
+    monkeypatch.setattr(ib, "modulate", lambda *given: modulated.append(plain(*given)) or modulated[-1])
+    task, expected = Samples(), initial_network()
+    factors = [ib.Memory(MODEL.objective) for _ in expected.layers]
+    rule = Watched(evaluation=evaluation, third_factor={"name": "hsic", "window": WINDOW})
+    assembly = assemble(network(expected), task.objective, rule, 1, "runtime", "numpy")
+    for k, step in enumerate(Trainer(assembly, task, SAMPLES)):
+        decay = 1 - 0.9 * k / SAMPLES
+        modulated.clear()
+        activities, _ = ib.learn(MODEL, expected, factors, task.x[k], task.y[k], task.spikes[k], decay)
+        for layer, activity in enumerate(activities):
+            assert activity.spikes.sum(axis=0).max() > 0, "no neuron spikes: the test is vacuous"
+            assert np.array_equal(step.trials[0].counts(f"layer{layer}"), activity.spikes.sum(axis=0))
+            signal = rule._given[k][f"layer{layer}"]
+            assert (signal is None) == (k + 1 < WINDOW)
+            if signal is not None:
+                assert_close(signal, modulated[layer])
+        found = weights_of(assembly)
+        assert_close(found.V, expected.V)
+        assert_close(found.c, expected.c)
+        for ours, theirs in zip(found.layers, expected.layers, strict=True):
+            assert_close(ours.w, theirs.w)
+            assert_close(ours.b, theirs.b)
+
+
+def assert_close(found, expected):
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
+
+
+def test_hidden_weights_wait_for_a_full_window_while_biases_and_readout_learn():
+    rule = IBHebbian(third_factor={"name": "hsic", "window": WINDOW})
+    task, initial = Samples(), initial_network()
+    assembly = assemble(network(initial), task.objective, rule, 1, "runtime", "numpy")
+    for k, _ in enumerate(Trainer(assembly, task, SAMPLES)):
+        now = weights_of(assembly)
+        for before, after in zip(initial.layers, now.layers, strict=True):
+            assert np.any(after.w != before.w) == (k + 1 >= WINDOW)
+            assert np.any(after.b)
+        assert np.any(now.V)
+
+
+def test_without_homeostasis_biases_stay():
+    rule = IBHebbian(third_factor={"name": "hsic", "window": 2}, homeostasis=None)
+    task = Samples()
+    assembly = assemble(network(initial_network()), task.objective, rule, 1, "runtime", "numpy")
+    list(Trainer(assembly, task, 3))
+    assert not any(np.any(layer.b) for layer in weights_of(assembly).layers)
+
+
+def test_hsic_asks_for_the_values_that_given_spikes_stand_for():
+    task = Samples(says_values=False)
+    rule = IBHebbian(third_factor={"name": "hsic", "window": 2})
+    assembly = assemble(network(initial_network()), task.objective, rule, 1, "runtime", "numpy")
+    with pytest.raises(UserError, match=r"'input' was given spikes; .* series 'input.value'"):
+        Trainer(assembly, task, 1).update()
+
+
+@pytest.mark.parametrize("window", [2, 3, 16])
+@pytest.mark.parametrize("gamma", [0.0, 10.0])
+def test_hsic_is_the_exact_gradient_of_the_objective(window, gamma):
+    """Against the oracle's closed form after every sample of a stream, and against finite differences of J."""
+    settings = {"window": window, "gamma": gamma, "sigma_x": 0.4, "sigma_y": 0.3, "sigma_z": 1.2}
+    factor, objective = HSIC(**settings), ib.Objective(**settings)
+    rng, n, dim = np.random.default_rng(window), 2 * window + 3, 5
+    x, y, z = rng.random((n, 7)), np.eye(3)[rng.integers(3, size=n)], rng.standard_normal((n, dim))
+    state = {"x": np.zeros((window, 7)), "y": np.zeros((window, 3)), "kernel": np.zeros((window, window))}
+    state["seen"], kept = np.zeros((), np.int64), np.zeros((window, dim))
+    for k in range(n):
+        row = factor.remember(x[k], y[k], state)
+        kept[row] = z[k]
+        if k + 1 < window:
+            continue
+        xi = factor.gradient(state["kernel"], kept, row)
+        X, Y, Z = (a[k + 1 - window : k + 1] for a in (x, y, z))
+        np.testing.assert_allclose(xi, ib.xi_exact(objective, X, Y, Z), rtol=1e-10, atol=1e-15)
+    for i, shift in enumerate(1e-5 * np.eye(dim)):
+        ends = [np.vstack([Z[:-1], Z[-1] + sign * shift]) for sign in (1, -1)]
+        slope = np.subtract(*(ib.objective(objective, X, Y, end) for end in ends)) / 2e-5
+        assert abs(slope - xi[i]) < 1e-6 * np.abs(xi).max()
+
+
+def test_a_batch_of_samples_is_refused():
+    rule = IBHebbian(batch=2)
+    with pytest.raises(UserError, match=r"rules.ib-hebbian.batch = 2: the rule 'ib-hebbian' takes trials one after"):
+        design(network(initial_network()), CrossEntropy(), rule, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("readout", ["leaky", "rate"])
+def test_ib_hebbian_keeps_the_contract_of_rules(readout):
+    check_rule(IBHebbian, network=small_network(readout), third_factor={"name": "hsic", "window": 3})
