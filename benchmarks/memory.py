@@ -19,7 +19,8 @@ class Watch:
     """Stands where the progress display does; keeps the peak RSS (MB) of every iteration asked for."""
 
     def __init__(self, iterations: list[int]) -> None:
-        self.iterations, self.peak = iterations, {}
+        self.iterations = iterations
+        self.peak: dict[int, float] = {}
 
     def update(self, iteration: int, metrics: dict[str, float]) -> None:
         if iteration in self.iterations:

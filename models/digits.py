@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+
 from snnplast.errors import UserError
 from snnplast.models.feed_forward import FeedForward
 from snnplast.network import Network
@@ -31,8 +33,7 @@ class Digits(FeedForward):
             from sklearn.model_selection import train_test_split
         except ImportError:
             raise UserError("model 'digits' needs scikit-learn: pip install 'snnplast[data]'") from None
-        pixels, labels = load_digits(return_X_y=True)
-        x, x_test, y, y_test = train_test_split(
-            pixels / 16.0, labels, test_size=360, stratify=labels, random_state=seed
-        )
+        pixels, labels = map(np.asarray, load_digits(return_X_y=True))
+        split = train_test_split(pixels / 16.0, labels, test_size=360, stratify=labels, random_state=seed)
+        x, x_test, y, y_test = map(np.asarray, split)
         return Classification(x, y, x_test, y_test, steps=self.steps, seed=seed)

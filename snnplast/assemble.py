@@ -15,6 +15,7 @@ from snnplast.gradient import Signal
 from snnplast.network import Network, Projection
 from snnplast.neurons import LeakyReadout, RateReadout
 from snnplast.objective import Objective
+from snnplast.optimizer import Optimizer
 from snnplast.pretrain import pretrain
 from snnplast.rule import Rule
 from snnplast.third_factor import Broadcast, Context, SignalKind, State, ThirdFactor
@@ -83,7 +84,7 @@ class Assembly:
     """Whether the engine, and with it the gradient, is compiled."""
 
     @property
-    def parameters(self) -> dict[str, tuple[Rule, object]]:
+    def parameters(self) -> dict[str, tuple[Rule, Optimizer | None]]:
         """Learnable parameter -> (its rule, its own optimiser or None)."""
         return {
             name: (teacher.rule, own)

@@ -233,7 +233,7 @@ class _Builder:
 
     def _publish(self, owner: str, group: brian2.Group, constants: Mapping[str, Value]) -> None:
         for name, variable in group.variables.items():
-            if isinstance(variable, ArrayVariable) and variable.owner.name == group.name and not name.startswith("_"):
+            if isinstance(variable, ArrayVariable) and getattr(variable.owner, "name", None) == group.name and not name.startswith("_"):
                 if name not in ("i", "j", "N", "t", "dt", "lastspike", "not_refractory", "delay") and not variable.read_only:
                     self.model.variables[f"{owner}.{name}"] = variable
         for name, value in constants.items():

@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except UserError as error:
         return _failed(str(error), USER_ERROR, debug)
-    except KeyboardInterrupt:
-        return _failed("interrupted", INTERRUPTED, debug)
+    except KeyboardInterrupt as interrupt:
+        return _failed(str(interrupt) or "interrupted", INTERRUPTED, debug)
     except BrokenPipeError:  # the reader of our output, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from snnplast.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    # Fields take more than their types say ("20 ms" for a time, a name or a table for a plugin) and are checked when
+    # the program runs; pydantic's synthesised signatures would refuse what its validators accept.
+    class _Validated:
+        model_fields: ClassVar[dict[str, FieldInfo]]
+        model_fields_set: set[str]
+
+        def __init__(self, *positional: Any, **values: Any) -> None: ...
+        def model_copy(self, *, update: dict[str, Any]) -> Self: ...
+        def model_dump(self, **settings: Any) -> dict[str, Any]: ...
+        def model_dump_json(self, **settings: Any) -> str: ...
+else:
+    _Validated = BaseModel
 
 
 class WrongValue(UserError):
@@ -18,7 +33,7 @@ class WrongValue(UserError):
         self.path, self.complaint = path, complaint
 
 
-class Description(BaseModel):
+class Description(_Validated):
     """Typed, immutable data. A wrong value raises `UserError` naming the class, field, value and what is allowed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True)
@@ -32,10 +47,11 @@ class Description(BaseModel):
     def __eq__(self, other: object) -> bool:
         return self is other
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return id(self)
 
 
-def _complaint(error: ValidationError, model: type[BaseModel], given: Any) -> tuple[tuple[str, ...], str]:
+def _complaint(error: ValidationError, model: type[Any], given: Any) -> tuple[tuple[str, ...], str]:
     """Where the first wrong value stands, seen from the outermost description, and what is wrong with it."""
     first = error.errors()[0]
     path = _path(first["loc"], given)
@@ -47,7 +63,7 @@ def _complaint(error: ValidationError, model: type[BaseModel], given: Any) -> tu
         return path, f": unknown key; {nearest(path[-1], model.model_fields)}"
     if first["type"] == "missing":
         return path, ": a value is required"
-    if first["type"] == "value_error" and repr(value) in message:
+    if first["type"] == "value_error" and (not path or repr(value) in message):
         return path, f": {message}"
     shown = repr(value)
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."

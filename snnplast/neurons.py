@@ -18,7 +18,7 @@ from snnplast.fragments import Fragment, Update, Value
 from snnplast.units import PositiveRate, parse_quantity
 
 
-def _per_neuron(unit: str | None, low: float | None = None, strict: bool = False) -> Any:
+def _each(unit: str | None, low: float | None = None, strict: bool = False) -> BeforeValidator:
     """Validator of a number or an array (n,), in SI units, finite and above `low`."""
 
     def convert(value: Any) -> Value:
@@ -36,13 +36,14 @@ def _per_neuron(unit: str | None, low: float | None = None, strict: bool = False
             raise ValueError(f"{value!r} is out of range: {'greater than' if strict else 'at least'} {low:g} is allowed")
         return float(array) if array.ndim == 0 else array
 
-    return Annotated[Value, BeforeValidator(convert), Field(json_schema_extra={"unit": "ms" if unit else None})]
+    return BeforeValidator(convert)
 
 
-PositiveTimes = _per_neuron("second", 0, strict=True)
-NonNegativeTimes = _per_neuron("second", 0)
-Positive = _per_neuron(None, 0, strict=True)
-Real = _per_neuron(None)
+_IN_MS = Field(json_schema_extra={"unit": "ms"})
+PositiveTimes = Annotated[Value, _each("second", 0, strict=True), _IN_MS]
+NonNegativeTimes = Annotated[Value, _each("second", 0), _IN_MS]
+Positive = Annotated[Value, _each(None, 0, strict=True)]
+Real = Annotated[Value, _each(None)]
 
 
 class Population(Description):

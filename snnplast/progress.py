@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from snnplast.console import emit
 
-SHOWN = ("loss", "accuracy", "test_loss", "test_accuracy")
-"""Metrics worth a place on one line, in this order."""
+SHOWN = {"loss": "loss", "accuracy": "acc", "test_loss": "", "test_accuracy": "test acc"}
+"""Metrics worth a place on a line, in this order, and what they are called where there is little room."""
 
 
 class Display:
@@ -26,35 +27,33 @@ class Display:
         self._lines = not quiet and not console.is_terminal and epoch > 1
         self._row: dict[str, float] = {}
         columns = (
-            SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=16),
             TextColumn("{task.fields[metrics]}", markup=False),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
         )
         self._progress = Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
-        self._bar = self._progress.add_task(title, total=updates, metrics="")
+        self._bar = self._progress.add_task(self._place(0), total=updates, metrics="")
 
     def update(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """After an update."""
-        recent = {**self._row, **{name: metrics[name] for name in SHOWN if name in metrics}}
-        self._progress.update(self._bar, completed=iteration, metrics=_line(recent))
+        recent = self._row | {name: value for name, value in metrics.items() if name in SHOWN}
+        place = self._place(iteration - 1)
+        self._progress.update(self._bar, completed=iteration, description=place, metrics=_short(recent))
 
     def row(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """After an epoch, or an iteration of a task without epochs."""
-        self._row = {name: metrics[name] for name in SHOWN if name in metrics}
-        self._progress.update(self._bar, metrics=_line(self._row))
+        self._row = {name: value for name, value in metrics.items() if name in SHOWN}
+        self._progress.update(self._bar, metrics=_short(self._row))
         if self._lines:
-            done, total = -(-iteration // self._epoch), -(-self._updates // self._epoch)
-            width = len(str(total))
-            emit(self._console, f"epoch {done:{width}}/{total}  {_line(self._row)}", wrap=False)
+            place = self._place(iteration - 1).removeprefix(f"{self._title} ")
+            emit(self._console, f"{place}  {_line(self._row)}", wrap=False)
 
-    def testing(self, on: bool) -> None:
-        """Whether test trials are running."""
-        self._progress.update(self._bar, description=f"{self._title} (test)" if on else self._title)
+    def testing(self) -> None:
+        """Test trials begin."""
+        self._progress.update(self._bar, description=f"{self._title} test")
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> Self:
         self._progress.__enter__()
         return self
 
@@ -63,9 +62,19 @@ class Display:
     ) -> None:
         self._progress.__exit__(kind, error, trace)
 
+    def _place(self, done: int) -> str:
+        """Which round of how many the next update belongs to."""
+        total = -(-self._updates // self._epoch)
+        what = "epoch" if self._epoch > 1 else "iteration"
+        return f"{self._title} {what} {done // self._epoch + 1:{len(str(total))}}/{total}"
+
 
 def _line(metrics: Mapping[str, float]) -> str:
     return "  ".join(f"{name.replace('_', ' ')} {number(metrics[name])}" for name in SHOWN if name in metrics)
+
+
+def _short(metrics: Mapping[str, float]) -> str:
+    return " ".join(f"{label} {metrics[name]:.3g}" for name, label in SHOWN.items() if label and name in metrics)
 
 
 def number(value: float) -> str:

@@ -188,10 +188,8 @@ class RunFile:
         if kind is None:
             self.finish()
             return
-        try:
+        with suppress(UserError):  # the error on its way out is the one to report
             self.finish("interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
-        except UserError:
-            pass  # the error on its way out is the one to report
 
     def _spike_rows(
         self, name: str, steps: np.ndarray, indices: np.ndarray, n_steps: int

@@ -16,6 +16,7 @@ from snnplast.results import Run, read_run
 
 COLOURS = ("#1f5fa8", "#d1602b", "#2f8f5b", "#8a4fa3", "#b8952a", "#5b6570")
 GREY = "#5b6570"
+RASTER_INCHES = 1.9
 SHOWN_SPIKES = 50_000  # more than this is a black surface, and a slow one
 
 
@@ -54,6 +55,7 @@ def learning_curves(run: Run) -> Figure | None:
         axis.legend(frameon=False, fontsize=9)
         if kind == "loss" and _spans_decades(run, names):
             axis.set_yscale("log")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[-1].set_xlabel("epoch" if "iteration" not in run.per.values() else "iteration")
     axes[0].set_title(f"{run.path.name}, seed {run.seed}", loc="left", fontsize=10, color=GREY)
     return figure
@@ -64,15 +66,19 @@ def raster(run: Run, trials: int = 1) -> Figure | None:
     rows = range(max(0, len(run.trials) - trials), len(run.trials))
     if not rows or not run.populations:
         return None
-    heights = [np.clip(np.sqrt(size), 3, 20) for size in run.populations.values()]
-    figure, axes = _figure(len(heights), height=1.4, ratios=heights)
+    heights = [float(np.clip(np.sqrt(size), 3, 20)) for size in run.populations.values()]
+    figure, axes = _figure(len(heights), height=RASTER_INCHES, ratios=heights)
+    points = 72 * RASTER_INCHES * len(heights) / sum(heights)
     begin, dt = float(run.trials["start"][rows[0]]), run.dt * 1e3
-    for axis, colour, (name, size) in zip(axes, _colours(len(heights)), run.populations.items(), strict=True):
+    for axis, height, colour, (name, size) in zip(
+        axes, heights, _colours(len(heights)), run.populations.items(), strict=True
+    ):
+        marker = float(np.clip(1.2 * points * height / size, 2.8, 9))
         for row in rows:
             steps, neurons = run.trial_spikes(name, row)
             every = 1 + len(steps) // SHOWN_SPIKES
             times = steps[::every] * dt + float(run.trials["start"][row]) - begin
-            axis.plot(times, neurons[::every], "|", color=colour, markersize=_marker(size), markeredgewidth=0.9)
+            axis.plot(times, neurons[::every], "|", color=colour, markersize=marker, markeredgewidth=0.9)
             if row > rows[0]:
                 axis.axvline(float(run.trials["start"][row]) - begin, color=GREY, linewidth=0.6)
         axis.set_ylim(-0.7, size - 0.3)
@@ -93,11 +99,9 @@ def summary(run: Run) -> Table:
         table.add_column(column, justify="right")
     for name, values in run.metrics.items():
         known = values[np.isfinite(values)]
-        best = {True: known.min, False: known.max}[_is_loss(name)]() if len(known) and _has_best(name) else None
-        ends = (known[0], best, known[-1]) if len(known) else (None, None, None)
-        table.add_row(
-            name, f"{len(values)} per {run.per[name]}"[:24], *("" if end is None else f"{end:.4g}" for end in ends)
-        )
+        best = known.min if _is_loss(name) else known.max if _is_accuracy(name) else None
+        cells = [known[0], best() if best else None, known[-1]] if len(known) else [None] * 3
+        table.add_row(name, f"{len(values)} per {run.per[name]}", *("" if x is None else f"{x:.4g}" for x in cells))
     return table
 
 
@@ -107,10 +111,6 @@ def _is_loss(name: str) -> bool:
 
 def _is_accuracy(name: str) -> bool:
     return name == "accuracy" or name.endswith("_accuracy")
-
-
-def _has_best(name: str) -> bool:
-    return _is_loss(name) or _is_accuracy(name)
 
 
 def _finite_rows(run: Run, name: str) -> np.ndarray:
@@ -141,7 +141,8 @@ def _draw_metric(axis: Axes, run: Run, name: str, colour: str) -> None:
         return
     axis.plot(x, values, color=colour, alpha=0.25, linewidth=0.7)
     mean = np.convolve(values, np.full(window, 1 / window), mode="valid")
-    axis.plot(x[window - 1 :], mean, color=colour, label=f"{label} (mean of {window})", linewidth=1.6)
+    middle = window // 2
+    axis.plot(x[middle : middle + len(mean)], mean, color=colour, label=f"{label} (mean of {window})", linewidth=1.6)
 
 
 def _positions(run: Run, name: str) -> np.ndarray:
@@ -154,10 +155,6 @@ def _positions(run: Run, name: str) -> np.ndarray:
 def _spans_decades(run: Run, names: list[str]) -> bool:
     values = np.concatenate([run.metrics[name][_finite_rows(run, name)] for name in names])
     return bool(values.min() > 0 and values.max() > 30 * values.min())
-
-
-def _marker(size: int) -> float:
-    return float(np.clip(300 / size, 1.5, 9))
 
 
 def _raster_title(run: Run, rows: range) -> str:

@@ -12,7 +12,7 @@ from snnplast.description import Description
 from snnplast.fragments import Injection
 from snnplast.gradient import Signal
 from snnplast.network import Network, Projection
-from snnplast.optimizer import AnyOptimizer
+from snnplast.optimizer import AnyOptimizer, Optimizer
 from snnplast.third_factor import AnyThirdFactor, SignalKind
 from snnplast.trial import Record
 
@@ -41,7 +41,7 @@ class Rule(Description):
     optimizers: Annotated[dict[str, AnyOptimizer], Field(description="other optimisers by parameter name")] = {}
     batch: Annotated[int, Field(ge=1, description="trials per update")] = 1
 
-    def parameters(self, network: Network, projections: Sequence[Projection]) -> dict[str, AnyOptimizer | None]:
+    def parameters(self, network: Network, projections: Sequence[Projection]) -> Mapping[str, Optimizer | None]:
         """Names it learns: projections and 'population.bias' -> its own optimiser, None for the configured one."""
         return {projection.name: None for projection in projections}
 

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from snnplast import __version__
 from snnplast.assemble import Assembly, assemble
@@ -52,12 +52,20 @@ def run(experiment: Experiment, console: Console, quiet: bool = False) -> Path |
             experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target,
             others=experiment.others, recorded=experiment.record.variables,
         )  # fmt: skip
-    with assembly.engine, users_code(experiment.file):
+    # What overflows ends in a loss or gradient that is not finite, which the trainer reports.
+    with assembly.engine, users_code(experiment.file), np.errstate(over="ignore", invalid="ignore"):
         session = Session.of(experiment, assembly, task)
-        with session.display(console, quiet) as display, session.open(path) as file:
-            session.train(file, display)
+        try:
+            with session.display(console, quiet) as display, session.open(path) as file:
+                session.train(file, display)
+        except KeyboardInterrupt:
+            kept = f"interrupted; '{path}' holds what was recorded until then" if path and path.exists() else "interrupted"
+            raise KeyboardInterrupt(kept) from None
+    figures = _figures(path) if path else []
     if not quiet:
-        summary(console, session.summary(engine, path, _figures(path) if path else []))
+        summary(console, session.summary(engine, path, figures))
+        if path:
+            emit(console, _metrics(path))
     return path
 
 
@@ -74,7 +82,7 @@ class Session:
     trials: frozenset[int]
     rounds: int = 0
     seconds: float = 0.0
-    rows: list[dict[str, float]] = field(default_factory=list)
+    row: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, experiment: Experiment, assembly: Assembly, task: Task) -> Session:
@@ -125,10 +133,9 @@ class Session:
         started = time.monotonic()
         try:
             while self.trainer.iteration < self.trainer.iterations:
-                row = self._round(display)
-                self.rows = [*self.rows[:1], row]
+                self.row = self._round(display)
                 if file is not None:
-                    file.metrics(self.per, row)
+                    file.metrics(self.per, self.row)
         except BaseException:
             with contextlib.suppress(UserError, ValueError):  # the file may be what failed: the first error is the one
                 self._store_parameters(file)
@@ -138,7 +145,7 @@ class Session:
 
     def summary(self, engine: EngineChoice, path: Path | None, figures: list[Path]) -> dict[str, str]:
         """What the table at the end says."""
-        rule, trainer, last = self.experiment.rule, self.trainer, self.rows[-1]
+        rule, trainer = self.experiment.rule, self.trainer
         length = f"{trainer.iterations} iterations"
         if self.per == "epoch":
             length = f"{self.rounds} epochs of {trainer.updates_per_epoch()} updates"
@@ -148,10 +155,9 @@ class Session:
             "engine": engine.name,
             "training": f"{length}, {self.seconds:.1f} s",
         }
-        for name, value in last.items():
-            first = [number(self.rows[0][name])] if len(self.rows) > 1 and name in self.rows[0] else []
-            shown[name.replace("_", " ")] = " -> ".join([*first, number(value)])
-        if path is not None:
+        if path is None:
+            shown |= {name.replace("_", " "): number(value) for name, value in self.row.items()}
+        else:
             shown |= {"file": str(path), "figures": ", ".join(map(str, figures))}
         return {name: text for name, text in shown.items() if text}
 
@@ -171,11 +177,10 @@ class Session:
         return row
 
     def _test(self, display: Display) -> dict[str, float]:
-        display.testing(True)
+        display.testing()
         metrics = _Mean()
         for record in self.trainer.evaluate():
             metrics.add(self.trainer.measure(record), 1)
-        display.testing(False)
         return {f"test_{name}": value for name, value in metrics.values().items() if name in ("loss", "accuracy")}
 
     def _keep(self, file: RunFile, phase: int, record: Record) -> None:
@@ -263,4 +268,14 @@ def _check_names(experiment: Experiment, assembly: Assembly) -> None:
 
 
 def _figures(path: Path) -> list[Path]:
-    return []
+    """Learning curves and raster, drawn beside the file."""
+    from snnplast.report import write_figures  # matplotlib loads slowly, and training may fail before
+
+    return write_figures(path)
+
+
+def _metrics(path: Path) -> RenderableType:
+    from snnplast.report import summary
+    from snnplast.results import read_run
+
+    return summary(read_run(path))

@@ -33,11 +33,11 @@ from snnplast.units import format_quantity, in_unit
 
 def show_all(console: Console, kind: str) -> None:
     """One line per plugin of a kind; one that cannot be loaded says why."""
-    table = _table()
-    broken = registry.broken(kind)
-    for name in registry.names(kind):
-        table.add_row(name, broken[name] if name in broken else _first_line(registry.load(kind, name)))
-    emit(console, table)
+    names, broken = registry.names(kind), registry.broken(kind)
+    width = max(map(len, names), default=0)
+    for name in names:
+        text = broken[name] if name in broken else _first_line(registry.load(kind, name))
+        emit(console, Text.assemble((f"{name:{width}}", "bold"), f"  {text}"), wrap=False)
 
 
 def show_one(console: Console, kind: str, name: str) -> None:

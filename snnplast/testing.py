@@ -41,33 +41,6 @@ TOLERANCE = 1e-10
 Gradients = dict[str, np.ndarray]
 
 
-def small_network(readout: Literal["leaky", "rate"] = "leaky") -> Network:
-    """12 Poisson sources -> 8 recurrent LIF neurons -> 7 LIF neurons -> 3 readouts, everything plastic."""
-    net = Network()
-    net.add("input", PoissonSource(12, peak_rate="300 Hz"))
-    for name, size, tau in (("first", 8, "20 ms"), ("second", 7, "15 ms")):
-        net.add(name, LIF(size, tau_m=tau, refractory="2 ms", reset="subtract-next", bias=0.02, representation=LayerNorm()))
-    net.connect("input", "first", weights=Normal(gain=2.5), plastic=True)
-    net.connect("first", "first", weights=Normal(gain=1.0), plastic=True, self_connections=False)
-    net.connect("first", "second", weights=Normal(gain=4.0), connectivity=Probability(0.7), plastic=True)
-    if readout == "leaky":
-        net.add("output", LeakyReadout(3, tau_m="25 ms"))
-        net.connect("second", "output", weights=Normal(gain=1.0), plastic=True)
-    else:
-        net.add("output", RateReadout(3))
-        settings = {"kind": "analog", "variable": "z", "every": "trial"}
-        net.connect("second", "output", weights=Normal(gain=1.0), plastic=True, **settings)
-    return net
-
-
-def small_task(seed: int = 1) -> Classification:
-    """24 random samples of 12 values in 3 classes, 4 of them for testing, each shown for 60 steps."""
-    rng = stream(seed, SOURCES, 6)
-    x, labels = rng.random((24, 12)), rng.integers(3, size=24)
-    labels[:3] = 0, 1, 2
-    return Classification(x[:20], labels[:20], x[20:], labels[20:], steps=60, seed=seed)
-
-
 def check_rule(
     rule: type[Rule],
     *,
@@ -90,7 +63,7 @@ def check_rule(
     the rule takes. trials: how many are compared; the third factor must be ready before the last. settings: the rule's.
     """
     network, task = network or small_network(), task or small_task()
-    bench, place = _Bench(network, task, engine, target), f"rule {rule.name!r}"
+    bench, place = Bench(network, task, engine, target), f"rule {rule.name!r}"
     given = [Given(variable=f"given_{n}", timing=t, tau=tau) for n, (t, tau) in enumerate(_kinds(timings))]
     found: dict[str, list[Gradients]] = {}
     for face in _faces(rule):
@@ -126,7 +99,7 @@ def check_third_factor(
     The other parameters are those of `check_rule`. settings: the third factor's.
     """
     network, task = network or small_network(), task or small_task()
-    bench, place = _Bench(network, task, engine, target), f"third factor {third_factor.name!r}"
+    bench, place = Bench(network, task, engine, target), f"third factor {third_factor.name!r}"
     factor, kind = third_factor(**settings), registry.load("rule", rule)
     found: dict[str, list[Gradients]] = {}
     for face in _faces(kind):
@@ -145,103 +118,6 @@ def _faces(rule: type[Rule]) -> tuple[str, ...]:
     return get_args(rule.model_fields["evaluation"].annotation)
 
 
-class Given(ThirdFactor):
-    """A signal that the task hands over as the series '<population>.<variable>'; a step signal is simulated online."""
-
-    name: ClassVar[str] = "given"
-
-    variable: str
-    timing: Timing
-    tau: float | None = None
-
-    def kind(self, context: Context, population: str) -> SignalKind:
-        return SignalKind(self.variable, self.timing, self.tau)
-
-    def extend(self, context: Context) -> Network:
-        network = context.network.copy()
-        for target in context.targets if self.timing == "step" else ():
-            network.attach(target, Fragment((f"{self.variable} : 1",)))
-        return network
-
-    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
-        series = {name: record.series[f"{name}.{self.variable}"] for name in targets}
-        return {name: values if self.timing == "step" else values[-1] for name, values in series.items()}
-
-
-class _Handing(Task):
-    """Trials of another task, with series for `Given` factors added: random, times one number per factor."""
-
-    def __init__(self, task: Task, sizes: Mapping[str, int], scales: Mapping[str, float]) -> None:
-        self.task, self.sizes, self.scales = task, sizes, scales
-        self.objective, self.seed = task.objective, task.seed
-
-    def trial(self, index: int) -> Trial:
-        inner, rng = self.task.trial(index), stream(self.seed, SOURCES, 7, index)
-        segment = next(inner, None)
-        while segment is not None:
-            series = {
-                f"{name}.{variable}": scale * rng.standard_normal((segment.steps, size))
-                for name, size in self.sizes.items()
-                for variable, scale in self.scales.items()
-            }
-            record = yield replace(segment, series={**segment.series, **series})
-            try:
-                segment = inner.send(record)
-            except StopIteration:
-                return
-
-
-class _Bench:
-    """Where experiments are put together the same way for every check."""
-
-    def __init__(self, network: Network, task: Task, engine: str, target: str) -> None:
-        self.network, self.task, self.engine, self.target = network, task, engine, target
-
-    @contextmanager
-    def open(self, rule: Rule) -> Iterator[Assembly]:
-        """The experiment with a rule, closed afterwards."""
-        assembly = assemble(self.network, self.task.objective, rule, 1, self.engine, self.target)
-        try:
-            yield assembly
-        finally:
-            assembly.engine.close()
-
-    def record(self, assembly: Assembly, index: int, task: Task | None = None) -> Record:
-        """Training trial `index`."""
-        task = task or self.task
-        for teacher in assembly.teachers:
-            for factor, _ in teacher.factors:
-                factor.prepare(assembly.network, assembly.values, assembly.plan.wiring)
-        record = simulate(assembly, task.trial(index), index, task.seed, stream(task.seed, SOURCES, TRAINING, index))
-        silent = [name for name in _hidden(assembly) if not record.spikes[name][0].size]
-        _promise(not silent, f"trial {index}: no neuron of {', '.join(silent)} spikes; nothing can be checked")
-        return record
-
-    def gradients(self, assembly: Assembly, index: int, task: Task | None = None) -> Gradients:
-        """Gradients of training trial `index`."""
-        record, before = self.record(assembly, index, task), {n: v.copy() for n, v in assembly.values.items()}
-        found: Gradients = {}
-        for teacher in assembly.teachers:
-            found |= teacher.gradient(record, assembly.objective)
-        for name, gradient in found.items():
-            _promise(name in assembly.parameters, f"a gradient of {name!r}, which parameters() does not name")
-            shape = assembly.values[name].shape
-            _promise(np.shape(gradient) == shape, f"the gradient of {name!r} has shape {np.shape(gradient)}, not {shape}")
-            _promise(np.all(np.isfinite(gradient)), f"the gradient of {name!r} is not finite in trial {index}")
-        for name, values in before.items():
-            _promise(np.array_equal(values, assembly.values[name]), f"gradient() changes the parameter {name!r}")
-        return {name: np.array(gradient) for name, gradient in found.items()}
-
-
-def _promise(kept: Any, sentence: str) -> None:
-    if not kept:
-        raise AssertionError(sentence)
-
-
-def _hidden(assembly: Assembly) -> list[str]:
-    return [target for teacher in assembly.teachers for target in teacher.targets]
-
-
 def _kinds(timings: Sequence[Timing]) -> list[tuple[Timing, float | None]]:
     """Timing and filter of the signals to hand over: a step signal once with and once without a filter."""
     return [(timing, tau) for timing in timings for tau in ((0.025, None) if timing == "step" else (None,))]
@@ -251,19 +127,19 @@ def _check_declarations(place: str, assembly: Assembly) -> None:
     for teacher in assembly.teachers:
         rule = teacher.rule
         for name, field in type(rule).model_fields.items():
-            _promise(field.description, f"{place}: the parameter {name!r} has no description")
+            promise(field.description, f"{place}: the parameter {name!r} has no description")
         for p in teacher.projections:
             kinds = [f.kind(context, p.target) for f, context in teacher.factors if p.target in teacher.targets]
             texts = [_printed(rule, assembly.network, p, kinds) for _ in range(2)]
-            _promise(texts[0] == texts[1], f"{place}: inject() gives something else the second time for {p.name!r}")
+            promise(texts[0] == texts[1], f"{place}: inject() gives something else the second time for {p.name!r}")
             size = assembly.plan.wiring[p.name].pre.size
             for name in rule.accumulators(assembly.network, p, kinds):
                 found = assembly.engine[name].shape
-                _promise(found == (size,), f"{place}: the accumulator {name!r} has shape {found}, not ({size},)")
+                promise(found == (size,), f"{place}: the accumulator {name!r} has shape {found}, not ({size},)")
             for name in rule.needs(assembly.network, p):
-                _promise(name in assembly.engine.history, f"{place}: {name!r}, which it needs, is not recorded")
+                promise(name in assembly.engine.history, f"{place}: {name!r}, which it needs, is not recorded")
         for name in rule.parameters(assembly.network, teacher.projections):
-            _promise(name in assembly.values, f"{place}: the network has no parameter {name!r}")
+            promise(name in assembly.values, f"{place}: the network has no parameter {name!r}")
 
 
 def _printed(rule: Rule, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> str:
@@ -271,7 +147,7 @@ def _printed(rule: Rule, network: Network, projection: Projection, kinds: Sequen
     return "\n".join(fragment.text() for fragment in (injection.pre, injection.post, injection.synapse))
 
 
-def _check_modulation(place: str, bench: _Bench, assembly: Assembly, given: Sequence[Given]) -> None:
+def _check_modulation(place: str, bench: Bench, assembly: Assembly, given: Sequence[Given]) -> None:
     (teacher,) = assembly.teachers
     learnt = teacher.rule.parameters(assembly.network, teacher.projections)
     hidden = [p.name for p in teacher.projections if p.target in teacher.targets and p.name in learnt]
@@ -279,9 +155,9 @@ def _check_modulation(place: str, bench: _Bench, assembly: Assembly, given: Sequ
 
     def change(*scales: float) -> Gradients:
         scaled = dict(zip([factor.variable for factor in given], scales, strict=True))
-        found = bench.gradients(assembly, 0, _Handing(bench.task, sizes, scaled))
+        found = bench.gradients(assembly, 0, Handing(bench.task, sizes, scaled))
         lost = [name for name in hidden if name not in found]
-        _promise(not lost, f"{place}: the signal is ready, but there is no gradient of {', '.join(lost)}")
+        promise(not lost, f"{place}: the signal is ready, but there is no gradient of {', '.join(lost)}")
         return {name: found[name] for name in hidden}
 
     n = len(given)
@@ -290,28 +166,28 @@ def _check_modulation(place: str, bench: _Bench, assembly: Assembly, given: Sequ
     alone = [change(*np.eye(n)[k]) for k in range(n)]
     together = change(*weights)
     for name in hidden:
-        _promise(np.any(one[name]), f"{place}: a signal leaves {name!r} unchanged")
-        _promise(not np.any(none[name]), f"{place}: with a signal of zero {name!r} still changes")
-        _promise(_apart(opposite[name], -one[name]) < 1e-12, f"{place}: the opposite signal is no opposite change of {name!r}")
+        promise(np.any(one[name]), f"{place}: a signal leaves {name!r} unchanged")
+        promise(not np.any(none[name]), f"{place}: with a signal of zero {name!r} still changes")
+        promise(_apart(opposite[name], -one[name]) < 1e-12, f"{place}: the opposite signal is no opposite change of {name!r}")
         sums = sum(w * changed[name] for w, changed in zip(weights, alone, strict=True))
-        _promise(_apart(together[name], sums) < TOLERANCE, f"{place}: the change of {name!r} is not linear in the signal")
-    _check_absent_signals(place, bench, assembly, hidden, _Handing(bench.task, sizes, {f.variable: 1.0 for f in given}))
+        promise(_apart(together[name], sums) < TOLERANCE, f"{place}: the change of {name!r} is not linear in the signal")
+    _check_absent_signals(place, bench, assembly, hidden, Handing(bench.task, sizes, {f.variable: 1.0 for f in given}))
 
 
-def _check_absent_signals(place: str, bench: _Bench, assembly: Assembly, hidden: Sequence[str], task: Task) -> None:
+def _check_absent_signals(place: str, bench: Bench, assembly: Assembly, hidden: Sequence[str], task: Task) -> None:
     """A missing signal raises, and one that is not ready leaves hidden weights alone."""
     (teacher,) = assembly.teachers
     record = bench.record(assembly, 0, task)
     signals = teacher.signals(record, assembly.objective)
     unready = {name: None if name in teacher.targets else given for name, given in signals.items()}
     changed = set(teacher.rule.gradient(record, teacher.projections, unready)) & set(hidden)
-    _promise(not changed, f"{place}: {', '.join(sorted(changed))} changes before the signal is ready")
+    promise(not changed, f"{place}: {', '.join(sorted(changed))} changes before the signal is ready")
     readout_only = {name: given for name, given in signals.items() if name not in teacher.targets}
     try:
         teacher.rule.gradient(record, teacher.projections, readout_only)
     except (KeyError, UserError):
         return
-    _promise(not hidden, f"{place}: a missing signal is taken for zero; it must raise")
+    promise(not hidden, f"{place}: a missing signal is taken for zero; it must raise")
 
 
 def _check_same(place: str, found: Mapping[str, list[Gradients]], whole: bool = True) -> None:
@@ -320,15 +196,15 @@ def _check_same(place: str, found: Mapping[str, list[Gradients]], whole: bool = 
     for trial, gradients in enumerate(first):
         for other in others:
             names = gradients.keys() ^ other[trial].keys()
-            _promise(not names, f"{place}: trial {trial}: only one evaluation has a gradient of {', '.join(sorted(names))}")
+            promise(not names, f"{place}: trial {trial}: only one evaluation has a gradient of {', '.join(sorted(names))}")
             for name, gradient in gradients.items():
                 apart = _apart(other[trial][name], gradient)
-                _promise(
+                promise(
                     apart < TOLERANCE,
                     f"{place}: trial {trial}: online and factored gradients of {name!r} are {apart:.1e} of the largest apart",
                 )
     for name in first[-1] if whole else ():
-        _promise(any(np.any(g.get(name, 0)) for g in first), f"{place}: the gradient of {name!r} is zero in every trial")
+        promise(any(np.any(g.get(name, 0)) for g in first), f"{place}: the gradient of {name!r} is zero in every trial")
 
 
 def _apart(a: np.ndarray, b: np.ndarray) -> float:
@@ -337,7 +213,7 @@ def _apart(a: np.ndarray, b: np.ndarray) -> float:
     return float(difference / np.abs(b).max()) if difference else 0.0
 
 
-def _check_training(place: str, bench: _Bench, rule: Rule, found: list[Gradients], must_change: bool = True) -> None:
+def _check_training(place: str, bench: Bench, rule: Rule, found: list[Gradients], must_change: bool = True) -> None:
     """Two runs end with the same bits although one is interrupted by an evaluation; each trial stands for itself."""
     with bench.open(rule) as assembly:
         factors = [factor for teacher in assembly.teachers for factor, _ in teacher.factors]
@@ -345,20 +221,20 @@ def _check_training(place: str, bench: _Bench, rule: Rule, found: list[Gradients
             alone = bench.gradients(assembly, len(found) - 1)
             for name, gradient in found[-1].items():
                 apart = not np.array_equal(alone[name], gradient)
-                _promise(not apart, f"{place}: the gradient of {name!r} depends on the trials before, though it is 'independent'")
+                promise(not apart, f"{place}: the gradient of {name!r} depends on the trials before, though it is 'independent'")
         before = {name: assembly.values[name].copy() for name in assembly.parameters}
         after = _trained(bench, assembly, len(found), interrupted=True)
     with bench.open(rule) as assembly:
         again = _trained(bench, assembly, len(found), interrupted=False)
     for name, values in after.items():
-        _promise(
+        promise(
             np.array_equal(values, again[name]),
             f"{place}: {name!r} differs between two runs of the same experiment, one with an evaluation in between",
         )
-        _promise(not must_change or np.any(values != before[name]), f"{place}: training leaves {name!r} as it was")
+        promise(not must_change or np.any(values != before[name]), f"{place}: training leaves {name!r} as it was")
 
 
-def _trained(bench: _Bench, assembly: Assembly, iterations: int, interrupted: bool) -> Gradients:
+def _trained(bench: Bench, assembly: Assembly, iterations: int, interrupted: bool) -> Gradients:
     trainer = Trainer(assembly, bench.task, iterations)
     for _ in trainer:
         if interrupted:
@@ -374,10 +250,10 @@ def _check_extend(place: str, factor: ThirdFactor, network: Network, task: Task,
     before = [dict(part) for part in (network.populations, network.projections, network.attachments)]
     factor.extend(Context(network, targets, task.objective, online))
     after = [network.populations, network.projections, network.attachments]
-    _promise(before == after, f"{place}: extend() changes the network it is given; it must extend a copy()")
+    promise(before == after, f"{place}: extend() changes the network it is given; it must extend a copy()")
 
 
-def _check_signals(place: str, bench: _Bench, assembly: Assembly, trials: int) -> None:
+def _check_signals(place: str, bench: Bench, assembly: Assembly, trials: int) -> None:
     """Each target's signal has the shape of its kind, is finite, and is ready in the last trial."""
     (teacher,) = assembly.teachers
     (factor, context), state = teacher.factors[0], teacher.states[0]
@@ -385,15 +261,15 @@ def _check_signals(place: str, bench: _Bench, assembly: Assembly, trials: int) -
         record = bench.record(assembly, index)
         given = factor.signal(record, teacher.targets, state)
         for name in teacher.targets:
-            _promise(name in given, f"{place}: no signal for the population {name!r}")
+            promise(name in given, f"{place}: no signal for the population {name!r}")
             signal, kind = given[name], factor.kind(context, name)
             if signal is None:
-                _promise(index < trials - 1, f"{place}: the signal for {name!r} is not ready after {trials} trials")
+                promise(index < trials - 1, f"{place}: the signal for {name!r} is not ready after {trials} trials")
                 continue
             values = signal.values @ signal.feedback if isinstance(signal, Broadcast) else signal
             size = context.network.population(name).size
             shape = (size,) if kind.timing == "trial" else (record.steps, size)
-            _promise(np.shape(values) == shape, f"{place}: the signal for {name!r} has shape {np.shape(values)}, not {shape}")
-            _promise(np.all(np.isfinite(values)), f"{place}: the signal for {name!r} is not finite in trial {index}")
+            promise(np.shape(values) == shape, f"{place}: the signal for {name!r} has shape {np.shape(values)}, not {shape}")
+            promise(np.all(np.isfinite(values)), f"{place}: the signal for {name!r} is not finite in trial {index}")
         for key, number in factor.report(state).items():
-            _promise(isinstance(number, float), f"{place}: report() gives {number!r} for {key!r}, not a float")
+            promise(isinstance(number, float), f"{place}: report() gives {number!r} for {key!r}, not a float")

@@ -69,6 +69,8 @@ class Broadcast:
 class Transform(Description):
     """One named step between a source's raw signal and what the synapses receive."""
 
+    name: ClassVar[str]
+
     def init(self, size: int) -> State:
         """State before the first trial for a population of `size` neurons."""
         return {}

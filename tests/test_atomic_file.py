@@ -191,3 +191,40 @@ def test_a_forked_child_does_not_touch_the_file(tmp_path):
     assert path.read_bytes() == before
     file.close()
     disk.close()
+
+
+def test_what_was_not_committed_is_dropped_when_the_file_is_abandoned(tmp_path):
+    path = tmp_path / "run.h5"
+    disk, file = write_bursts(path, bursts=3)
+    before = path.read_bytes()
+    file["a"].resize(10**4, axis=0)
+    file["big"] = np.arange(100_000)
+    file.flush()
+    assert path.stat().st_size > len(before)
+    disk.abandon()
+    file.close()
+    disk.close()
+    assert path.read_bytes() == before
+
+
+def test_a_disk_that_fails_amid_a_commit_leaves_the_journal(tmp_path, every_system_call):
+    path = tmp_path / "run.h5"
+
+    def fail_late():
+        if disk._journal_complete:
+            raise OSError(5, "Input/output error")
+
+    disk, file = write_bursts(path, bursts=3)
+    for column in (file[name] for name in "abc"):
+        column.resize(len(column) + ROWS, axis=0)
+        column[-ROWS:] = np.arange(len(column) - ROWS, len(column))
+    file.attrs["status"] = "burst 3"
+    file.flush()
+    every_system_call(fail_late)
+    with pytest.raises(OSError, match="Input/output error"):
+        disk.commit()
+    disk.abandon()
+    file.close()
+    disk.close()
+    with open_consistent(path) as file:
+        assert state_of(file) == 4

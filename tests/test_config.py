@@ -308,4 +308,4 @@ def test_a_base_class_in_a_model_file_does_not_count(tiny):
 
 def test_an_error_in_the_models_own_method_names_its_line(tiny):
     tiny.write("tiny.py", (tiny.path / "tiny.py").read_text().replace('net.add("output"', 'nett.add("output"'))
-    assert "tiny.py, line 26: NameError: name 'nett' is not defined" in mistake("experiment.toml")
+    assert "tiny.py, line 24: NameError: name 'nett' is not defined" in mistake("experiment.toml")

@@ -261,7 +261,7 @@ def test_a_directory_without_permission_is_one_sentence(path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(record.tempfile, "TemporaryFile", refuse)
-    with pytest.raises(UserError, match="^output: cannot write '.*run.h5': Permission denied$"):
+    with pytest.raises(UserError, match=r"^output: cannot write '.*run.h5': Permission denied$"):
         check_writable(path, place="output")
 
 
@@ -271,9 +271,9 @@ def test_checking_a_path_leaves_nothing(tmp_path, path):
 
 
 def test_an_unknown_population_names_the_nearest(path):
-    with pytest.raises(UserError, match="record.spikes: unknown population 'hiden': did you mean 'hidden'"):
+    with pytest.raises(UserError, match=r"record.spikes: unknown population 'hiden': did you mean 'hidden'"):
         open_run(path, spikes=["hiden"])
-    with pytest.raises(UserError, match="record.states: unknown population 'outptu': did you mean 'output'"):
+    with pytest.raises(UserError, match=r"record.states: unknown population 'outptu': did you mean 'output'"):
         open_run(path, states={"outptu/v": 2})
 
 

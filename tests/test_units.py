@@ -92,7 +92,7 @@ def test_the_example_in_a_message_is_in_the_wanted_unit():
         parse_quantity("20 ms", "Hz")
     with pytest.raises(UserError, match=r"did you mean 'Hz'\?"):
         parse_quantity("20 HZ", "Hz")
-    with pytest.raises(UserError, match="a number without a unit is needed, such as '0.5'"):
+    with pytest.raises(UserError, match=r"a number without a unit is needed, such as '0.5'"):
         parse_quantity("20 ms", "1")
 
 

@@ -87,8 +87,8 @@ class Reservoir(HSIC):
         for name, exact in super().raw(record, targets, state).items():
             signals[name] = None
             if exact is not None:
-                signals[name] = record.response[f"{name}_third_factor.drive"]
-                state[f"{name}.correlation"][...] = _correlation(signals[name], exact)
+                given = signals[name] = record.response[f"{name}_third_factor.drive"]
+                state[f"{name}.correlation"][...] = _correlation(given, exact)
         return signals
 
     def report(self, state: State) -> dict[str, float]:
@@ -153,7 +153,7 @@ class Reservoir(HSIC):
         pool, reservoir = self._pools(classes), f"{target}_reservoir"
 
         def trials() -> Iterator[Segment]:
-            for x, y, z in streams:
+            for _, y, z in streams:
                 yield Segment(self.stream_length, series={f"{target}.z": z, f"{reservoir}.gate": y[:, pool]})
 
         def fit(records: list[Record]) -> dict[str, np.ndarray]:

@@ -112,8 +112,7 @@ class Network:
 def network(model, sizes, rng):
     """sizes = [n_in, D_1, ..., D_L, C]. Weights N(0, (g0 / sqrt(n_pre))^2), the rest zero."""
     layers = [
-        Layer(rng.normal(0, model.gain / np.sqrt(n_pre), (D, n_pre)), np.zeros(D))
-        for n_pre, D in pairwise(sizes[:-1])
+        Layer(rng.normal(0, model.gain / np.sqrt(n_pre), (D, n_pre)), np.zeros(D)) for n_pre, D in pairwise(sizes[:-1])
     ]
     return Network(layers, np.zeros((sizes[-2], sizes[-1])), np.zeros(sizes[-1]))
 

@@ -117,7 +117,7 @@ class Experiment:
         return np.vstack([assembly.plan.wiring[name].matrix(assembly.values[name]).T for name in names])
 
     def run_oracle(self, feedback: np.ndarray) -> tuple[oracle.Trial, dict[str, np.ndarray]]:
-        """The same trial by the oracle: the populations are blocks of one. Gradients by projection, as the library's."""
+        """The same trial by the oracle, its populations blocks of one; gradients by projection, as the library's."""
         case = self.case
         model = oracle.Model(
             task="classification" if case.classify else "regression",

@@ -170,7 +170,7 @@ def test_factored_evaluation_takes_one_time_constant_per_readout():
 
 def test_online_evaluation_refuses_one_time_constant_per_readout():
     experiment = Experiment(Case(outputs=2, tau_out=np.array([5.0, 15.0])))
-    with pytest.raises(UserError, match="needs one tau_m for all readouts.*use 'factored'"):
+    with pytest.raises(UserError, match=r"needs one tau_m for all readouts.*use 'factored'"):
         experiment.run("online")
 
 

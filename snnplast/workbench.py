@@ -1,0 +1,145 @@
+"""Where the conformance kit tries rules and third factors: a small network, a small task, signals handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from snnplast.assemble import Assembly, assemble
+from snnplast.connectivity import Probability
+from snnplast.fragments import Fragment
+from snnplast.gradient import Timing
+from snnplast.network import Network
+from snnplast.neurons import LIF, LayerNorm, LeakyReadout, PoissonSource, RateReadout
+from snnplast.rule import Rule
+from snnplast.simulate import simulate
+from snnplast.task import SOURCES, TRAINING, Classification, Task, Trial, stream
+from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
+from snnplast.trial import Record
+from snnplast.weights import Normal
+
+Gradients = dict[str, np.ndarray]
+
+
+def small_network(readout: Literal["leaky", "rate"] = "leaky") -> Network:
+    """12 Poisson sources -> 8 recurrent LIF neurons -> 7 LIF neurons -> 3 readouts, everything plastic."""
+    net = Network()
+    net.add("input", PoissonSource(12, peak_rate="300 Hz"))
+    for name, size, tau in (("first", 8, "20 ms"), ("second", 7, "15 ms")):
+        net.add(name, LIF(size, tau_m=tau, refractory="2 ms", reset="subtract-next", bias=0.02, representation=LayerNorm()))
+    net.connect("input", "first", weights=Normal(gain=2.5), plastic=True)
+    net.connect("first", "first", weights=Normal(gain=1.0), plastic=True, self_connections=False)
+    net.connect("first", "second", weights=Normal(gain=4.0), connectivity=Probability(0.7), plastic=True)
+    if readout == "leaky":
+        net.add("output", LeakyReadout(3, tau_m="25 ms"))
+        net.connect("second", "output", weights=Normal(gain=1.0), plastic=True)
+    else:
+        net.add("output", RateReadout(3))
+        settings = {"kind": "analog", "variable": "z", "every": "trial"}
+        net.connect("second", "output", weights=Normal(gain=1.0), plastic=True, **settings)
+    return net
+
+
+def small_task(seed: int = 1) -> Classification:
+    """24 random samples of 12 values in 3 classes, 4 of them for testing, each shown for 60 steps."""
+    rng = stream(seed, SOURCES, 6)
+    x, labels = rng.random((24, 12)), rng.integers(3, size=24)
+    labels[:3] = 0, 1, 2
+    return Classification(x[:20], labels[:20], x[20:], labels[20:], steps=60, seed=seed)
+
+
+def promise(kept: Any, sentence: str) -> None:
+    if not kept:
+        raise AssertionError(sentence)
+
+
+class Given(ThirdFactor):
+    """A signal that the task hands over as the series '<population>.<variable>'; a step signal is simulated online."""
+
+    name: ClassVar[str] = "given"
+
+    variable: str
+    timing: Timing
+    tau: float | None = None
+
+    def kind(self, context: Context, population: str) -> SignalKind:
+        return SignalKind(self.variable, self.timing, self.tau)
+
+    def extend(self, context: Context) -> Network:
+        network = context.network.copy()
+        for target in context.targets if self.timing == "step" else ():
+            network.attach(target, Fragment((f"{self.variable} : 1",)))
+        return network
+
+    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+        series = {name: record.series[f"{name}.{self.variable}"] for name in targets}
+        return {name: values if self.timing == "step" else values[-1] for name, values in series.items()}
+
+
+class Handing(Task):
+    """Trials of another task, with series for `Given` factors added: random, times one number per factor."""
+
+    def __init__(self, task: Task, sizes: Mapping[str, int], scales: Mapping[str, float]) -> None:
+        self.task, self.sizes, self.scales = task, sizes, scales
+        self.objective, self.seed = task.objective, task.seed
+
+    def trial(self, index: int) -> Trial:
+        inner, rng = self.task.trial(index), stream(self.seed, SOURCES, 7, index)
+        segment = next(inner, None)
+        while segment is not None:
+            series = {
+                f"{name}.{variable}": scale * rng.standard_normal((segment.steps, size))
+                for name, size in self.sizes.items()
+                for variable, scale in self.scales.items()
+            }
+            record = yield replace(segment, series={**segment.series, **series})
+            try:
+                segment = inner.send(record)
+            except StopIteration:
+                return
+
+
+class Bench:
+    """Where experiments are put together the same way for every check."""
+
+    def __init__(self, network: Network, task: Task, engine: str, target: str) -> None:
+        self.network, self.task, self.engine, self.target = network, task, engine, target
+
+    @contextmanager
+    def open(self, rule: Rule) -> Iterator[Assembly]:
+        """The experiment with a rule, closed afterwards."""
+        assembly = assemble(self.network, self.task.objective, rule, 1, self.engine, self.target)
+        try:
+            yield assembly
+        finally:
+            assembly.engine.close()
+
+    def record(self, assembly: Assembly, index: int, task: Task | None = None) -> Record:
+        """Training trial `index`."""
+        task = task or self.task
+        for teacher in assembly.teachers:
+            for factor, _ in teacher.factors:
+                factor.prepare(assembly.network, assembly.values, assembly.plan.wiring)
+        record = simulate(assembly, task.trial(index), index, task.seed, stream(task.seed, SOURCES, TRAINING, index))
+        silent = [name for name in hidden(assembly) if not record.spikes[name][0].size]
+        promise(not silent, f"trial {index}: no neuron of {', '.join(silent)} spikes; nothing can be checked")
+        return record
+
+    def gradients(self, assembly: Assembly, index: int, task: Task | None = None) -> Gradients:
+        """Gradients of training trial `index`."""
+        record, before = self.record(assembly, index, task), {n: v.copy() for n, v in assembly.values.items()}
+        found: Gradients = {}
+        for teacher in assembly.teachers:
+            found |= teacher.gradient(record, assembly.objective)
+        for name, gradient in found.items():
+            promise(name in assembly.parameters, f"a gradient of {name!r}, which parameters() does not name")
+            shape = assembly.values[name].shape
+            promise(np.shape(gradient) == shape, f"the gradient of {name!r} has shape {np.shape(gradient)}, not {shape}")
+            promise(np.all(np.isfinite(gradient)), f"the gradient of {name!r} is not finite in trial {index}")
+        for name, values in before.items():
+            promise(np.array_equal(values, assembly.values[name]), f"gradient() changes the parameter {name!r}")
+        return {name: np.array(gradient) for name, gradient in found.items()}

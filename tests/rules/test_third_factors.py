@@ -1,0 +1,182 @@
+"""Third factors: what each signal is, and that any rule takes any source whose shape fits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_runs import RESERVOIR, matrices, trainer
+
+from snnplast.assemble import design
+from snnplast.connectivity import ExplicitPairs
+from snnplast.errors import UserError
+from snnplast.network import Network
+from snnplast.neurons import LIF, LayerNorm, LeakyReadout, PoissonSource
+from snnplast.objective import CrossEntropy
+from snnplast.optimizer import SGD
+from snnplast.rules.e_prop import EProp
+from snnplast.rules.ib_hebbian import IBHebbian
+from snnplast.rules.third_factors.firing_rate import FiringRate
+from snnplast.rules.third_factors.hsic import HSIC
+from snnplast.rules.third_factors.random import Random
+from snnplast.rules.third_factors.readout_error import ReadoutError
+from snnplast.rules.third_factors.reservoir import Reservoir
+from snnplast.rules.third_factors.zero import Zero
+from snnplast.testing import check_third_factor, small_network
+from snnplast.third_factor import Broadcast, ThirdFactor
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+def small_pair(readout_pairs=None):
+    """Source -> hidden -> readout, the second projection with chosen pairs."""
+    net = Network()
+    net.add("input", PoissonSource(12, peak_rate="300 Hz"))
+    net.add("hidden", LIF(5, representation=LayerNorm()))
+    net.add("output", LeakyReadout(3))
+    net.connect("input", "hidden", plastic=True)
+    pairs = {"connectivity": ExplicitPairs(pre=readout_pairs[0], post=readout_pairs[1])} if readout_pairs else {}
+    net.connect("hidden", "output", plastic=True, **pairs)
+    return net
+
+
+# Contract
+
+
+class Forgetful(ThirdFactor):
+    """A source that serves only the first of its populations."""
+
+    name = "forgetful"
+
+    def kind(self, context, population):
+        return Zero().kind(context, population)
+
+    def signal(self, record, targets, state):
+        return Zero().signal(record, targets[:1], state)
+
+
+def test_a_signal_that_is_missing_for_a_population_raises():
+    with pytest.raises(UserError, match="third factor 'forgetful' gives no signal for the population 'second'"):
+        trainer(EProp(third_factor=Forgetful())).update()
+
+
+@pytest.mark.parametrize("rule", [EProp, IBHebbian])
+@pytest.mark.parametrize("evaluation", ["online", "factored"])
+def test_with_the_zero_factor_hidden_weights_keep_every_bit_and_readouts_learn(rule, evaluation):
+    run = trainer(rule(third_factor="zero", evaluation=evaluation), iterations=2)
+    before = matrices(run.assembly)
+    steps = list(run)
+    assert all(step.trials[0].counts("second").sum() for step in steps)
+    after = matrices(run.assembly)
+    for name in before:
+        assert np.array_equal(before[name], after[name]) == (name != "second_to_output")
+
+
+FACTORS = [
+    (ReadoutError, {}),
+    (FiringRate, {}),
+    (Zero, {}),
+    (Random, {}),
+    (HSIC, {"window": 3}),
+    (Reservoir, RESERVOIR),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", ["e-prop", "ib-hebbian"])
+@pytest.mark.parametrize("factor, settings", FACTORS, ids=lambda value: getattr(value, "name", ""))
+def test_every_source_keeps_the_contract_under_every_rule(factor, settings, rule):
+    for readout in ("leaky", "rate"):
+        check_third_factor(factor, rule=rule, network=small_network(readout), **settings)
+
+
+def test_hsic_keeps_the_contract_under_e_prop():
+    check_third_factor(HSIC, rule="e-prop", trials=4, window=3)
+
+
+@pytest.mark.parametrize("factor", [{"name": "hsic"}, {"name": "reservoir", **RESERVOIR}])
+def test_a_source_with_memory_refuses_batches(factor):
+    with pytest.raises(UserError, match=r"rules.e-prop.batch = 4: the third factor '\w+' takes trials one after"):
+        design(small_network(), CrossEntropy(), EProp(batch=4, third_factor=factor), 1)
+
+
+def test_a_layer_wise_source_needs_a_representation():
+    net = Network()
+    net.add("input", PoissonSource(4))
+    net.add("hidden", LIF(3))
+    net.add("output", LeakyReadout(2))
+    net.connect("input", "hidden", plastic=True)
+    net.connect("hidden", "output", plastic=True)
+    with pytest.raises(UserError, match=r"population 'hidden' has no rate representation; .*LayerNorm\(\)"):
+        design(net, CrossEntropy(), IBHebbian(), 1)
+
+
+# Readout error and firing rate
+
+
+def test_the_learning_signal_is_the_error_through_the_feedback_weights():
+    run = trainer(EProp())
+    record = run.run(0, 0)
+    (teacher,) = run.assembly.teachers
+    feedback, error = matrices(run.assembly), record.series["output.error"]
+    for name, given in ReadoutError().signal(record, teacher.targets, {}).items():
+        assert isinstance(given, Broadcast)
+        expected = [[sum(feedback[f"feedback_{name}"][k, j] * e[k] for k in range(3)) for j in range(3)] for e in error]
+        np.testing.assert_allclose((given.values @ given.feedback)[:, :3], expected, rtol=1e-12)
+        assert np.any(given.feedback)
+
+
+@pytest.mark.parametrize("pairs", [None, ([0, 0, 1, 3, 4, 4], [0, 2, 1, 1, 0, 2])])
+def test_symmetric_feedback_is_the_transposed_readout_at_every_update(pairs):
+    factor = {"name": "readout-error", "feedback": "symmetric"}
+    run = trainer(EProp(third_factor=factor, optimizer=SGD(learning_rate=0.1)), small_pair(pairs))
+    seen = []
+    for _ in range(3):
+        readout = matrices(run.assembly)["hidden_to_output"]
+        run.update()
+        assert np.array_equal(matrices(run.assembly)["feedback_hidden"], readout.T)
+        seen.append(readout)
+    assert not np.array_equal(seen[0], seen[2])
+
+
+def test_symmetric_feedback_needs_a_projection_to_the_readout():
+    rule = EProp(third_factor={"name": "readout-error", "feedback": "symmetric"})
+    with pytest.raises(UserError, match="symmetric feedback to 'first' needs a projection 'first_to_output'"):
+        design(small_network(), CrossEntropy(), rule, 1)
+
+
+def test_random_feedback_has_the_scale_it_is_given_and_stays():
+    run = trainer(EProp(third_factor={"name": "readout-error", "scale": 3.0}), iterations=2)
+    before = matrices(run.assembly)["feedback_first"]
+    list(run)
+    assert np.array_equal(matrices(run.assembly)["feedback_first"], before)
+    same = trainer(EProp(third_factor={"name": "readout-error", "scale": 1.0}))
+    np.testing.assert_allclose(before, 3 * matrices(same.assembly)["feedback_first"], rtol=1e-12)
+    assert 1 < before.std() < 6
+
+
+def test_the_firing_rate_factor_is_the_excess_over_the_target_per_step():
+    record = trainer(EProp()).run(0, 0)
+    factor = FiringRate(coefficient=5.0, target="20 Hz")
+    counts = np.array([np.sum(record.spikes["first"][1] == j) for j in range(8)])
+    assert counts.max() > counts.min()
+    np.testing.assert_allclose(
+        factor.signal(record, ["first"], {})["first"], 5.0 * (counts / 60 - 0.020) / 60, rtol=1e-12
+    )
+
+
+# Random
+
+
+def test_random_signals_depend_on_seed_and_trial_only():
+    plain = Random(transforms=())
+    given = {}
+    for seed in (1, 2):
+        run = trainer(EProp(third_factor="random"), seed=seed)
+        for trial in (0, 1, 2):
+            given[seed, trial] = plain.signal(run.run(0, trial), ["first", "second"], {})
+        again = plain.signal(run.run(0, 0), ["first", "second"], {})  # after the others
+        for name in again:
+            assert np.array_equal(again[name], given[seed, 0][name])
+    values = [tuple(signal["first"]) for signal in given.values()]
+    assert len(set(values)) == len(values)
+    assert not np.array_equal(given[1, 0]["first"][:7], given[1, 0]["second"])

@@ -1,0 +1,394 @@
+"""The command line: what a user types, what is printed, what is left on the disk, and the exit status."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+from snnplast import __version__, run
+from snnplast.assemble import assemble
+from snnplast.cli import main
+from snnplast.config import resolve
+from snnplast.registry import BUILT_IN
+from snnplast.results import read_run
+from snnplast.task import TEST, TRAINING
+from snnplast.train import Trainer
+
+
+@pytest.fixture
+def snnplast(capsys):
+    """Runs a command line; returns exit status, standard output, standard error."""
+
+    def call(*words):
+        try:
+            status = main(words)
+        except SystemExit as end:  # argparse, for --help and --version
+            status = end.code or 0
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return call
+
+
+def mistake(result):
+    """The sentence of a user's mistake: exit status 2, nothing on stdout, one line on stderr."""
+    status, out, err = result
+    assert (status, out) == (2, "")
+    assert err.startswith("snnplast: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def trainer_of(experiment):
+    """The same training without command line, progress and file."""
+    task = experiment.task()
+    engine = experiment.engine
+    parts = experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target
+    return Trainer(assemble(*parts, recorded=experiment.record.variables), task, 6)
+
+
+def test_a_run_leaves_a_finished_file_with_one_row_of_metrics_per_epoch(tiny, snnplast):
+    status, out, _ = snnplast("run", "experiment.toml")
+    assert status == 0
+    found = read_run("tiny.h5")
+    assert (found.status, found.seed, found.dt) == ("finished", 3, 1e-3)
+    for name in ("loss", "accuracy", "test_accuracy", "spikes_per_trial", "synaptic_operations"):
+        assert found.metrics[name].shape == (2,)
+        assert found.per[name] == "epoch"
+    assert found.versions.keys() >= {"snnplast", "brian2", "numpy", "python"}
+    assert "test accuracy" in out
+    assert "tiny.h5" in out
+
+
+def test_the_metrics_are_those_of_the_trainer(tiny, snnplast):
+    snnplast("run", "experiment.toml")
+    trainer = trainer_of(resolve("experiment.toml"))
+    with trainer.assembly.engine:
+        for epoch in range(2):
+            losses = [trainer.update().metrics["loss"] for _ in range(3)]
+            assert read_run("tiny.h5").metrics["loss"][epoch] == pytest.approx(np.mean(losses), rel=1e-14)
+            correct = [trainer.measure(record)["accuracy"] for record in trainer.evaluate()]
+            assert read_run("tiny.h5").metrics["test_accuracy"][epoch] == np.mean(correct)
+
+
+def test_the_files_spikes_and_variables_are_those_of_the_engine_also_inside_a_batch(tiny, snnplast):
+    sets = ["record.trials=all", "record.variables=[\"output.y\", \"hidden.v\"]", "train.epochs=1", "rules.e-prop.batch=6"]
+    snnplast("run", "experiment.toml", *[word for text in sets for word in ("--set", text)])
+    found = read_run("tiny.h5")
+    assert list(found.trials["phase"]) == ["training"] * 6 + ["test"] * 4
+    trainer = trainer_of(resolve("experiment.toml", sets))
+    with trainer.assembly.engine:
+        spikes = 0
+        for row in range(6):  # all before the first update
+            record = trainer.run(TRAINING, row)
+            for kept, given in zip(found.trial_spikes("hidden", row), record.spikes["hidden"], strict=True):
+                np.testing.assert_array_equal(kept, given)
+            for name in ("output.y", "hidden.v"):
+                np.testing.assert_array_equal(found.state(name.replace(".", "/"), row), record.history[name])
+            spikes += record.spikes["hidden"][0].size
+        assert spikes
+        trainer.update()
+        np.testing.assert_array_equal(found.trial_spikes("hidden", 6)[1], trainer.run(TEST, 0).spikes["hidden"][1])
+
+
+def test_the_final_weights_and_biases_are_in_the_file(tiny, snnplast):
+    snnplast("run", "experiment.toml")
+    found = read_run("tiny.h5")
+    trainer = trainer_of(resolve("experiment.toml"))
+    before = {name: values.copy() for name, values in trainer.assembly.values.items()}
+    with trainer.assembly.engine:
+        list(trainer)
+        for name in ("input_to_hidden", "hidden_to_output"):
+            pre, post, weight = found.weights(name)
+            np.testing.assert_array_equal(weight, trainer.assembly.values[name])
+            assert np.any(weight != before[name])
+            np.testing.assert_array_equal(pre, trainer.assembly.plan.wiring[name].pre)
+            np.testing.assert_array_equal(post, trainer.assembly.plan.wiring[name].post)
+    assert found.projections["input_to_hidden"] == ("input", "hidden")
+    np.testing.assert_array_equal(found.parameters["hidden.bias"], [0.05] * 3)
+
+
+def test_the_same_run_again_is_the_same_and_another_seed_is_not(tiny, snnplast):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        snnplast("run", "experiment.toml", "--set", f"record.path={name}.h5", "--set", f"train.seed={seed}")
+    a, b, c = (read_run(f"{name}.h5") for name in "abc")
+    np.testing.assert_array_equal(a.metrics["loss"], b.metrics["loss"])
+    np.testing.assert_array_equal(a.spikes("hidden"), b.spikes("hidden"))
+    assert np.any(a.metrics["loss"] != c.metrics["loss"])
+
+
+def test_the_config_in_the_file_makes_the_same_run(tiny, snnplast):
+    snnplast("run", "experiment.toml", "--set", "model.hidden=4")
+    first = read_run("tiny.h5")
+    tiny.write("again.toml", first.config)
+    snnplast("run", "again.toml", "--set", "record.path=again.h5")
+    np.testing.assert_array_equal(read_run("again.h5").metrics["loss"], first.metrics["loss"])
+
+
+def test_only_every_kth_epoch_and_the_last_are_kept(tiny, snnplast):
+    snnplast("run", "experiment.toml", "--set", "record.every=2", "--set", "train.epochs=5")
+    assert sorted(set(read_run("tiny.h5").trials["iteration"])) == [6, 12, 15]
+
+
+def test_a_task_without_epochs_has_one_row_per_iteration(folder, snnplast):
+    sets = ["train.iterations=2", "engine=runtime", "engine.target=numpy", "record.path=p.h5", "model.hidden=4"]
+    status, _, _ = snnplast("run", "pattern-generation", *[word for text in sets for word in ("--set", text)])
+    assert status == 0
+    found = read_run("p.h5")
+    assert found.per["loss"] == "iteration"
+    assert found.metrics["loss"].shape == (2,)
+    assert found.state("output/y").shape == (1000, 1)
+
+
+def test_without_a_path_nothing_is_written(tiny, snnplast):
+    status, _, _ = snnplast("run", "experiment.toml", "--set", "record.path=")
+    assert status == 0
+    assert tiny.files() == {"tiny.py", "experiment.toml"}
+
+
+def test_away_from_a_terminal_there_is_one_line_per_epoch_and_quiet_says_nothing(tiny, snnplast):
+    _, out, _ = snnplast("run", "experiment.toml")
+    assert re.findall(r"^epoch (\d)/2  loss [\d.]+  accuracy [\d.]+  test loss [\d.]+  test accuracy", out, re.M) == ["1", "2"]
+    assert "\x1b" not in out
+    assert snnplast("run", "experiment.toml", "--quiet") == (0, "", "")
+
+
+def test_without_a_compiler_the_runtime_engine_takes_over_and_says_so(tiny, snnplast, monkeypatch):
+    monkeypatch.setattr(run, "compiler_available", lambda: False)
+    status, out, _ = snnplast("run", "experiment.toml", "--set", "engine=compiled", "--set", "engine.target=numpy")
+    assert status == 0
+    assert out.startswith("no C++ compiler on the PATH: the runtime engine takes the place of the compiled one\n")
+    assert re.search(r"^engine +runtime$", out, re.M)
+
+
+@pytest.mark.parametrize(
+    ("sets", "sentence"),
+    [
+        (["rule=e-porp"], "did you mean 'e-prop'?"),
+        (["record.path=nowhere/x.h5"], "record.path: cannot write 'nowhere/x.h5': there is no directory 'nowhere'"),
+        (["record.path=."], "record.path: '.' is a directory"),
+        (["record.spikes=hiden"], "record.spikes: unknown spiking population 'hiden'; did you mean 'hidden'?"),
+        (["record.spikes=output"], "record.spikes: unknown spiking population 'output'"),
+        (["record.variables=output.x"], "record.variables: unknown variable 'output.x'; did you mean 'output.y'?"),
+        (["rules.e-prop.optimizers.hidden_to_outptu=sgd"], "unknown parameter 'hidden_to_outptu'; did you mean 'hidden_to_output'?"),
+        (["rules.e-prop.third_factor=hsic"], "rules.e-prop.batch = 2: the third factor 'hsic' takes trials one after another"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_a_mistake_is_one_sentence_and_nothing_is_written(tiny, snnplast, sets, sentence):
+    words = [word for text in sets for word in ("--set", text)]
+    assert sentence in mistake(snnplast("run", "experiment.toml", *words))
+    assert tiny.files() == {"tiny.py", "experiment.toml"}
+
+
+def test_epochs_for_a_task_without_any_are_a_mistake(folder, snnplast):
+    sentence = mistake(snnplast("run", "pattern-generation", "--set", "train.epochs=2"))
+    assert "train.epochs: 'pattern-generation' has no epochs; train.iterations is needed" in sentence
+
+
+def test_data_that_do_not_fit_the_network_are_a_mistake(tiny, snnplast):
+    tiny.write("tiny.py", (tiny.path / "tiny.py").read_text().replace("x = np.eye(4)", "x = np.eye(5)"))
+    sentence = mistake(snnplast("run", "experiment.toml"))
+    assert "the values for 'input' have shape (5,), the population has 4 neurons" in sentence
+    assert tiny.files() == {"tiny.py", "experiment.toml"}
+
+
+def test_an_error_in_the_users_own_task_names_its_line(tiny, snnplast):
+    tiny.write("tiny.py", (tiny.path / "tiny.py").read_text().replace("x = np.eye(4)", "x = np.eyes(4)"))
+    assert "tiny.py, line 31: AttributeError: module 'numpy' has no attribute 'eyes'" in mistake(
+        snnplast("run", "experiment.toml")
+    )
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_leaves_nothing_half_written(tiny, snnplast):
+    wild = ["rules.e-prop.optimizer.learning_rate=1e308", "train.epochs=3"]
+    status, _, err = snnplast("run", "experiment.toml", *[word for text in wild for word in ("--set", text)])
+    assert status == 2
+    assert re.fullmatch(r"snnplast: iteration \d+: the (loss|gradient) .* a lower learning_rate.* may help\n", err)
+    assert tiny.files() == {"tiny.py", "experiment.toml"}
+
+
+def test_a_run_that_fails_later_keeps_what_was_recorded_under_the_status_failed(tiny, snnplast, monkeypatch):
+    update = Trainer.update
+
+    def spoiled(self):
+        if self.iteration == 4:
+            self.assembly.values["hidden_to_output"][:] = np.nan
+        return update(self)
+
+    monkeypatch.setattr(Trainer, "update", spoiled)
+    status, _, err = snnplast("run", "experiment.toml")
+    assert (status, err.count("\n")) == (2, 1)
+    assert read_run("tiny.h5").status == "failed"
+    assert read_run("tiny.h5").metrics["loss"].shape == (1,)
+
+
+def test_ctrl_c_finishes_the_file_with_the_weights_so_far(tiny, snnplast, monkeypatch):
+    update = Trainer.update
+
+    def interrupted(self):
+        if self.iteration == 4:
+            raise KeyboardInterrupt
+        return update(self)
+
+    monkeypatch.setattr(Trainer, "update", interrupted)
+    status, _, err = snnplast("run", "experiment.toml")
+    assert (status, err) == (130, "snnplast: interrupted; 'tiny.h5' holds what was recorded until then\n")
+    found = read_run("tiny.h5")
+    assert (found.status, found.metrics["loss"].shape) == ("interrupted", (1,))
+    assert found.weights("input_to_hidden")[2].shape == (12,)
+
+
+@pytest.mark.slow
+def test_a_real_ctrl_c_from_outside_finishes_the_file(tiny):
+    words = [sys.executable, "-m", "snnplast", "run", "experiment.toml", "--set", "train.epochs=100000"]
+    process = subprocess.Popen(words, cwd=tiny.path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        limit = time.monotonic() + 120
+        while not (tiny.path / "tiny.h5").exists() and time.monotonic() < limit:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert err.startswith("snnplast: interrupted")
+    with h5py.File(tiny.path / "tiny.h5") as file:
+        assert file.attrs["status"] == "interrupted"
+
+
+def test_the_engine_is_closed_however_a_run_ends(tiny, snnplast, monkeypatch):
+    closed = []
+    original = run.assemble
+
+    def watched(*arguments, **settings):
+        assembly = original(*arguments, **settings)
+        monkeypatch.setattr(assembly.engine, "close", lambda: closed.append(True))
+        return assembly
+
+    monkeypatch.setattr(run, "assemble", watched)
+    snnplast("run", "experiment.toml")
+    snnplast("run", "experiment.toml", "--set", "record.spikes=hiden")
+    assert closed == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["rnu", "digits"], "unknown command 'rnu'; did you mean 'run'?"),
+        (["run"], "the following arguments are required: NAME|FILE"),
+        (["run", "digts"], "'digts' is neither a model nor an experiment file; did you mean 'digits'?"),
+        (["run", "digits", "--sett", "x=1"], "unknown argument '--sett'; did you mean '--set'?"),
+        (["rules", "show"], "show: a name is needed; Known: e-prop"),
+        (["rules", "show", "e-porp"], "unknown rule 'e-porp': did you mean 'e-prop'?"),
+        (["rules", "shw", "e-prop"], "did you mean 'show'?"),
+        (["compare", "none.h5"], "there is no file 'none.h5'"),
+        (["cite", "digts"], "did you mean 'digits'?"),
+    ],
+    ids=" ".join,
+)
+def test_a_mistyped_command_line_is_one_sentence(folder, snnplast, words, sentence):
+    assert sentence in mistake(snnplast(*words))
+
+
+def test_debug_adds_the_traceback(folder, snnplast):
+    status, _, err = snnplast("run", "digts", "--debug")
+    assert status == 2
+    assert err.startswith("Traceback")
+    assert err.splitlines()[-1].startswith("snnplast: 'digts' is neither")
+
+
+def test_a_fault_of_ours_shows_no_traceback_either_but_says_how_to_get_one(tiny, snnplast, monkeypatch):
+    def broken(*arguments):
+        raise RuntimeError("oops")
+
+    monkeypatch.setattr(run, "run", broken)
+    assert snnplast("run", "experiment.toml") == (
+        1,
+        "",
+        "snnplast: internal error: RuntimeError: oops; --debug shows where\n",
+    )
+
+
+def test_version_and_help(snnplast):
+    assert snnplast("--version") == (0, f"snnplast {__version__}\n", "")
+    status, out, _ = snnplast()
+    assert status == 0
+    assert "snnplast run digits --set rule=ib-hebbian" in out
+
+
+def test_looking_around_imports_no_brian2():
+    code = "import sys; from snnplast.cli import main; main(['--help'])"
+    code = f"import atexit, sys; atexit.register(lambda: print('brian2' in sys.modules)); {code}"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert out.endswith("False\n")
+
+
+@pytest.mark.parametrize(("command", "kind"), [("rules", "rule"), ("third-factors", "third-factor"), ("models", "model")])
+def test_a_list_has_one_line_for_each_plugin(snnplast, command, kind):
+    status, out, _ = snnplast(command)
+    assert status == 0
+    lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in out.splitlines()}
+    assert lines.keys() >= BUILT_IN[kind].keys()
+    assert all(len(text) > 20 for text in lines.values())
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [(f"{kind}s", name) for kind in BUILT_IN for name in BUILT_IN[kind]],
+)
+def test_everything_can_be_shown(snnplast, command, name):
+    status, out, err = snnplast(command, "show", name)
+    assert (status, err) == (0, "")
+    assert out.startswith(f"{name}: ")
+
+
+def test_a_rule_is_shown_with_equations_parameters_reference_and_its_code_in_both_faces(snnplast):
+    _, out, _ = snnplast("rules", "show", "e-prop")
+    assert "G_ji     = sum_t L_j^t ebar_ji^t" in out
+    assert re.search(r"^  evaluation +factored +factored, online", out, re.M)
+    assert re.search(r"^  batch +1 +>= 1 +trials per update", out, re.M)
+    online, factored = out.split("Brian2 code it adds, evaluation = ")[1:]
+    assert online.startswith("'online'")
+    assert "dzbar/dt = -zbar/tau_trace : 1" in online
+    assert "eligibility = psi_post*zbar_pre" in online
+    assert factored.startswith("'factored'")
+    assert "psi = 0.3/v_threshold" in factored
+    assert "zbar" not in factored
+    assert "doi = {10.1038/s41467-020-17236-y}" in out
+
+
+def test_parameters_are_shown_with_units_and_ranges(snnplast):
+    _, out, _ = snnplast("third-factors", "show", "firing-rate")
+    assert re.search(r"^  target +10 Hz +of at least 0 Hz +Hz +target rate", out, re.M)
+    _, out, _ = snnplast("models", "show", "xor")
+    assert re.search(r"^  tau_m +20 ms +above 0 ms +ms +membrane time constant", out, re.M)
+    assert re.search(r"^  hidden +LIF, size \d+", out, re.M)
+
+
+def test_cite_prints_each_entry_once_and_brian2s_own(tiny, snnplast):
+    status, out, _ = snnplast("cite", "pattern-generation")
+    assert status == 0
+    keys = re.findall(r"^@\w+\{(\w+),", out, re.M)
+    assert keys == ["bellec2020solution", "stimberg2019brian"]
+    assert "Scherr, Franz" in out
+    _, out, _ = snnplast("cite", "xor", "--set", "rule=ib-hebbian")
+    assert re.findall(r"^@\w+\{(\w+),", out, re.M) == ["daruwalla2024information", "stimberg2019brian"]
+
+
+def test_compare_puts_runs_side_by_side(tiny, snnplast):
+    snnplast("run", "experiment.toml")
+    snnplast("run", "experiment.toml", "--set", "rule=frozen", "--set", "record.path=frozen.h5")
+    status, out, _ = snnplast("compare", "tiny.h5", "frozen.h5")
+    assert status == 0
+    assert re.search(r"^ +tiny.h5 +frozen.h5$", out, re.M)
+    assert re.search(r"^rule +e-prop +frozen$", out, re.M)
+    accuracy = [float(read_run(name).metrics["test_accuracy"][-1]) for name in ("tiny.h5", "frozen.h5")]
+    assert re.search(rf"^test accuracy +{accuracy[0]:.5g} +{accuracy[1]:.5g}$", out, re.M)
