@@ -74,7 +74,7 @@ class Session:
     """One training run between its first and its last update.
 
     trainer: holds all that learning changes. rounds: rows of metrics so far; a round is an epoch, or an iteration of a
-    task without epochs. rows: the metrics of the first and of the last round.
+    task without epochs. row: the metrics of the last one.
     """
 
     trainer: _Watched
@@ -146,9 +146,9 @@ class Session:
     def summary(self, engine: EngineChoice, path: Path | None, figures: list[Path]) -> dict[str, str]:
         """What the table at the end says."""
         rule, trainer = self.experiment.rule, self.trainer
-        length = f"{trainer.iterations} iterations"
+        length = f"{trainer.iterations} updates"
         if self.per == "epoch":
-            length = f"{self.rounds} epochs of {trainer.updates_per_epoch()} updates"
+            length += f" in {self.rounds} epoch{'s' * (self.rounds > 1)}"
         shown = {
             "model": self.experiment.title,
             "rule": f"{rule.name}, {rule.evaluation}, third factor {rule.third_factor.name}",
@@ -275,7 +275,11 @@ def _figures(path: Path) -> list[Path]:
 
 
 def _metrics(path: Path) -> RenderableType:
+    """The table of what the file holds, in the style of the lines above it."""
     from snnplast.report import summary
     from snnplast.results import read_run
 
-    return summary(read_run(path))
+    table = summary(read_run(path))
+    table.box = table.title = None
+    table.padding = (0, 2, 0, 0)
+    return table

@@ -12,33 +12,26 @@ and raise `AssertionError` with a sentence that says which promise is broken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, ClassVar, Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 import numpy as np
 
 from snnplast import registry
-from snnplast.assemble import Assembly, assemble
-from snnplast.connectivity import Probability
+from snnplast.assemble import Assembly, design
 from snnplast.errors import UserError
-from snnplast.fragments import Fragment
 from snnplast.gradient import Timing
 from snnplast.network import Network, Projection
-from snnplast.neurons import LIF, LayerNorm, LeakyReadout, PoissonSource, RateReadout
 from snnplast.rule import Rule
-from snnplast.simulate import simulate
-from snnplast.task import SOURCES, TRAINING, Classification, Task, Trial, stream
-from snnplast.third_factor import Broadcast, Context, SignalKind, State, ThirdFactor
+from snnplast.task import Task
+from snnplast.third_factor import Broadcast, Context, SignalKind, ThirdFactor
 from snnplast.train import Trainer
-from snnplast.trial import Record
-from snnplast.weights import Normal
+from snnplast.workbench import Bench, Given, Gradients, Handing, promise, small_network, small_task
+
+__all__ = ["check_rule", "check_third_factor", "small_network", "small_task"]
 
 TOLERANCE = 1e-10
 """Of the largest entry: how far the two evaluations of a rule may be apart."""
-
-Gradients = dict[str, np.ndarray]
 
 
 def check_rule(
@@ -76,6 +69,8 @@ def check_rule(
     _check_same(place, found)
     face, compared = next(iter(found.items()))
     _check_training(place, bench, rule(**{**settings, "evaluation": face}), compared)
+    if rule.batch_mode == "sequential":
+        _check_batch_refusal(place, network, task, rule(**{**settings, "batch": 2}))
 
 
 def check_third_factor(
@@ -168,10 +163,13 @@ def _check_modulation(place: str, bench: Bench, assembly: Assembly, given: Seque
     for name in hidden:
         promise(np.any(one[name]), f"{place}: a signal leaves {name!r} unchanged")
         promise(not np.any(none[name]), f"{place}: with a signal of zero {name!r} still changes")
-        promise(_apart(opposite[name], -one[name]) < 1e-12, f"{place}: the opposite signal is no opposite change of {name!r}")
-        sums = sum(w * changed[name] for w, changed in zip(weights, alone, strict=True))
-        promise(_apart(together[name], sums) < TOLERANCE, f"{place}: the change of {name!r} is not linear in the signal")
-    _check_absent_signals(place, bench, assembly, hidden, Handing(bench.task, sizes, {f.variable: 1.0 for f in given}))
+        flipped = _apart(opposite[name], -one[name]) < 1e-12
+        promise(flipped, f"{place}: the opposite signal does not change {name!r} by the opposite")
+        sums = np.sum([w * changed[name] for w, changed in zip(weights, alone, strict=True)], axis=0)
+        linear = _apart(together[name], sums) < TOLERANCE
+        promise(linear, f"{place}: the change of {name!r} is not linear in the signal")
+    task = Handing(bench.task, sizes, {factor.variable: 1.0 for factor in given})
+    _check_absent_signals(place, bench, assembly, hidden, task)
 
 
 def _check_absent_signals(place: str, bench: Bench, assembly: Assembly, hidden: Sequence[str], task: Task) -> None:
@@ -195,16 +193,17 @@ def _check_same(place: str, found: Mapping[str, list[Gradients]], whole: bool = 
     first, *others = found.values()
     for trial, gradients in enumerate(first):
         for other in others:
-            names = gradients.keys() ^ other[trial].keys()
-            promise(not names, f"{place}: trial {trial}: only one evaluation has a gradient of {', '.join(sorted(names))}")
+            names = ", ".join(sorted(gradients.keys() ^ other[trial].keys()))
+            promise(not names, f"{place}: trial {trial}: only one evaluation has a gradient of {names}")
             for name, gradient in gradients.items():
                 apart = _apart(other[trial][name], gradient)
                 promise(
                     apart < TOLERANCE,
-                    f"{place}: trial {trial}: online and factored gradients of {name!r} are {apart:.1e} of the largest apart",
+                    f"{place}: trial {trial}: online and factored {name!r} are {apart:.1e} of the largest entry apart",
                 )
     for name in first[-1] if whole else ():
-        promise(any(np.any(g.get(name, 0)) for g in first), f"{place}: the gradient of {name!r} is zero in every trial")
+        moving = any(np.any(gradients.get(name, 0)) for gradients in first)
+        promise(moving, f"{place}: the gradient of {name!r} is zero in every trial")
 
 
 def _apart(a: np.ndarray, b: np.ndarray) -> float:
@@ -220,8 +219,10 @@ def _check_training(place: str, bench: Bench, rule: Rule, found: list[Gradients]
         if all(part.batch_mode == "independent" for part in (rule, *factors)):
             alone = bench.gradients(assembly, len(found) - 1)
             for name, gradient in found[-1].items():
-                apart = not np.array_equal(alone[name], gradient)
-                promise(not apart, f"{place}: the gradient of {name!r} depends on the trials before, though it is 'independent'")
+                promise(
+                    np.array_equal(alone[name], gradient),
+                    f"{place}: the gradient of {name!r} depends on the trials before, though it is 'independent'",
+                )
         before = {name: assembly.values[name].copy() for name in assembly.parameters}
         after = _trained(bench, assembly, len(found), interrupted=True)
     with bench.open(rule) as assembly:
@@ -241,6 +242,14 @@ def _trained(bench: Bench, assembly: Assembly, iterations: int, interrupted: boo
             for _record in trainer.evaluate():
                 pass
     return {name: assembly.values[name].copy() for name in assembly.parameters}
+
+
+def _check_batch_refusal(place: str, network: Network, task: Task, rule: Rule) -> None:
+    try:
+        design(network, task.objective, rule, 1)
+    except UserError:
+        return
+    promise(False, f"{place}: it is 'sequential' but takes a batch of 2")
 
 
 def _check_extend(place: str, factor: ThirdFactor, network: Network, task: Task, online: bool) -> None:
@@ -268,8 +277,8 @@ def _check_signals(place: str, bench: Bench, assembly: Assembly, trials: int) ->
                 continue
             values = signal.values @ signal.feedback if isinstance(signal, Broadcast) else signal
             size = context.network.population(name).size
-            shape = (size,) if kind.timing == "trial" else (record.steps, size)
-            promise(np.shape(values) == shape, f"{place}: the signal for {name!r} has shape {np.shape(values)}, not {shape}")
+            shape, wanted = np.shape(values), (size,) if kind.timing == "trial" else (record.steps, size)
+            promise(shape == wanted, f"{place}: the signal for {name!r} has shape {shape}, not {wanted}")
             promise(np.all(np.isfinite(values)), f"{place}: the signal for {name!r} is not finite in trial {index}")
         for key, number in factor.report(state).items():
             promise(isinstance(number, float), f"{place}: report() gives {number!r} for {key!r}, not a float")

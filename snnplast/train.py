@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -122,6 +122,32 @@ class Trainer:
             sum(np.sum(np.broadcast_to(self._fan_out[n], self._size(n))[record.spikes[n][1]]) for n in self.assembly.spiking)
         )
         return metrics
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Live views of everything that learning changes, by name; with it a run goes on bitwise as if uninterrupted.
+
+        'iteration' (a copy); 'values/...': all weights and biases; 'optimizer/...'; 'source/...': memories of third
+        factors; 'persistent/...': state of the network that outlives trials.
+        """
+        found: dict[str, np.ndarray] = {"iteration": np.array(self.iteration)}
+        found |= {f"values/{name}": values for name, values in self.assembly.values.items()}
+        found |= {f"optimizer/{name}/{key}": v for name, state in self.states.items() for key, v in state.items()}
+        for k, teacher in enumerate(self.assembly.teachers):
+            for i, state in enumerate(teacher.states):
+                found |= {f"source/{k}/{i}/{key}": values for key, values in state.items()}
+        return found | {f"persistent/{name}": values for name, values in self.assembly.persistent().items()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where `state` was taken. Raises `UserError` where it does not fit this experiment."""
+        mine = self.state()
+        for name in mine.keys() ^ state.keys():
+            raise UserError(f"checkpoint: {name!r} is in {'the file' if name in state else 'the experiment'} only")
+        for name, values in mine.items():
+            if values.shape != state[name].shape:
+                raise UserError(f"checkpoint: {name!r} has shape {state[name].shape}, the experiment {values.shape}")
+        for name, values in mine.items():
+            values[...] = state[name]
+        self.iteration = int(state["iteration"])
 
     def _size(self, population: str) -> int:
         return self.assembly.network.populations[population].size

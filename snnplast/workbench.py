@@ -29,8 +29,9 @@ def small_network(readout: Literal["leaky", "rate"] = "leaky") -> Network:
     """12 Poisson sources -> 8 recurrent LIF neurons -> 7 LIF neurons -> 3 readouts, everything plastic."""
     net = Network()
     net.add("input", PoissonSource(12, peak_rate="300 Hz"))
-    for name, size, tau in (("first", 8, "20 ms"), ("second", 7, "15 ms")):
-        net.add(name, LIF(size, tau_m=tau, refractory="2 ms", reset="subtract-next", bias=0.02, representation=LayerNorm()))
+    settings = {"refractory": "2 ms", "reset": "subtract-next", "bias": 0.02, "representation": LayerNorm()}
+    net.add("first", LIF(8, tau_m="20 ms", **settings))
+    net.add("second", LIF(7, tau_m="15 ms", **settings))
     net.connect("input", "first", weights=Normal(gain=2.5), plastic=True)
     net.connect("first", "first", weights=Normal(gain=1.0), plastic=True, self_connections=False)
     net.connect("first", "second", weights=Normal(gain=4.0), connectivity=Probability(0.7), plastic=True)
@@ -53,6 +54,7 @@ def small_task(seed: int = 1) -> Classification:
 
 
 def promise(kept: Any, sentence: str) -> None:
+    """Raise `AssertionError` with a sentence unless the promise is kept."""
     if not kept:
         raise AssertionError(sentence)
 
@@ -125,7 +127,8 @@ class Bench:
             for factor, _ in teacher.factors:
                 factor.prepare(assembly.network, assembly.values, assembly.plan.wiring)
         record = simulate(assembly, task.trial(index), index, task.seed, stream(task.seed, SOURCES, TRAINING, index))
-        silent = [name for name in hidden(assembly) if not record.spikes[name][0].size]
+        hidden = [name for teacher in assembly.teachers for name in teacher.targets]
+        silent = [name for name in hidden if not record.spikes[name][0].size]
         promise(not silent, f"trial {index}: no neuron of {', '.join(silent)} spikes; nothing can be checked")
         return record
 
@@ -138,7 +141,8 @@ class Bench:
         for name, gradient in found.items():
             promise(name in assembly.parameters, f"a gradient of {name!r}, which parameters() does not name")
             shape = assembly.values[name].shape
-            promise(np.shape(gradient) == shape, f"the gradient of {name!r} has shape {np.shape(gradient)}, not {shape}")
+            found_shape = np.shape(gradient)
+            promise(found_shape == shape, f"the gradient of {name!r} has shape {found_shape}, not {shape}")
             promise(np.all(np.isfinite(gradient)), f"the gradient of {name!r} is not finite in trial {index}")
         for name, values in before.items():
             promise(np.array_equal(values, assembly.values[name]), f"gradient() changes the parameter {name!r}")

@@ -63,8 +63,10 @@ def test_a_run_leaves_a_finished_file_with_one_row_of_metrics_per_epoch(tiny, sn
         assert found.metrics[name].shape == (2,)
         assert found.per[name] == "epoch"
     assert found.versions.keys() >= {"snnplast", "brian2", "numpy", "python"}
-    assert "test accuracy" in out
-    assert "tiny.h5" in out
+    assert re.search(r"^test_accuracy +2 per epoch", out, re.M)
+    assert re.search(r"^file +tiny.h5$", out, re.M)
+    assert re.search(r"^figures +tiny.learning.png, tiny.raster.png$", out, re.M)
+    assert tiny.files() == {"tiny.py", "experiment.toml", "tiny.h5", "tiny.learning.png", "tiny.raster.png"}
 
 
 def test_the_metrics_are_those_of_the_trainer(tiny, snnplast):

@@ -1,0 +1,146 @@
+"""The house: what is packaged, under which names, and that every place that states a fact states the same one."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from snnplast import __version__, registry
+from snnplast.config import resolve
+
+ROOT = Path(__file__).parents[1]
+MAPPED = {"snnplast.rules": "rules", "snnplast.rules.third_factors": "rules/third_factors", "snnplast.models": "models"}
+
+
+@pytest.fixture(scope="module")
+def setup():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def lines(text):
+    """The entries of a list in setup.cfg."""
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+def test_rules_and_models_are_links_so_that_a_checkout_works_uninstalled():
+    for name in ("rules", "models"):
+        link = ROOT / "snnplast" / name
+        assert link.is_symlink()
+        assert os.readlink(link) == f"../{name}"
+
+
+@pytest.mark.parametrize("kind", list(registry.GROUPS))
+def test_entry_points_are_those_of_the_built_in_table(setup, kind):
+    points = dict(re.split(r"\s*=\s*", line) for line in lines(setup["options.entry_points"][registry.GROUPS[kind]]))
+    assert points == registry.BUILT_IN[kind]
+
+
+def test_every_entry_point_can_be_imported(setup):
+    for group in setup["options.entry_points"].values():
+        for line in lines(group):
+            module, _, attribute = line.split("=")[1].strip().partition(":")
+            assert hasattr(import_module(module), attribute)
+
+
+def test_every_package_is_listed_with_its_directory(setup):
+    mapped = dict(re.split(r"\s*=\s*", line) for line in lines(setup["options"]["package_dir"]))
+    assert mapped == MAPPED
+    roots = {"snnplast": "snnplast", **{directory: name for name, directory in MAPPED.items()}}
+    found = set()
+    for top in ("snnplast", "rules", "models"):
+        for init in (ROOT / top).rglob("__init__.py"):
+            directory = init.parent.relative_to(ROOT).as_posix()
+            if not directory.startswith(("snnplast/rules", "snnplast/models")):
+                found.add(roots.get(directory, directory.replace("/", ".")))
+    assert set(lines(setup["options"]["packages"])) == found
+
+
+def test_every_file_that_is_no_python_is_declared_as_package_data(setup):
+    declared = setup["options.package_data"]
+    for package, directory in {"snnplast": "snnplast", "snnplast.engine": "snnplast/engine", **MAPPED}.items():
+        patterns = [pattern.strip() for pattern in declared.get(package, "").split(",") if pattern.strip()]
+        covered = {path for pattern in patterns for path in (ROOT / directory).glob(pattern)}
+        below = {path for path in (ROOT / directory).glob("*") if path.is_file()}
+        if package == "snnplast.engine":
+            below |= set((ROOT / directory / "templates").iterdir())
+        assert {path for path in below if path.suffix not in (".py", ".pyc")} - covered == set()
+
+
+def test_the_version_is_the_same_everywhere(setup):
+    assert setup["metadata"]["version"] == "attr: snnplast.__version__"
+    assert re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.M)[1] == __version__
+
+
+def test_requirements_hold_back_numpy_where_brian2_needs_it(setup):
+    required = lines(setup["options"]["install_requires"])
+    assert 'numpy < 2.4; python_version < "3.12"' in required
+    assert {re.match(r"[\w-]+", line)[0] for line in required} == {
+        "brian2", "numpy", "scipy", "h5py", "pydantic", "rich", "matplotlib",
+    }  # fmt: skip
+    assert set(setup["options.extras_require"]) == {"cluster", "data", "exchange", "bench", "test"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_defaults_of_every_model_make_an_experiment_for_every_rule_they_name(path):
+    name = path.stem.replace("_", "-")
+    assert name in registry.names("model")
+    for rule in tomllib.loads(path.read_text()).get("rules", {}):
+        assert resolve(name, [f"rule={rule}"]).rule.name == rule
+
+
+def test_the_library_knows_no_rule_and_no_model():
+    for path in (ROOT / "snnplast").glob("*.py"):
+        imports = re.findall(r"^\s*(?:from|import) (snnplast\.(?:rules|models)\b\S*|rules|models)\b", path.read_text(), re.M)
+        assert imports == [], path.name
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory):
+    """Wheel and source archive, built from a copy of what git would hand out, with this Python's setuptools."""
+    setuptools = pytest.importorskip("setuptools")
+    if tuple(map(int, setuptools.__version__.split(".")[:2])) < (70, 1):
+        pytest.skip(f"setuptools {setuptools.__version__} builds no wheels; 70.1 is needed")
+    where = tmp_path_factory.mktemp("house")
+    copy = where / "checkout"
+    unwanted = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "runs", "*.h5")
+    shutil.copytree(ROOT, copy, symlinks=True, ignore=unwanted)
+    code = f"from setuptools import build_meta as b; b.build_wheel({str(where)!r}); b.build_sdist({str(where)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=copy, check=True, capture_output=True)
+    return where
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_each_file_once_and_its_only_top_level_name_is_snnplast(archives):
+    with zipfile.ZipFile(next(archives.glob("*.whl"))) as wheel:
+        names = wheel.namelist()
+        assert len(names) == len(set(names))
+        top = next(name for name in names if name.endswith("top_level.txt"))
+        assert wheel.read(top).decode().split() == ["snnplast"]
+    assert {name.split("/")[0] for name in names} == {"snnplast", top.split("/")[0]}
+    for name in ("rules/e_prop.py", "models/digits.toml", "engine/interface.cpp", "engine/templates/synapses.cpp", "py.typed"):
+        assert f"snnplast/{name}" in names
+    sources = [path for top in ("snnplast", "rules", "models") for path in (ROOT / top).rglob("*.py")]
+    assert len([name for name in names if name.endswith(".py")]) == len({path.resolve() for path in sources})
+
+
+@pytest.mark.slow
+def test_the_source_archive_holds_each_file_once(archives):
+    with tarfile.open(next(archives.glob("*.tar.gz"))) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+    assert len(names) == len(set(names))
+    assert not [name for name in names if name.startswith(("snnplast/rules", "snnplast/models"))]
+    for name in ("rules/e_prop.py", "models/digits.toml", "tests/test_house.py", "LICENSE", "Makefile", "CITATION.cff"):
+        assert name in names
