@@ -3,7 +3,8 @@ r"""Eligibility traces shared by three-factor rules, in both faces, and the delt
 Hidden synapse i -> j of a population with membrane decay alpha and input gain c:
 
     zbar_i^t = alpha zbar_i^{t-1} + c q_i^t       q: spikes of this step (sources) or of the step before (neurons)
-    e_ji^t   = psi_j^t zbar_i^t                   psi: surrogate derivative
+    e_ji^t   = psi_j^t (zbar_i^t - beta_j eps_ji^t)     psi: surrogate derivative
+    eps_ji^{t+1} = rho_j eps_ji^t + e_ji^t              only where the threshold adapts; beta = 0 elsewhere
     G_ji     = sum_t L_j^t F(e_ji)^t + R_j sum_t e_ji^t,   F(e)^t = kappa F(e)^{t-1} + (1-kappa) e^t
 
 for step signals L and trial signals R. Readout synapse j -> k: G_kj = sum_t E_k^t zo_j^t with the readout's own filter
@@ -53,7 +54,7 @@ class ThreeFactorRule(Rule):
         post = Fragment(("psi : 1",), updates=(Update(f"psi = {psi}{gate}", order=2),))
         if not online:
             return Injection(post=post)
-        return Injection(_presynaptic_trace(network, projection), post, _synaptic_traces(kinds))
+        return Injection(_presynaptic_trace(network, projection), post, _synaptic_traces(kinds, target))
 
     def needs(self, network: Network, projection: Projection) -> tuple[str, ...]:
         hidden = not network.populations[projection.target].readout
@@ -105,8 +106,12 @@ def _presynaptic_trace(network: Network, projection: Projection) -> Fragment:
     return Fragment(("dzbar/dt = -zbar/tau_trace : 1",), constants, {"tau_trace": "second"}, on_spike=(jump,))
 
 
-def _synaptic_traces(kinds: Sequence[SignalKind]) -> Fragment:
+def _synaptic_traces(kinds: Sequence[SignalKind], target: SpikingPopulation) -> Fragment:
     equations, code = ["eligibility : 1"], ["eligibility = psi_post*zbar_pre"]
+    if target.adaptation is not None:
+        equations.append("adaptation : 1")
+        code = ["eligibility = psi_post*(zbar_pre - beta_post*adaptation)"]
+        code.append("adaptation = exp(-dt/tau_adapt_post)*adaptation + eligibility")
     constants: dict[str, float | np.ndarray] = {}
     units: dict[str, str] = {}
     for kind in kinds:
@@ -179,7 +184,11 @@ def _factored_gradient(
     decay = np.broadcast_to(np.exp(-network.dt / population.tau_m), shape)
     gain = np.broadcast_to(population.input_gain(network.dt), shape)
     projections = [(record.wiring[p.name], record.spikes[p.source], _latency(network, p)) for p in incoming]
-    found = adjoint_sweep(psi, signals, record.steps, decay, gain, projections, record.compiled)
+    adaptation = None
+    if population.adaptation is not None:
+        beta, tau = population.adaptation
+        adaptation = np.broadcast_to(beta, shape), np.broadcast_to(np.exp(-network.dt / tau), shape)
+    found = adjoint_sweep(psi, signals, record.steps, decay, gain, projections, record.compiled, adaptation)
     return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}
 
 

@@ -54,6 +54,21 @@ def reverse_filter(x: np.ndarray, decay: float | np.ndarray) -> np.ndarray:
     return y
 
 
+def adaptive_adjoint(psi: np.ndarray, modulation: np.ndarray, beta: np.ndarray, rho: np.ndarray) -> np.ndarray:
+    r"""D of neurons whose threshold adapts: what the reversed membrane filter is applied to.
+
+    D^t = psi^t (C^t + lambda^{t+1}),  lambda^t = rho lambda^{t+1} - beta D^t,  lambda^T = 0
+
+    lambda is the derivative by the synapses' adaptation trace eps, e = psi (zbar - beta eps), eps' = rho eps + e: its
+    coefficients vary in time with psi. psi, modulation: (T, n); beta, rho: (n,). Returns (T, n).
+    """
+    direct, after = np.empty_like(psi), np.zeros(psi.shape[1])
+    for t in range(len(psi) - 1, -1, -1):
+        direct[t] = psi[t] * (modulation[t] + after)
+        after = rho * after - beta * direct[t]
+    return direct
+
+
 def filtered(signal: Signal) -> np.ndarray:
     """What multiplies the unfiltered trace at each step: (T, n), or (n,) where it is constant."""
     values = signal.values
@@ -78,16 +93,20 @@ def adjoint_sweep(
     gain: np.ndarray,
     projections: Sequence[tuple[Wiring, Spikes, int]],
     compiled: bool,
+    adaptation: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> list[np.ndarray]:
     """G of each projection (wiring, spikes, latency) onto one population, (n_synapses,) each.
 
     psi: (T, n), or None for 1. steps: T. decay, gain: (n,), of the membrane or readout.
+    adaptation: (beta, rho), (n,) each, of an adaptive threshold; see `adaptive_adjoint`.
     compiled: by one fused C++ kernel, otherwise by scipy; they agree up to rounding.
     """
     if compiled:
-        return _by_kernel(psi, signals, steps, decay, gain, projections)
+        return _by_kernel(psi, signals, steps, decay, gain, projections, adaptation)
     total = modulation(signals)
     direct = total if psi is None else psi * total
+    if adaptation is not None and psi is not None:
+        direct = adaptive_adjoint(psi, np.broadcast_to(total, psi.shape), *adaptation)
     uniform = decay[0] if np.all(decay == decay[0]) else decay
     adjoint = reverse_filter(direct, uniform) * gain
     return [sweep(wiring, spikes, adjoint, latency) for wiring, spikes, latency in projections]
@@ -100,6 +119,7 @@ def _by_kernel(
     decay: np.ndarray,
     gain: np.ndarray,
     projections: Sequence[tuple[Wiring, Spikes, int]],
+    adaptation: tuple[np.ndarray, np.ndarray] | None,
 ) -> list[np.ndarray]:
     constant = [signal.values for signal in signals if signal.timing == "trial"]
     carried = []
@@ -113,7 +133,7 @@ def _by_kernel(
         for wiring, spikes, latency in projections
     ]
     trial = np.sum(constant, axis=0) if constant else None
-    outs = adjoint_gradient(psi, steps, trial, carried, decay, gain, sweeps)
+    outs = adjoint_gradient(psi, steps, trial, carried, decay, gain, sweeps, adaptation)
     return [
         wiring.entries(out) if wiring.layout == "sparse" else out.reshape(-1)
         for (wiring, _, _), out in zip(projections, outs, strict=True)

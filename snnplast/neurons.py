@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from snnplast.description import Description
 from snnplast.errors import UserError
-from snnplast.fragments import Fragment, Update, Value
+from snnplast.fragments import Fragment, Update, Value, merge
 from snnplast.units import PositiveRate, parse_quantity
 
 
@@ -43,6 +43,7 @@ _IN_MS = Field(json_schema_extra={"unit": "ms"})
 PositiveTimes = Annotated[Value, _each("second", 0, strict=True), _IN_MS]
 NonNegativeTimes = Annotated[Value, _each("second", 0), _IN_MS]
 Positive = Annotated[Value, _each(None, 0, strict=True)]
+NonNegative = Annotated[Value, _each(None, 0)]
 Real = Annotated[Value, _each(None)]
 
 
@@ -141,6 +142,11 @@ class SpikingPopulation(Population):
         raise NotImplementedError
 
     @property
+    def adaptation(self) -> tuple[Value, Value] | None:
+        """(beta, tau): strength and time constant (s) of an adaptive threshold A = theta + beta a; None: constant."""
+        return None
+
+    @property
     def active(self) -> str | None:
         """Expression that is 1 where the neuron may spike, 0 while refractory; None: always."""
         raise NotImplementedError
@@ -214,6 +220,41 @@ class LIF(SpikingPopulation):
     @property
     def threshold(self) -> str:
         return "v >= v_threshold"
+
+
+class ALIF(LIF):
+    r"""Leaky integrate-and-fire neurons with an adaptive threshold.
+
+    a^t = rho a^{t-1} + z^{t-1},   rho = exp(-dt/tau_adapt);   A^t = theta + beta a^t
+    z^t = 1 where v^t >= A^t and the neuron is not refractory; all else as `LIF`, resets by the base threshold theta.
+
+    tau_adapt: time constant of the adaptation, default 2000 ms, > 0; number or one per neuron.
+    beta: rise of the threshold per spike, dimensionless, default 0.017, >= 0; 0 makes a neuron a LIF neuron.
+    """
+
+    tau_adapt: Annotated[PositiveTimes, Field(description="time constant of the adaptation")] = "2000 ms"  # type: ignore[assignment]
+    beta: Annotated[NonNegative, Field(description="rise of the threshold per spike")] = 0.017
+
+    @property
+    def distance(self) -> str:
+        return "v - v_threshold - beta*a"
+
+    @property
+    def adaptation(self) -> tuple[Value, Value] | None:
+        return self.beta, self.tau_adapt
+
+    @property
+    def threshold(self) -> str:
+        return "v >= v_threshold + beta*a"
+
+    def fragment(self, dt: float) -> Fragment:
+        adapting = Fragment(
+            ("da/dt = -a/tau_adapt : 1",),
+            {"beta": self.beta, "tau_adapt": self.tau_adapt},
+            {"tau_adapt": "second"},
+            on_spike=("a = a + exp(dt/tau_adapt)",),  # the coming decay takes the factor back
+        )
+        return merge("ALIF", [super().fragment(dt), adapting])
 
 
 class CustomNeurons(SpikingPopulation):

@@ -37,6 +37,7 @@ BUILT_IN = {
     },
     "model": {
         "digits": "snnplast.models.digits:Digits",
+        "evidence-accumulation": "snnplast.models.evidence_accumulation:EvidenceAccumulation",
         "xor": "snnplast.models.xor:Xor",
         "pattern-generation": "snnplast.models.pattern_generation:PatternGeneration",
     },

@@ -59,8 +59,8 @@ def run(experiment: Experiment, console: Console, quiet: bool = False) -> Path |
             with session.display(console, quiet) as display, session.open(path) as file:
                 session.train(file, display)
         except KeyboardInterrupt:
-            kept = f"interrupted; '{path}' holds what was recorded until then" if path and path.exists() else "interrupted"
-            raise KeyboardInterrupt(kept) from None
+            kept = f"; '{path}' holds what was recorded until then" if path and path.exists() else ""
+            raise KeyboardInterrupt(f"interrupted{kept}") from None
     figures = _figures(path) if path else []
     if not quiet:
         summary(console, session.summary(engine, path, figures))

@@ -44,8 +44,8 @@ def show_one(console: Console, kind: str, name: str) -> None:
     """Everything about one plugin: documentation, parameters, the Brian2 code of a rule, reference."""
     plugin = registry.load(kind, name)
     emit(console, Text(f"{name}: {_first_line(plugin)}", style="bold"), wrap=False)
-    for text in (inspect.getdoc(sys.modules[plugin.__module__]), inspect.getdoc(plugin).partition("\n")[2].strip()):
-        _section(console, "", text or "")
+    for text in (_doc(sys.modules[plugin.__module__]), _doc(plugin).partition("\n")[2].strip()):
+        _section(console, "", text)
     _section(console, "Parameters", _parameters(plugin))
     if kind == "rule":
         for title, code in _injected(plugin):
@@ -78,7 +78,12 @@ def _table(*columns: str) -> Table:
 
 
 def _first_line(plugin: Any) -> str:
-    return (inspect.getdoc(plugin) or "").partition("\n")[0]
+    return _doc(plugin).partition("\n")[0]
+
+
+def _doc(documented: Any) -> str:
+    """Its own documentation, not one inherited from a base class."""
+    return inspect.cleandoc(documented.__doc__ or "")
 
 
 def _parameters(plugin: type[Description]) -> Table | str:

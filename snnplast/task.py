@@ -37,13 +37,14 @@ class Task(ABC):
     seed: trial k of phase p depends on (seed, p, k) only.
     objective: what the readout should do.
     epoch: number of training trials in an epoch; None for an endless stream.
-    tests: number of test trials.
+    tests: number of test trials. batch: trials per update, set by the trainer; only published draws depend on it.
     """
 
     objective: Objective
     seed: int = 0
     epoch: int | None = None
     tests: int = 0
+    batch: int = 1
 
     @abstractmethod
     def trial(self, index: int) -> Trial:

@@ -43,6 +43,7 @@ class Trainer:
     states: dict[str, State] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.task.batch = self.batch
         values = self.assembly.values
         self.states = {name: self._optimizer(name).init(values[name]) for name in self.assembly.parameters}
         self._fan_out = {

@@ -103,7 +103,8 @@ def test_settings_of_a_third_factor_hold_wherever_it_is_used(tiny):
     assert (factor.target, factor.coefficient) == (7.0, 5.0)
     (factor,) = resolve("experiment.toml", [regulariser, "third_factors.firing-rate.coefficient=6"]).rule.regularisers
     assert factor.coefficient == 5  # within one layer the rule's own table wins
-    tiny.write("e.toml", (tiny.path / "experiment.toml").read_text().replace("batch = 2", "regularisers = ['firing-rate']"))
+    text = (tiny.path / "experiment.toml").read_text()
+    tiny.write("e.toml", text.replace("batch = 2", "regularisers = ['firing-rate']"))
     (factor,) = resolve("e.toml", ["third_factors.firing-rate.coefficient=6"]).rule.regularisers
     assert factor.coefficient == 6
 
@@ -147,14 +148,16 @@ def test_a_name_and_settings_of_the_named_go_together_in_any_order():
     assert parse_sets(["e.target=numpy", "e=runtime"]) == both
 
 
-@pytest.mark.parametrize("sets", [[], ["rules.e-prop.optimizer.clip=3", "record.variables=output.y", "train.iterations=4"]])
+@pytest.mark.parametrize(
+    "sets", [[], ["rules.e-prop.optimizer.clip=3", "record.variables=output.y", "train.iterations=4"]]
+)
 def test_the_resolved_text_given_back_is_the_same_experiment(tiny, sets):
     experiment = resolve("experiment.toml", sets)
     tiny.write("again.toml", experiment.text())
     again = resolve("again.toml")
     assert again.text() == experiment.text()
     assert again.model.hidden == 3
-    assert again.train == experiment.train or again.train.model_dump() == experiment.train.model_dump()
+    assert again.train.model_dump() == experiment.train.model_dump()
 
 
 def test_toml_text_is_read_back_as_the_same_tables():
@@ -197,18 +200,18 @@ def test_a_model_file_is_found_from_its_config_not_from_the_working_directory(ti
 
 def test_a_model_file_may_import_its_neighbours(tiny):
     tiny.write("neighbour.py", "SIZE = 11\n")
-    tiny.write("tiny2.py", (tiny.path / "tiny.py").read_text().replace("] = 3", "] = SIZE") + "\n")
-    text = (tiny.path / "tiny2.py").read_text()
-    tiny.write("tiny2.py", "from neighbour import SIZE\n" + text)
+    text = (tiny.path / "tiny.py").read_text().replace("] = 3", "] = SIZE")
+    tiny.write("tiny2.py", f"from neighbour import SIZE\n{text}")
     assert resolve("tiny2.py", ["rule=e-prop", "train.epochs=1"]).model.hidden == 11
     assert str(tiny.path) not in sys.path
 
 
 def test_projections_may_name_rules_of_their_own(tiny):
-    tiny.write("tiny.py", (tiny.path / "tiny.py").read_text().replace('"output", plastic', '"output", rule="frozen", plastic'))
+    text = (tiny.path / "tiny.py").read_text()
+    tiny.write("tiny.py", text.replace('"output", plastic', '"output", rule="frozen", plastic'))
     others = resolve("experiment.toml", ["rules.frozen.batch=2"]).others
     assert {name: rule.batch for name, rule in others.items()} == {"frozen": 2}
-    tiny.write("tiny.py", (tiny.path / "tiny.py").read_text().replace("frozen", "frzen"))
+    tiny.write("tiny.py", text.replace('"output", plastic', '"output", rule="frzen", plastic'))
     assert "unknown rule 'frzen'; did you mean 'frozen'?" in mistake("experiment.toml")
 
 
@@ -229,20 +232,35 @@ MISTAKES = [
     (["rules.e-prop.train.epoch=3"], "--set rules.e-prop.train.epoch: unknown key; did you mean 'epochs'?"),
     (["rules.e-prop=3"], "--set rules.e-prop = 3: a table is needed"),
     (["rules.ib-hebbian.bach=3"], "--set rules.ib-hebbian.bach: unknown key; did you mean 'batch'?"),
-    (["rules.ib-hebbian.third_factor.gama=3"], "--set rules.ib-hebbian.third_factor.gama: unknown key; did you mean 'gamma'?"),
+    (
+        ["rules.ib-hebbian.third_factor.gama=3"],
+        "--set rules.ib-hebbian.third_factor.gama: unknown key; did you mean 'gamma'?",
+    ),
     (["rules.e-prop.third_factor=readout-eror"], "unknown third factor 'readout-eror'; did you mean 'readout-error'?"),
     (["rules.e-prop.third_factor=3"], "--set rules.e-prop.third_factor: a name is needed"),
     (["rules.e-prop.optimizer=adm"], "unknown optimizer 'adm'; did you mean 'adam'?"),
     (["rules.e-prop.optimizer.learning_rate=-1"], "--set rules.e-prop.optimizer.learning_rate = -1: input should be"),
-    (["rules.e-prop.optimizer.schedule.nme=x"], "--set rules.e-prop.optimizer.schedule.nme: unknown key; did you mean 'name'?"),
+    (
+        ["rules.e-prop.optimizer.schedule.nme=x"],
+        "--set rules.e-prop.optimizer.schedule.nme: unknown key; did you mean 'name'?",
+    ),
     (["rules.e-prop.optimizers.hidden_to_output.clip=1"], "--set rules.e-prop.optimizers.hidden_to_output: "),
-    (["rules.e-prop.regularisers=[{name = 'firing-rte'}]"], "--set rules.e-prop.regularisers.0.name: unknown third factor"),
-    (["rules.e-prop.regularisers=[{name = 'firing-rate', target = '1 ms'}]"], "regularisers.0.target: '1 ms' has the unit"),
+    (
+        ["rules.e-prop.regularisers=[{name = 'firing-rte'}]"],
+        "--set rules.e-prop.regularisers.0.name: unknown third factor",
+    ),
+    (
+        ["rules.e-prop.regularisers=[{name = 'firing-rate', target = '1 ms'}]"],
+        "regularisers.0.target: '1 ms' has the unit",
+    ),
     (["third_factors.hscs.window=3"], "--set third_factors.hscs: unknown third factor 'hscs'; did you mean 'hsic'?"),
     (["third_factors.hsic.windw=3"], "--set third_factors.hsic.windw: unknown key; did you mean 'window'?"),
     (["engine=complied"], "--set engine: unknown engine 'complied'; did you mean 'compiled'?"),
     (["engine.target=numpi"], "--set engine.target: unknown target 'numpi'; did you mean 'numpy'?"),
-    (["train.epochs=2", "train.iterations=2"], "--set train.iterations: either iterations or epochs is needed, not both"),
+    (
+        ["train.epochs=2", "train.iterations=2"],
+        "--set train.iterations: either iterations or epochs is needed, not both",
+    ),
     (["train.epochs=0"], "--set train.epochs = 0: input should be greater than or equal to 1"),
     (["train=3"], "--set train = 3: a table is needed"),
     (["record.trials=tests"], "--set record.trials = 'tests': input should be 'test', 'training' or 'all'"),
@@ -288,8 +306,14 @@ def test_nothing_said_about_model_rule_or_length_is_a_mistake(tiny):
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
-        ("x = 1\n", "mine.py: no model: a subclass of Model is needed, or a Network called 'net' and a Task called 'task'"),
-        ("from snnplast import Model\nclass A(Model): pass\nclass B(Model): pass\n", "mine.py: defines 2 models (A, B)"),
+        (
+            "x = 1\n",
+            "mine.py: no model: a subclass of Model is needed, or a Network called 'net' and a Task called 'task'",
+        ),
+        (
+            "from snnplast import Model\nclass A(Model): pass\nclass B(Model): pass\n",
+            "mine.py: defines 2 models (A, B)",
+        ),
         ("x = 1\n1 / 0\n", "mine.py, line 2: ZeroDivisionError: division by zero"),
         ("x = 1\ndef (\n", "mine.py, line 2: SyntaxError"),
         ("import sys\nsys.exit(3)\n", "mine.py, line 2: SystemExit: 3"),

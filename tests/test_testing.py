@@ -13,7 +13,7 @@ from snnplast.neurons import LIF
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
 from snnplast.rules.third_factors.zero import Zero
-from snnplast.testing import check_rule, check_third_factor
+from snnplast.testing import check_rule, check_third_factor, small_network
 from snnplast.third_factor import SignalKind, ThirdFactor
 
 HIDDEN = ("input_to_first", "first_to_first", "first_to_second")
@@ -68,11 +68,11 @@ class Spilling(Broken):
 
 
 class Remembering(Broken):
-    _count: list = PrivateAttr(default_factory=list)
+    _seen: set = PrivateAttr(default_factory=set)
 
-    def spoil(self, gradients):
-        self._count.append(1)
-        return {name: g * (1 + 1e-3 * len(self._count)) for name, g in gradients.items()}
+    def gradient(self, record, projections, signals):
+        self._seen.add(record.index)
+        return {n: g * len(self._seen) for n, g in super().gradient(record, projections, signals).items()}
 
 
 class Guessing(Broken):
@@ -108,8 +108,6 @@ def test_a_broken_promise_of_a_rule_is_named(rule, sentence):
 
 
 def test_a_network_in_which_nothing_spikes_checks_nothing():
-    from snnplast.testing import small_network
-
     network = small_network()
     network.populations["second"] = LIF(7, v_threshold=1e6)
     with pytest.raises(AssertionError, match="trial 0: no neuron of second spikes; nothing can be checked"):

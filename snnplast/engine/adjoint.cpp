@@ -1,7 +1,9 @@
 // The factored gradient in one pass: reverse filters and spike sweep over blocks of target neurons that stay in cache.
 //
 //     C^t    = trial + sum over signals of (reverse kappa filter of values^t) @ feedback
-//     A^t    = decay A^{t+1} + psi^t C^t                      (psi = 1 where it is null)
+//     D^t    = psi^t (C^t + lambda^{t+1})                     (psi = 1 where it is null)
+//     lambda = rho lambda^{t+1} - beta D^t                    (adaptive thresholds; 0 where beta is null)
+//     A^t    = decay A^{t+1} + D^t
 //     out_ij = gain_j sum over spikes (i, s) of A_j^{s + latency}
 //
 // All arrays are row-major float64, times first. Sums run in the order of the spikes.
@@ -70,7 +72,7 @@ void store(const Sweep& sweep, int64_t i, int64_t first, int64_t width, int64_t 
 
 extern "C" __attribute__((visibility("default"))) void adjoint_gradient(
     int64_t T, int64_t n, const double* psi, const double* trial, const double* decay, const double* gain,
-    int64_t n_signals, const Signal* signals, int64_t n_sweeps, const Sweep* sweeps) {
+    const double* beta, const double* rho, int64_t n_signals, const Signal* signals, int64_t n_sweeps, const Sweep* sweeps) {
     std::vector<std::vector<double>> carried;
     for (int64_t s = 0; s < n_signals; ++s) carried.push_back(filtered(signals[s], T));
     std::vector<Grouped> groups;
@@ -78,7 +80,7 @@ extern "C" __attribute__((visibility("default"))) void adjoint_gradient(
     std::vector<double> adjoint(T * BLOCK);
     for (int64_t first = 0; first < n; first += BLOCK) {
         const int64_t width = std::min(BLOCK, n - first);
-        double after[BLOCK] = {}, modulation[BLOCK];
+        double after[BLOCK] = {}, lambda[BLOCK] = {}, modulation[BLOCK];
         for (int64_t t = T - 1; t >= 0; --t) {
             for (int64_t b = 0; b < width; ++b) modulation[b] = trial ? trial[first + b] : 0.0;
             for (int64_t s = 0; s < n_signals; ++s) {
@@ -93,7 +95,9 @@ extern "C" __attribute__((visibility("default"))) void adjoint_gradient(
             }
             double* row = adjoint.data() + t * BLOCK;
             for (int64_t b = 0; b < width; ++b) {
-                const double direct = psi ? psi[t * n + first + b] * modulation[b] : modulation[b];
+                const double inside = modulation[b] + lambda[b];
+                const double direct = psi ? psi[t * n + first + b] * inside : inside;
+                if (beta) lambda[b] = rho[first + b] * lambda[b] - beta[first + b] * direct;
                 after[b] = decay[first + b] * after[b] + direct;
                 row[b] = after[b];
             }

@@ -55,10 +55,11 @@ def adjoint_gradient(
     decay: np.ndarray,
     gain: np.ndarray,
     sweeps: Sequence[Sweep],
+    adaptation: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> list[np.ndarray]:
     """One array (sources, n) per sweep, or (sources, n - 1) without self-connections.
 
-    psi: (T, n) or None for 1. trial: (n,) or None. decay, gain: (n,).
+    psi: (T, n) or None for 1. trial: (n,) or None. decay, gain: (n,). adaptation: (beta, rho), (n,) each, or None.
     """
     n = decay.size
     outs = [np.empty((s.sources, n - s.hollow)) for s in sweeps]
@@ -81,7 +82,8 @@ def adjoint_gradient(
             for s, out in zip(sweeps, outs, strict=True)
         )
     )
-    _kernel()(steps, n, at(psi), at(trial), at(decay), at(gain), len(signals), carried, len(sweeps), swept)
+    beta, rho = adaptation or (None, None)
+    _kernel()(steps, n, at(psi), at(trial), at(decay), at(gain), at(beta), at(rho), len(signals), carried, len(sweeps), swept)
     return outs
 
 
@@ -100,6 +102,6 @@ def _kernel() -> Any:
         file.write(image)
         file.flush()
         function = ctypes.CDLL(file.name).adjoint_gradient
-    function.argtypes = (_L, _L, _P, _P, _P, _P, _L, _P, _L, _P)
+    function.argtypes = (_L, _L, _P, _P, _P, _P, _P, _P, _L, _P, _L, _P)
     function.restype = None
     return function
