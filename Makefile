@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
 # Without a C++ compiler the demo runs on the slower engine, and shorter.
-EPOCHS ?= $(shell command -v g++ clang++ c++ >/dev/null 2>&1 && echo 8 || echo 1)
+EPOCHS ?= $(shell command -v g++ clang++ c++ >/dev/null 2>&1 && echo 8 || echo 2)
 
 .PHONY: demo test test-slow lint clean
 
@@ -41,7 +41,7 @@ $(READY): setup.cfg pyproject.toml
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 || \
 	  $(PYTHON) -m virtualenv --clear --quiet $(VENV) >/dev/null 2>&1 || \
 	  { rm -rf $(VENV); echo "$(PYTHON) can make no virtual environment: install its venv module (Debian: apt install python3-venv) or virtualenv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[data,test]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[data,test]'
 	@touch $@
 
 clean:

@@ -108,7 +108,7 @@ class _Published:
         rates = np.stack([_rates(row) for row in cues])
         spikes = rates > random.rand(rates.size).reshape(rates.shape)
         spikes[:, 0] = False
-        return [(np.nonzero(trial), int(row.sum() > CUES // 2)) for trial, row in zip(spikes, cues, strict=True)]
+        return [(_events(trial), int(row.sum() > CUES // 2)) for trial, row in zip(spikes, cues, strict=True)]
 
 
 class _Accumulate(Task):
@@ -130,10 +130,15 @@ class _Accumulate(Task):
         rng = stream(self.seed, SOURCES, 6 + phase, index)
         cues = rng.random(CUES) < rng.choice([0.3, 0.7])
         spikes = rng.random((STEPS, INPUTS), dtype=np.float32) < _rates(cues)
-        return np.nonzero(spikes), int(cues.sum() > CUES // 2)
+        return _events(spikes), int(cues.sum() > CUES // 2)
 
     def _show(self, spikes: Spikes, label: int) -> Trial:
         yield Segment(STEPS, {"input": spikes}, {"output.target": np.eye(2)[label]})
+
+
+def _events(spikes: np.ndarray) -> Spikes:
+    step, index = np.nonzero(spikes)
+    return step, index
 
 
 def _rates(cues: np.ndarray) -> np.ndarray:

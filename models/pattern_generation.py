@@ -60,7 +60,8 @@ class PatternGeneration(Model):
     def network(self) -> Network:
         net = Network(dt="1 ms")
         net.add("input", SpikeSource(self.inputs))
-        net.add("hidden", LIF(self.hidden, tau_m="30 ms", v_threshold=0.03, reset="subtract-next", normalise_input=True))
+        neurons = LIF(self.hidden, tau_m="30 ms", v_threshold=0.03, reset="subtract-next", normalise_input=True)
+        net.add("hidden", neurons)
         net.add("output", LeakyReadout(1, tau_m="30 ms"))
         net.connect("input", "hidden", weights=self.drawn["in"], plastic=True)
         net.connect("hidden", "hidden", weights=self.drawn["rec"], plastic=True, self_connections=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,6 +31,12 @@ class Teacher:
     targets: tuple[str, ...]
     factors: list[tuple[ThirdFactor, Context]] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
+
+    @property
+    def sequential(self) -> bool:
+        """Whether a trial depends on the one before."""
+        owners = (self.rule, *(factor for factor, _ in self.factors))
+        return any(owner.batch_mode == "sequential" for owner in owners)
 
     def gradient(self, record: Record, objective: Objective) -> dict[str, np.ndarray]:
         """Parameter name -> gradient of one trial. Asks every source for its signal once."""
@@ -91,6 +97,11 @@ class Assembly:
             for teacher in self.teachers
             for name, own in teacher.rule.parameters(self.network, teacher.projections).items()
         }
+
+    def clone(self) -> Assembly:
+        """The same experiment on an engine of its own; plan, teachers and weights that are not simulated are shared."""
+        twin = self.engine.clone()
+        return replace(self, engine=twin, values=_values(self.plan, twin))
 
     def persistent(self) -> dict[str, np.ndarray]:
         """Live views of state that outlives trials."""
@@ -163,13 +174,7 @@ def assemble(
     drawn, teachers, accumulators = design(network, objective, rule, seed, others, recorded)
     running = open_engine(construct(drawn), engine, target)
     network = drawn.network
-    values = {
-        name: running[f"{name}.w"] if projection.simulated else drawn.weights[name]
-        for name, projection in network.projections.items()
-    }
-    for name in network.populations:
-        if "bias : 1" in drawn.populations[name].equations:
-            values[f"{name}.bias"] = running[f"{name}.bias"]
+    values = _values(drawn, running)
     for teacher in teachers:
         for factor, context in teacher.factors:
             for pretraining in factor.pretraining(context):
@@ -183,6 +188,16 @@ def assemble(
         network, drawn, running, objective, teachers, values, accumulators,
         frozenset(simulated), spiking, tuple(dict.fromkeys(responses)), engine == "compiled",
     )
+
+
+def _values(drawn: Plan, running: Engine) -> dict[str, np.ndarray]:
+    """Live views of all weights and biases; weights of projections that are not simulated are the plan's own."""
+    weights = {
+        name: running[f"{name}.w"] if projection.simulated else drawn.weights[name]
+        for name, projection in drawn.network.projections.items()
+    }
+    biased = [name for name, code in drawn.populations.items() if "bias : 1" in code.equations]
+    return weights | {f"{name}.bias": running[f"{name}.bias"] for name in biased}
 
 
 def _signal(given: np.ndarray | Broadcast, kind: SignalKind, record: Record) -> Signal:

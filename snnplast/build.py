@@ -11,7 +11,7 @@ import numpy as np
 from brian2.core.variables import ArrayVariable
 
 from snnplast.engine import BrianModel
-from snnplast.errors import UserError
+from snnplast.errors import UserError, nearest
 from snnplast.fragments import Fragment, Injection, Value, clashes, merge, substitute
 from snnplast.network import Network, Projection, Wiring
 from snnplast.neurons import Analog, SpikeSource, SpikingPopulation
@@ -77,6 +77,11 @@ def plan(
         merged.synapses[name] = injection.synapse
         if p.simulated and p.kind == "analog" and p.into and p.into not in merged.populations[p.target].names():
             merged.populations[p.target] = merge(p.target, [merged.populations[p.target], Fragment((f"{p.into} : 1",))])
+    for name, p in network.projections.items():
+        known = merged.populations[p.source].names()
+        if p.simulated and p.variable is not None and p.variable not in known:
+            hint = nearest(p.variable, known)
+            raise UserError(f"network.{name}.variable = {p.variable!r}: {p.source!r} has no such variable; {hint}")
     return merged
 
 
@@ -85,8 +90,8 @@ def _refuse_ambiguous(projection: str, population: str, clashing: Iterable[str],
     for variable in clashing:
         if f"{population}.{variable}" in recorded:
             raise UserError(
-                f"network.{projection}: its rule's {variable!r} differs from what {population!r} already has under this "
-                "name; use evaluation = 'online', or the same settings for all rules of a population"
+                f"network.{projection}: its rule's {variable!r} differs from what {population!r} already calls so; "
+                "use evaluation = 'online', or the same settings for all rules of a population"
             )
 
 

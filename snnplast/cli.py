@@ -74,7 +74,7 @@ def _parse(given: list[str]) -> argparse.Namespace:
         _add_show(commands, command, kind)
     _add_cite(commands)
     _add_compare(commands)
-    _check_word(given, commands.choices)
+    _check_word(given, list(commands.choices))
     if not given:
         parser.print_help()
         return argparse.Namespace(command=lambda options: None)

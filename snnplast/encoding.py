@@ -20,13 +20,18 @@ def poisson(values: np.ndarray, steps: int, peak: float, rng: np.random.Generato
         return np.empty(0, np.int64), np.empty(0, np.int64)
     cells = steps * n
     expected = cells * highest
-    gaps = rng.geometric(highest, int(expected + 5 * np.sqrt(expected) + 10))
-    places = np.cumsum(gaps) - 1
+    count = int(expected + 5 * np.sqrt(expected) + 10)
+    places = np.cumsum(_gaps(rng, highest, count, cells)) - 1
     while places[-1] < cells:
-        more = rng.geometric(highest, gaps.size // 4 + 10)
+        more = _gaps(rng, highest, count // 4 + 10, cells)
         places = np.concatenate([places, places[-1] + np.cumsum(more)])
     places = places[: np.searchsorted(places, cells)]
     step, index = np.divmod(places, n)
     probability = values[index] if values.ndim == 1 else values[step, index]
     kept = rng.random(places.size) * highest < probability * peak
     return step[kept], index[kept]
+
+
+def _gaps(rng: np.random.Generator, probability: float, count: int, cells: int) -> np.ndarray:
+    """Distances between candidates; those that reach beyond the trial are cut, so that their sum cannot overflow."""
+    return np.minimum(rng.geometric(probability, count), cells + 1)

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from snnplast.description import Description
 from snnplast.engine.opening import ENGINES, TARGETS
 from snnplast.errors import UserError, nearest
+from snnplast.layers import NONE
 from snnplast.model import Model
 from snnplast.model_file import users_code
 from snnplast.network import Network
@@ -44,6 +45,7 @@ class Training(Description):
     iterations: Annotated[int | None, Field(ge=1, description="number of updates")] = None
     epochs: Annotated[int | None, Field(ge=1, description="passes through the training data")] = None
     seed: Annotated[int, Field(ge=0, description="seed of weights, order and noise")] = 1
+    workers: Annotated[int, Field(ge=1, description="threads for the trials of a batch")] = 1
 
     @model_validator(mode="after")
     def _has_one_length(self) -> Training:
@@ -111,7 +113,7 @@ class Experiment:
                 "engine": table_of(self.engine),
                 "model": {**identity, **_without_name(self.model)},
                 "rules": {name: _without_name(rule) for name, rule in rules.items()},
-                "train": {key: value for key, value in self.train if value is not None},
+                "train": {key: value for key, value in table_of(self.train).items() if value != NONE},
                 "record": table_of(self.record),
             }
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-
 from snnplast.description import Description
 from snnplast.network import Network
 from snnplast.task import Task

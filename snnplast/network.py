@@ -9,13 +9,13 @@ import numpy as np
 from brian2 import Quantity
 from pydantic import Field, model_validator
 
-from snnplast.connectivity import AllToAll, Connectivity
+from snnplast.connectivity import AllToAll, Connectivity, ExplicitPairs
 from snnplast.description import Description
 from snnplast.errors import UserError, nearest
 from snnplast.fragments import Fragment
-from snnplast.neurons import Population, RateReadout
+from snnplast.neurons import PoissonSource, Population, RateReadout
 from snnplast.units import parse_quantity
-from snnplast.weights import Normal, Weights, as_weights
+from snnplast.weights import ExplicitWeights, Normal, Weights, as_weights
 
 
 class Projection(Description):
@@ -129,6 +129,11 @@ class Network:
         self._claim(name)
         if not isinstance(population, Population):
             raise UserError(f"network.{name}: {population!r} is not a population")
+        if isinstance(population, PoissonSource) and population.peak_rate * self.dt > 1:
+            raise UserError(
+                f"network.{name}.peak_rate = {population.peak_rate:g} Hz: at most one spike per step of "
+                f"{1e3 * self.dt:g} ms, {1 / self.dt:g} Hz, is allowed"
+            )
         self.populations[name] = population
 
     def connect(self, source: str, target: str, *, name: str | None = None, **values: Any) -> None:
@@ -214,8 +219,20 @@ class Network:
         n_pre, n_post = source.size, target.size
         seed = np.random.default_rng(0)
         if n_pre * n_post <= 10_000_000:  # describe, then build: a wrong shape is found here
-            pre, post = projection.connectivity.pairs(seed, n_pre, n_post, not projection.self_connections)
             try:
+                pre, post = projection.connectivity.pairs(seed, n_pre, n_post, not projection.self_connections)
+                self._check_order(projection)
                 projection.weights.draw(seed, pre, post, (n_pre, n_post))
             except UserError as error:
                 raise UserError(f"{place}: {error}") from None
+
+    def _check_order(self, projection: Projection) -> None:
+        """Weights listed per synapse are in source-major order: pairs listed beside them must be so, too."""
+        pairs, weights = projection.connectivity, projection.weights
+        if not (isinstance(pairs, ExplicitPairs) and isinstance(weights, ExplicitWeights) and weights.values.ndim == 1):
+            return
+        if np.any(np.lexsort((pairs.post, pairs.pre)) != np.arange(pairs.pre.size)):
+            raise UserError(
+                "weights are one per synapse by source, then target, but the pairs are in another order; "
+                "sort both, or give the weights as a matrix (n_pre, n_post)"
+            )

@@ -16,7 +16,8 @@ from snnplast.fragments import Fragment, Update
 class Judgement:
     """What an objective says of one trial.
 
-    error: (T, n), derivative of the loss by y, 0 before the window. loss: a number.
+    error: (T, n), derivative by y of the loss summed over readouts and steps, 0 before the window. loss: a number, the
+        mean over readouts (squared error) or over the steps of the window (cross-entropy).
     correct: 1 or 0 where the task is a classification, None elsewhere.
     """
 

@@ -6,7 +6,7 @@ import contextlib
 import platform
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -56,7 +56,11 @@ def run(experiment: Experiment, console: Console, quiet: bool = False) -> Path |
     with assembly.engine, users_code(experiment.file), np.errstate(over="ignore", invalid="ignore"):
         session = Session.of(experiment, assembly, task)
         try:
-            with session.display(console, quiet) as display, session.open(path) as file:
+            with (
+                contextlib.closing(session.trainer),
+                session.display(console, quiet) as display,
+                session.open(path) as file,
+            ):
                 session.train(file, display)
         except KeyboardInterrupt:
             kept = f"; '{path}' holds what was recorded until then" if path and path.exists() else ""
@@ -77,7 +81,7 @@ class Session:
     task without epochs. row: the metrics of the last one.
     """
 
-    trainer: _Watched
+    trainer: Trainer
     experiment: Experiment
     trials: frozenset[int]
     rounds: int = 0
@@ -88,7 +92,13 @@ class Session:
     def of(cls, experiment: Experiment, assembly: Assembly, task: Task) -> Session:
         """The session before its first update."""
         _check_names(experiment, assembly)
-        trainer = _Watched(assembly, task, iterations=experiment.train.iterations or 0)
+        trainer = Trainer(
+            assembly,
+            task,
+            iterations=experiment.train.iterations or 0,
+            workers=experiment.train.workers,
+            kept=experiment.record.variables,
+        )
         if experiment.train.epochs:
             trainer.iterations = experiment.train.epochs * trainer.updates_per_epoch()
         chosen = experiment.record.trials or ("test" if task.tests else "training")
@@ -209,18 +219,6 @@ class Session:
                 file.parameter(name, values, population=name.partition(".")[0])
 
 
-class _Watched(Trainer):
-    """A trainer whose trials are shown to `watch` while their histories are valid."""
-
-    watch: Callable[[int, Record], None] | None = None
-
-    def run(self, phase: int, index: int) -> Record:
-        record = super().run(phase, index)
-        if self.watch is not None:
-            self.watch(phase, record)
-        return record
-
-
 class _Mean:
     """Weighted means of metrics; a value that is missing or not a number has no weight."""
 
@@ -252,7 +250,7 @@ def _available(wanted: EngineChoice) -> EngineChoice:
     """The engine asked for, or the one that needs no compiler where there is none."""
     if wanted.name != "compiled" or compiler_available():
         return wanted
-    return EngineChoice(name="runtime", target=wanted.target)
+    return EngineChoice(name="runtime", target="numpy")  # Cython would need a compiler as well
 
 
 def _check_names(experiment: Experiment, assembly: Assembly) -> None:

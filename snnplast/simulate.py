@@ -85,6 +85,10 @@ def _encode(
             f"task: the values for {name!r} have shape {values.shape}, the population has {population.size} neurons; "
             f"allowed are ({population.size},) and ({steps}, {population.size})"
         )
+    if not (values.min() >= 0 and values.max() <= 1):
+        raise UserError(
+            f"task: the values for {name!r} span {values.min():g} to {values.max():g}; allowed are values in [0, 1]"
+        )
     return poisson(values, steps, population.peak_rate * assembly.network.dt, rng)
 
 

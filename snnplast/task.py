@@ -73,16 +73,22 @@ class Classification(Task):
         source: str = "input",
         objective: Objective | None = None,
     ) -> None:
+        x, labels, x_test, labels_test = map(np.asarray, (x, labels, x_test, labels_test))
         for name, values in (("x", x), ("x_test", x_test)):
             if values.size and not (np.all(np.isfinite(values)) and values.min() >= 0 and values.max() <= 1):
                 raise UserError(f"task.{name}: values must lie in [0, 1], these span {values.min():g} to {values.max():g}")
         if len(x) != len(labels) or len(x_test) != len(labels_test):
             raise UserError(f"task: {len(x)} samples but {len(labels)} labels (test: {len(x_test)} and {len(labels_test)})")
+        if not len(x):
+            raise UserError("task: there are no training samples")
+        for name, values in (("labels", labels), ("labels_test", labels_test)):
+            if values.size and not (np.issubdtype(values.dtype, np.integer) and values.min() >= 0):
+                raise UserError(f"task.{name}: integers from 0 are needed, not {values.min()!r}")
         self.objective = objective or CrossEntropy()
         self.seed, self.steps, self.source = seed, steps, source
         self.epoch, self.tests = len(x), len(x_test)
         self._sets = {TRAINING: (x, labels), TEST: (x_test, labels_test)}
-        self._one_hot = np.eye(int(max(labels.max(initial=0), labels_test.max(initial=0))) + 1)
+        self._one_hot = np.eye(int(max(values.max() for values in (labels, labels_test) if values.size)) + 1)
 
     @lru_cache(maxsize=4)  # noqa: B019  a task lives as long as its run
     def order(self, epoch: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,8 +12,13 @@ from snnplast.errors import UserError
 from snnplast.neurons import SpikingPopulation
 from snnplast.optimizer import Optimizer, State
 from snnplast.simulate import simulate
-from snnplast.task import SOURCES, TEST, TRAINING, Task, stream
+from snnplast.task import SOURCES, TEST, TRAINING, Task, Trial, stream
 from snnplast.trial import Record
+from snnplast.workers import Workers
+
+Learned = tuple[dict[str, np.ndarray], dict[str, float]]
+Outcome = tuple[Record, dict[str, np.ndarray], dict[str, float]]
+"""Record, gradients and metrics of one trial."""
 
 
 @dataclass(frozen=True)
@@ -33,27 +38,30 @@ class Trainer:
     iterations: number of updates of the whole run (schedules depend on it). Metrics of an iteration: `loss`,
     `accuracy` where the task classifies, `spikes_per_trial`, `synaptic_operations` (spikes x fan-out, forward), and
     what third factors report. All are means over the batch.
+    workers: threads that run the trials of a batch side by side; results are bitwise the same for any number.
+    watch: called with (phase, record) of every trial, in order. kept: variables whose history it needs.
     """
 
     assembly: Assembly
     task: Task
     iterations: int
+    workers: int = 1
+    watch: Callable[[int, Record], None] | None = None
+    kept: Sequence[str] = ()
     iteration: int = 0
-    trials_done: int = 0
     states: dict[str, State] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.task.batch = self.batch
         values = self.assembly.values
         self.states = {name: self._optimizer(name).init(values[name]) for name in self.assembly.parameters}
-        self._fan_out = {
-            source: sum(
-                self.assembly.plan.wiring[p.name].fan_out()
-                for p in self.assembly.network.projections.values()
-                if p.source == source and p.simulated and p.kind == "spiking"
-            )
-            for source in self.assembly.spiking
-        }
+        network, wiring = self.assembly.network, self.assembly.plan.wiring
+        self._fan_out = {name: np.zeros(network.populations[name].size, np.int64) for name in self.assembly.spiking}
+        for name, projection in network.projections.items():
+            if projection.simulated and projection.kind == "spiking":
+                self._fan_out[projection.source] += wiring[name].fan_out()
+        sequential = any(t.sequential for t in self.assembly.teachers) or self.assembly.persistent()
+        self._workers = Workers(self.assembly, 1 if sequential else self.workers)
 
     @property
     def batch(self) -> int:
@@ -78,16 +86,12 @@ class Trainer:
         total: dict[str, np.ndarray] = {}
         sums: dict[str, float] = {}
         records = []
-        for index in range(first, first + size):
-            record = self.run(TRAINING, index)
-            for name, gradient in self._gradient(record).items():
+        for record, gradients, measured in self._trials(TRAINING, range(first, first + size), self._learn):
+            for name, gradient in gradients.items():
                 if name in total:
                     total[name] += gradient
                 else:
                     total[name] = gradient if size == 1 else gradient.copy()
-            measured = self.measure(record)
-            for teacher in self.assembly.teachers:
-                measured |= teacher.report()
             for name, value in measured.items():
                 sums[name] = sums.get(name, 0.0) + value / size
             records.append(record)
@@ -95,21 +99,56 @@ class Trainer:
         if not np.isfinite(sums["loss"]):
             raise UserError(f"iteration {self.iteration + 1}: the loss is {sums['loss']}; a lower learning_rate may help")
         self.iteration += 1
-        self.trials_done = first + size
         return Step(self.iteration, epoch, records, sums)
 
     def run(self, phase: int, index: int) -> Record:
-        """Simulate trial `index` of a phase, a pure function of (seed, phase, index) and the parameters."""
-        trial = self.task.trial(index) if phase == TRAINING else self.task.test(index)
-        return simulate(self.assembly, trial, index, self.task.seed, stream(self.task.seed, SOURCES, phase, index))
+        """One trial alone: a pure function of (seed, phase, index), the parameters and persistent state."""
+        return self._simulate(self.assembly, phase, index, self._draw(phase, index))
 
     def evaluate(self) -> Iterator[Record]:
         """The test trials, with parameters and persistent state as they are before and after."""
         kept = {name: values.copy() for name, values in self.assembly.persistent().items()}
-        for index in range(self.task.tests):
-            yield self.run(TEST, index)
+        for record, _, _ in self._trials(TEST, range(self.task.tests), lambda record: ({}, {})):
+            yield record
             for name, values in self.assembly.persistent().items():
                 values[:] = kept[name]
+
+    def close(self) -> None:
+        """Give up the engines of further workers."""
+        self._workers.close()
+
+    def _trials(self, phase: int, indices: range, learn: Callable[[Record], Learned]) -> Iterator[Outcome]:
+        """Records of trials in order, each a pure function of (seed, phase, index) and the parameters."""
+        self._workers.synchronise()
+        alone = self._workers.count == 1
+
+        def run(assembly: Assembly, item: tuple[int, Trial]) -> Outcome:
+            index, trial = item
+            record = self._simulate(assembly, phase, index, trial)
+            learned = learn(record)
+            if not alone:  # the engine's histories are overwritten by this worker's next trial
+                record.history = {name: record.history[name].copy() for name in self.kept}
+            return record, *learned
+
+        for outcome in self._workers.map(run, ((index, self._draw(phase, index)) for index in indices)):
+            if self.watch is not None:
+                self.watch(phase, outcome[0])
+            yield outcome
+
+    def _draw(self, phase: int, index: int) -> Trial:
+        return self.task.trial(index) if phase == TRAINING else self.task.test(index)
+
+    def _simulate(self, assembly: Assembly, phase: int, index: int, trial: Trial) -> Record:
+        rng = stream(self.task.seed, SOURCES, phase, index)
+        return simulate(assembly, trial, index, self.task.seed, rng)
+
+    def _learn(self, record: Record) -> Learned:
+        gradients: dict[str, np.ndarray] = {}
+        measured = self.measure(record)
+        for teacher in self.assembly.teachers:
+            gradients |= teacher.gradient(record, self.assembly.objective)
+            measured |= teacher.report()
+        return gradients, measured
 
     def measure(self, record: Record) -> dict[str, float]:
         """Metrics of one trial."""
@@ -119,9 +158,8 @@ class Trainer:
             metrics["accuracy"] = record.judgement.correct
         neurons = [n for n in self.assembly.spiking if isinstance(self.assembly.network.populations[n], SpikingPopulation)]
         metrics["spikes_per_trial"] = float(sum(record.spikes[name][0].size for name in neurons))
-        metrics["synaptic_operations"] = float(
-            sum(np.sum(np.broadcast_to(self._fan_out[n], self._size(n))[record.spikes[n][1]]) for n in self.assembly.spiking)
-        )
+        operations = [np.sum(self._fan_out[name][record.spikes[name][1]]) for name in self.assembly.spiking]
+        metrics["synaptic_operations"] = float(sum(operations))
         return metrics
 
     def state(self) -> dict[str, np.ndarray]:
@@ -150,21 +188,12 @@ class Trainer:
             values[...] = state[name]
         self.iteration = int(state["iteration"])
 
-    def _size(self, population: str) -> int:
-        return self.assembly.network.populations[population].size
-
     def _batch_of(self, epoch: int) -> tuple[int, int]:
         """Index of the first trial of this iteration, and how many it holds."""
         if not self.task.epoch:
             return self.iteration * self.batch, self.batch
         place = (self.iteration % self.updates_per_epoch()) * self.batch
         return epoch * self.task.epoch + place, min(self.batch, self.task.epoch - place)
-
-    def _gradient(self, record: Record) -> dict[str, np.ndarray]:
-        gradients: dict[str, np.ndarray] = {}
-        for teacher in self.assembly.teachers:
-            gradients |= teacher.gradient(record, self.assembly.objective)
-        return gradients
 
     def _apply(self, gradients: dict[str, np.ndarray]) -> None:
         for name, gradient in gradients.items():

@@ -71,7 +71,10 @@ class ExplicitWeights(Weights):
     @field_validator("values")
     @classmethod
     def _finite(cls, values: Any) -> np.ndarray:
-        array = np.array(values, dtype=float)
+        try:
+            array = np.array(values, dtype=float)
+        except (TypeError, ValueError):
+            raise ValueError("a number or an array of numbers is needed") from None
         if not np.all(np.isfinite(array)):
             raise ValueError("weights must be finite")
         return array

@@ -373,11 +373,16 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_last_burst(path):
 
 
 def check_prefix(path):
-    """The file, opened by plain h5py and by libsonata, holds the first trials and metrics, whole."""
+    """Plain h5py and libsonata read the first trials and metrics, whole; `read_run` finds them of the same moment.
+
+    (A kill amid the last microseconds of a burst may show a plain reader the metrics of one burst and the trials of
+    the next.)
+    """
+    found = read_run(path)
+    assert len(found.metrics.get("loss", ())) in (len(found.trials), len(found.trials) - 1)
     with h5py.File(path) as file:
         trials = len(file["trials"])
         loss = file["metrics"].get("loss", np.empty(0))[:]
-        assert len(loss) in (trials, trials - 1)
         assert np.array_equal(loss, 1 / np.arange(1, len(loss) + 1))
         assert len(file["states/output/v"]) == trials * STEPS
         timestamps = file["spikes/hidden/timestamps"][:]

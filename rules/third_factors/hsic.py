@@ -30,7 +30,6 @@ class HSIC(LayerwiseFactor):
     """
 
     name: ClassVar[str] = "hsic"
-    batch_mode: ClassVar[str] = "sequential"
     reference: ClassVar[str] = """@article{daruwalla2024information,
   title = {Information bottleneck-based {Hebbian} learning rule naturally ties working memory and synaptic updates},
   author = {Daruwalla, Kyle and Lipasti, Mikko},

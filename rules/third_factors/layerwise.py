@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -19,9 +19,10 @@ class LayerwiseFactor(ThirdFactor):
     """One signal xi (n,) per layer and trial, a gradient with respect to the layer's rate representation z.
 
     transforms: what happens to xi before the synapses receive it, in order; default: the Jacobian of the layer
-    normalisation, gain control, clipping at 5.
+    normalisation, gain control, clipping at 5. Gain control remembers earlier trials, so a batch holds one.
     """
 
+    batch_mode: ClassVar[str] = "sequential"
     transforms: Annotated[tuple[AnyTransform, ...], Field(description="applied to the raw signal, in order")] = (
         LayerNormJacobian(),
         GainControl(),

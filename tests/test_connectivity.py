@@ -1,0 +1,114 @@
+"""Pairs of every kind of connectivity: sorted, each once, and as many as the kind says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snnplast.connectivity import AllToAll, ExplicitPairs, FixedInDegree, OneToOne, Probability
+from snnplast.errors import UserError
+from snnplast.network import Wiring
+
+sizes = st.integers(1, 9)
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+@given(st.sampled_from([AllToAll(), Probability(0.4), FixedInDegree(2)]), st.integers(3, 9), st.integers(3, 9))
+def test_pairs_are_sorted_and_each_occurs_once(connectivity, n_pre, n_post):
+    pre, post = connectivity.pairs(rng(), n_pre, n_post, False)
+    flat = pre * n_post + post
+    assert np.all(np.diff(flat) > 0)
+    assert flat.size == 0 or (flat[0] >= 0 and pre.max() < n_pre and post.max() < n_post)
+
+
+@given(st.sampled_from([AllToAll(), Probability(0.9), FixedInDegree(2)]), st.integers(3, 9))
+def test_self_connections_are_left_out_where_they_are_unwanted(connectivity, n):
+    pre, post = connectivity.pairs(rng(), n, n, True)
+    assert pre.size and not np.any(pre == post)
+
+
+def test_all_to_all_is_every_pair():
+    pre, post = AllToAll().pairs(rng(), 2, 3, False)
+    assert pre.tolist() == [0, 0, 0, 1, 1, 1] and post.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_a_probability_is_the_share_of_connected_pairs():
+    pre, post = Probability(0.3).pairs(rng(), 300, 200, False)
+    assert abs(pre.size - 0.3 * 60_000) < 5 * np.sqrt(60_000 * 0.3 * 0.7)
+    fan_in = np.bincount(post, minlength=200)
+    assert fan_in.std() > 4, "every target the same number: not independent pairs"
+
+
+@given(st.integers(1, 5), st.booleans())
+def test_every_target_has_its_fixed_number_of_different_sources(k, itself):
+    _, post = FixedInDegree(k).pairs(rng(), 6, 6, itself)
+    assert np.bincount(post, minlength=6).tolist() == [k] * 6
+
+
+def test_one_to_one_pairs_equals():
+    pre, post = OneToOne().pairs(rng(), 3, 3, False)
+    assert pre.tolist() == post.tolist() == [0, 1, 2]
+
+
+def test_explicit_pairs_are_sorted():
+    pre, post = ExplicitPairs(pre=[2, 0, 2], post=[1, 1, 0]).pairs(rng(), 3, 2, False)
+    assert pre.tolist() == [0, 2, 2] and post.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "make, sentence",
+    [
+        (lambda: Probability(0.0), "Probability.p = 0.0: input should be greater than 0"),
+        (lambda: Probability(1.5), "Probability.p = 1.5: input should be less than or equal to 1"),
+        (lambda: FixedInDegree(0), "FixedInDegree.k = 0: input should be greater than or equal to 1"),
+        (
+            lambda: FixedInDegree(4).pairs(rng(), 4, 4, True),
+            "FixedInDegree(k=4): only 3 source neurons are available",
+        ),
+        (lambda: OneToOne().pairs(rng(), 3, 4, False), "OneToOne: sizes 3 and 4 differ; equal sizes are needed"),
+        (
+            lambda: ExplicitPairs(pre=[0, 3], post=[0, 0]).pairs(rng(), 3, 1, False),
+            "pre index 3 is out of range: 0..2 are allowed",
+        ),
+        (
+            lambda: ExplicitPairs(pre=[0], post=[0, 1]).pairs(rng(), 3, 2, False),
+            "1 source and 2 target indices: equal numbers are needed",
+        ),
+        (
+            lambda: ExplicitPairs(pre=[0, 0], post=[1, 1]).pairs(rng(), 3, 2, False),
+            "a pair of neurons is listed twice; each may occur once",
+        ),
+        (
+            lambda: ExplicitPairs(pre=[0.5], post=[1]),
+            "ExplicitPairs.pre = [0.5]: a one-dimensional array of non-negative integers is needed",
+        ),
+        (
+            lambda: ExplicitPairs(pre=[-1], post=[1]),
+            "ExplicitPairs.pre = [-1]: a one-dimensional array of non-negative integers is needed",
+        ),
+    ],
+)
+def test_what_cannot_be_connected_is_said(make, sentence):
+    with pytest.raises(UserError) as caught:
+        make()
+    assert str(caught.value) == sentence
+
+
+@given(sizes, sizes, st.sampled_from(["full", "no-diagonal", "sparse"]), st.randoms(use_true_random=False))
+def test_a_matrix_and_its_entries_are_each_others_inverse(n_pre, n_post, kind, random):
+    connected = np.ones((n_pre, n_post), bool)
+    if kind == "no-diagonal":
+        n_post, connected = n_pre, ~np.eye(n_pre, dtype=bool)
+    elif kind == "sparse":
+        connected = np.array([[random.random() < 0.5 for _ in range(n_post)] for _ in range(n_pre)])
+    wiring = Wiring.of(*np.nonzero(connected), connected.shape)
+    matrix = np.random.default_rng(1).standard_normal(connected.shape)
+    entries = wiring.entries(matrix)
+    assert np.array_equal(entries, matrix[wiring.pre, wiring.post])
+    assert np.array_equal(wiring.matrix(entries), np.where(connected, matrix, 0))
+    assert np.array_equal(wiring.fan_out(), connected.sum(axis=1))

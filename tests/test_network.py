@@ -1,0 +1,156 @@
+"""Networks under description: a mistake is found at once and named, with the nearest right name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from snnplast.connectivity import ExplicitPairs, FixedInDegree, OneToOne
+from snnplast.errors import UserError
+from snnplast.fragments import Fragment
+from snnplast.network import Network
+from snnplast.neurons import LIF, Analog, LeakyReadout, PoissonSource, RateReadout, SpikeSource
+from snnplast.weights import Normal
+
+
+def network():
+    net = Network(dt="0.5 ms")
+    net.add("input", SpikeSource(4))
+    net.add("hidden", LIF(3))
+    net.add("output", LeakyReadout(2))
+    net.add("rates", RateReadout(2))
+    return net
+
+
+def test_a_projection_is_named_after_its_ends_unless_it_has_a_name():
+    net = network()
+    net.connect("input", "hidden", plastic=True)
+    net.connect("input", "hidden", name="second_path", weights=0.5)
+    assert list(net.projections) == ["input_to_hidden", "second_path"]
+    assert [p.name for p in net.incoming("hidden")] == ["input_to_hidden"]
+    assert net.readouts == ["output", "rates"] and net.dt == 0.0005
+
+
+def test_a_copy_can_be_changed_and_the_frozen_original_not():
+    net = network().freeze()
+    copy = net.copy()
+    copy.add("more", LIF(1))
+    copy.connect("input", "more")
+    copy.attach("more", Fragment(("x : 1",)))
+    assert "more" not in net.populations and not net.projections and not net.attachments
+    for change in (
+        lambda: net.add("more", LIF(1)),
+        lambda: net.connect("input", "hidden"),
+        lambda: net.attach("hidden", Fragment()),
+        lambda: net.simulate("input_to_hidden", False),
+    ):
+        with pytest.raises(UserError, match=r"network: it is frozen once an experiment uses it; change a copy\(\)"):
+            change()
+
+
+@pytest.mark.parametrize("dt", ["0 ms", "-1 ms"])
+def test_the_time_step_is_positive(dt):
+    with pytest.raises(UserError, match=f"Network: dt = '{dt}': a positive time is needed"):
+        Network(dt=dt)
+
+
+@pytest.mark.parametrize("dt, sentence", [("1", "has no unit"), ("2 mV", "a time is needed")])
+def test_the_time_step_is_a_time(dt, sentence):
+    with pytest.raises(UserError, match=sentence):
+        Network(dt=dt)
+
+
+@pytest.mark.parametrize(
+    "add, sentence",
+    [
+        (lambda net: net.add("hidden", LIF(1)), "network: the name 'hidden' is taken"),
+        (lambda net: net.add("2nd", LIF(1)), "network: '2nd' is no valid name; letters, digits and underscores are allowed"),
+        (lambda net: net.add("a-b", LIF(1)), "network: 'a-b' is no valid name; letters, digits and underscores are allowed"),
+        (lambda net: net.add("more", 5), "network.more: 5 is not a population"),
+        (
+            lambda net: net.add("fast", PoissonSource(1, peak_rate="2001 Hz")),
+            "network.fast.peak_rate = 2001 Hz: at most one spike per step of 0.5 ms, 2000 Hz, is allowed",
+        ),
+        (lambda net: net.population("hiden"), "network: unknown population 'hiden'; did you mean 'hidden'? Known: "),
+    ],
+)
+def test_a_wrong_population_is_named(add, sentence):
+    with pytest.raises(UserError) as caught:
+        add(network())
+    assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "ends, settings, sentence",
+    [
+        (("inpt", "hidden"), {}, "network.inpt_to_hidden: unknown source population 'inpt'; did you mean 'input'? Known"),
+        (("input", "hiddn"), {}, "network.input_to_hiddn: unknown target population 'hiddn'; did you mean 'hidden'?"),
+        (("hidden", "input"), {}, "network.hidden_to_input: 'input' is a source and takes no input"),
+        (("output", "hidden"), {}, "network.output_to_hidden: 'output' does not spike; connect it with kind='analog'"),
+        (("output", "hidden"), {"kind": "analog"}, "an analog projection needs the source's variable; a spiking one"),
+        (("input", "hidden"), {"variable": "v"}, "an analog projection needs the source's variable; a spiking one"),
+        (("input", "hidden"), {"every": "trial"}, "every = 'trial' is for analog projections"),
+        (("hidden", "rates"), {}, "network.hidden_to_rates: a RateReadout is fed by kind='analog', variable='z'"),
+        (("input", "hidden"), {"kind": "analogue"}, "Projection.kind = 'analogue': "),
+        (("input", "hidden"), {"plstic": True}, "Projection.plstic: unknown key; did you mean 'plastic'?"),
+        (("input", "hidden"), {"bounds": (1, 0)}, "bounds (1, 0): the lowest weight must not exceed the highest"),
+        (
+            ("input", "hidden"),
+            {"self_connections": False},
+            "network.input_to_hidden: self_connections=False is for projections of a population onto itself",
+        ),
+        (
+            ("input", "hidden"),
+            {"weights": np.ones((3, 4))},
+            "network.input_to_hidden: weights have shape (3, 4); allowed are a number, (n_pre, n_post) = (4, 3) or (12,)",
+        ),
+        (("input", "hidden"), {"weights": np.full((4, 3), np.inf)}, "weights must be finite"),
+        (("input", "hidden"), {"weights": Normal}, "a number or an array of numbers is needed"),
+        (
+            ("input", "hidden"),
+            {"connectivity": OneToOne()},
+            "network.input_to_hidden: OneToOne: sizes 4 and 3 differ; equal sizes are needed",
+        ),
+        (
+            ("input", "hidden"),
+            {"connectivity": FixedInDegree(5)},
+            "network.input_to_hidden: FixedInDegree(k=5): only 4 source neurons are available",
+        ),
+        (
+            ("input", "hidden"),
+            {"connectivity": ExplicitPairs(pre=[0], post=[3])},
+            "network.input_to_hidden: post index 3 is out of range: 0..2 are allowed",
+        ),
+        (
+            ("input", "hidden"),
+            {"connectivity": ExplicitPairs(pre=[1, 0], post=[0, 0]), "weights": [1.0, 2.0]},
+            "network.input_to_hidden: weights are one per synapse by source, then target, but the pairs are in another",
+        ),
+    ],
+)
+def test_a_wrong_projection_is_named(ends, settings, sentence):
+    with pytest.raises(UserError) as caught:
+        network().connect(*ends, **settings)
+    assert sentence in str(caught.value)
+
+
+def test_what_was_refused_leaves_no_trace():
+    net = network()
+    with pytest.raises(UserError):
+        net.connect("input", "hidden", weights=np.ones(5))
+    net.connect("input", "hidden")
+    assert list(net.projections) == ["input_to_hidden"]
+
+
+def test_only_what_acts_once_per_trial_asks_for_a_response_step():
+    net = network()
+    net.connect("input", "hidden")
+    assert not net.trial_clocked
+    net.connect("hidden", "rates", kind="analog", variable="z", every="trial")
+    assert net.trial_clocked
+
+
+def test_analog_units_declare_what_they_name():
+    for settings, name in (({"into": "input"}, "'input'"), ({"persistent": ("memory",)}, "'memory'")):
+        with pytest.raises(UserError, match=f"{name} is not declared by the equations: drive, x are"):
+            Analog(3, equations="drive : 1\nx : 1", **settings)

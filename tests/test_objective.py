@@ -1,0 +1,77 @@
+"""Objectives: the error is the derivative of the loss, within the learning window only."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from snnplast.errors import UserError
+from snnplast.objective import CrossEntropy, MeanSquaredError
+
+STEPS, N = 7, 3
+
+
+def activity(objective, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.standard_normal((STEPS, N))
+    if isinstance(objective, CrossEntropy):
+        return y, np.tile(np.eye(N)[1], (STEPS, 1))
+    return y, rng.standard_normal((STEPS, N))
+
+
+@pytest.mark.parametrize("window", [None, 1, 3, 99])
+@pytest.mark.parametrize("kind", [MeanSquaredError, CrossEntropy])
+def test_the_error_is_the_derivative_of_the_summed_loss(kind, window):
+    objective = kind(window=window)
+    y, target = activity(objective)
+    terms = N if kind is MeanSquaredError else min(window or STEPS, STEPS)  # what the loss is a mean over
+    found, slopes, h = objective.judge(y, target).error, np.zeros_like(y), 1e-6
+    for place in np.ndindex(*y.shape):
+        shift = np.zeros_like(y)
+        shift[place] = h
+        slopes[place] = (objective.judge(y + shift, target).loss - objective.judge(y - shift, target).loss) / (2 * h)
+    np.testing.assert_allclose(found, terms * slopes, atol=1e-8)
+    assert np.any(found)
+
+
+@pytest.mark.parametrize("kind", [MeanSquaredError, CrossEntropy])
+def test_steps_before_the_window_do_not_count(kind):
+    objective = kind(window=2)
+    y, target = activity(objective)
+    judged, elsewhere = objective.judge(y, target), y.copy()
+    elsewhere[:-2] = 100.0
+    assert not np.any(judged.error[:-2]) and np.all(judged.error[-2:])
+    assert objective.judge(elsewhere, target).loss == judged.loss
+    whole = kind().judge(y[-2:], target[-2:])
+    assert whole.loss == judged.loss and np.array_equal(whole.error, judged.error[-2:])
+
+
+def test_squared_error_is_half_the_mean_over_readouts_of_the_sum_over_steps():
+    y, target = np.array([[1.0, 2.0], [0.0, 4.0]]), np.zeros((2, 2))
+    judged = MeanSquaredError().judge(y, target)
+    assert judged.loss == 0.5 * (1 + 4 + 16) / 2 and judged.correct is None
+
+
+def test_cross_entropy_is_the_mean_over_steps_of_minus_the_log_probability_of_the_class():
+    y = np.log(np.array([[0.2, 0.8], [0.5, 0.5]]))
+    judged = CrossEntropy().judge(y, np.array([[0.0, 1.0], [0.0, 1.0]]))
+    np.testing.assert_allclose(judged.loss, -(np.log(0.8) + np.log(0.5)) / 2, rtol=1e-12)
+    np.testing.assert_allclose(judged.error, [[0.2, -0.2], [0.5, -0.5]], rtol=1e-12)
+
+
+def test_large_activities_do_not_overflow():
+    judged = CrossEntropy().judge(np.array([[1000.0, 0.0]]), np.array([[0.0, 1.0]]))
+    assert judged.loss == 1000 and np.array_equal(judged.error, [[1.0, -1.0]])
+
+
+def test_the_predicted_class_has_the_largest_probability_summed_over_the_window():
+    y = np.array([[0.0, 9.0], [3.0, 0.0], [3.0, 0.0]])
+    target = np.tile([1.0, 0.0], (3, 1))
+    assert CrossEntropy().judge(y, target).correct == 1.0
+    assert CrossEntropy(window=3).judge(y[:, ::-1], target).correct == 0.0
+    assert CrossEntropy(window=1).judge(np.vstack([y[:2], [[0.0, 1.0]]]), target).correct == 0.0
+
+
+def test_a_window_of_no_steps_is_refused():
+    with pytest.raises(UserError, match="CrossEntropy.window = 0: input should be greater than or equal to 1"):
+        CrossEntropy(window=0)
