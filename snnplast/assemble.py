@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from brian2.core.base import BrianObjectException
 
-from snnplast.build import Plan, construct, plan
+from snnplast.build import Plan, construct, plan, refusal
 from snnplast.engine import Engine, open_engine
 from snnplast.errors import UserError, nearest
 from snnplast.fragments import Injection
@@ -172,7 +173,10 @@ def assemble(
 ) -> Assembly:
     """Design an experiment and open an engine on it."""
     drawn, teachers, accumulators = design(network, objective, rule, seed, others, recorded)
-    running = open_engine(construct(drawn), engine, target)
+    try:
+        running = open_engine(construct(drawn), engine, target)
+    except BrianObjectException as error:
+        raise refusal(error) from error
     network = drawn.network
     values = _values(drawn, running)
     for teacher in teachers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -251,6 +252,12 @@ class _Builder:
                 yield from (f"{name}.{variable}" for variable in population.persistent)
         for name in self.network.projections:
             yield f"{name}.w"
+
+
+def refusal(error: BaseException) -> UserError:
+    """The sentence for what Brian2 finds wrong when it prepares to run: an unknown identifier, a wrong unit."""
+    named = re.search(r"object named '(\w+)'", str(error))
+    return UserError(f"network: Brian2 refuses the code of {named[1] if named else 'an object'!r}: {_one_line(error)}")
 
 
 def _constants(fragment: Fragment) -> list[str]:

@@ -21,15 +21,19 @@ from snnplast.units import PositiveRate, parse_quantity
 def _each(unit: str | None, low: float | None = None, strict: bool = False) -> BeforeValidator:
     """Validator of a number or an array (n,), in SI units, finite and above `low`."""
 
+    def number(value: Any) -> float:
+        try:
+            return parse_quantity(value, unit) if unit else float(value)
+        except TypeError:
+            raise ValueError(f"{value!r} is no number") from None
+
     def convert(value: Any) -> Value:
-        if unit and isinstance(value, Quantity) and np.ndim(value) > 0:
-            array = np.array([parse_quantity(entry, unit) for entry in value])
-        elif isinstance(value, list | tuple):
-            array = np.array([parse_quantity(entry, unit) if unit else float(entry) for entry in value])
+        if isinstance(value, list | tuple) or (unit and isinstance(value, Quantity) and np.ndim(value) > 0):
+            array = np.array([number(entry) for entry in value])
         elif isinstance(value, np.ndarray) and not unit:
             array = np.array(value, dtype=float)
         else:
-            array = np.asarray(parse_quantity(value, unit) if unit else float(value))
+            array = np.asarray(number(value))
         if not np.all(np.isfinite(array)):
             raise ValueError(f"{value!r} is not finite")
         if low is not None and not np.all(array > low if strict else array >= low):

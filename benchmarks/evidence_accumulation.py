@@ -1,0 +1,69 @@
+"""Learning of evidence accumulation: error on fresh test trials over training, per seed and feedback.
+
+    python benchmarks/evidence_accumulation.py [--feedback random symmetric] [--seeds 0 1 2] [--iterations 500]
+        [--adaptive 0.5] [--batch 64] [--workers 2] [--set key=value ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+
+from snnplast.assemble import assemble
+from snnplast.config import resolve
+from snnplast.train import Trainer
+
+
+def train(sets: list[str], every: int, title: str) -> None:
+    """One run; prints error, loss and time at every `every`-th iteration."""
+    experiment = resolve("evidence-accumulation", sets)
+    task = experiment.task()
+    assembly = assemble(experiment.network, task.objective, experiment.rule, experiment.train.seed)
+    with assembly.engine:
+        trainer = Trainer(assembly, task, experiment.train.iterations or 0, workers=experiment.train.workers)
+        started, losses, spikes = time.perf_counter(), [], []
+        for step in trainer:
+            losses.append(step.metrics["loss"])
+            spikes.append(step.metrics["spikes_per_trial"])
+            if step.iteration % every == 0:
+                seconds = time.perf_counter() - started
+                error = 1 - np.mean([trainer.measure(record)["accuracy"] for record in trainer.evaluate()])
+                print(
+                    f"{title}  iteration {step.iteration:4}  test error {100 * error:5.1f} %  "
+                    f"loss {np.mean(losses[-20:]):.3f}  spikes/trial {np.mean(spikes[-20:]):.0f}  {seconds:.0f} s",
+                    flush=True,
+                )
+        trainer.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--feedback", nargs="+", default=["random", "symmetric"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--iterations", type=int, default=500)
+    parser.add_argument("--every", type=int, default=100, help="iterations between tests")
+    parser.add_argument("--tests", type=int, default=512)
+    parser.add_argument("--adaptive", type=float, default=0.5, help="share of neurons with adaptive thresholds")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--set", dest="sets", nargs="+", default=[])
+    arguments = parser.parse_args()
+    for feedback in arguments.feedback:
+        for seed in arguments.seeds:
+            sets = [
+                "model.draws=fresh",
+                f"model.tests={arguments.tests}",
+                f"model.adaptive={arguments.adaptive}",
+                f"rules.e-prop.batch={arguments.batch}",
+                f"rules.e-prop.third_factor.feedback={feedback}",
+                f"train.iterations={arguments.iterations}",
+                f"train.workers={arguments.workers}",
+                f"train.seed={seed}",
+            ]
+            train([*sets, *arguments.sets], arguments.every, f"{feedback}, adaptive {arguments.adaptive}, seed {seed}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""Neurons do what their docstrings' equations say, step by step, and wrong values are named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from brian2 import Hz, ms, mV
+from brian_runs import raster, running
+
+from snnplast.assemble import assemble
+from snnplast.errors import UserError
+from snnplast.fragments import Update
+from snnplast.network import Network
+from snnplast.neurons import (
+    ALIF,
+    LIF,
+    Analog,
+    CustomNeurons,
+    LayerNorm,
+    LeakyReadout,
+    PoissonSource,
+    RateReadout,
+    SpikeSource,
+)
+from snnplast.rules.e_prop import EProp
+from snnplast.simulate import simulate
+from snnplast.testing import small_task
+
+STEPS, INPUTS, N = 80, 6, 4
+TAU = np.array([20.0, 12.0, 30.0, 7.0])  # ms, one per neuron
+THETA = np.array([1.0, 0.8, 1.2, 0.6])
+REFRACTORY = np.array([0, 1, 3, 5])  # steps
+BIAS = np.array([0.1, 0.0, -0.05, 0.02])
+
+
+def driven():
+    """Input spikes, a network with a source, and weights that make neurons of these constants spike."""
+    rng = np.random.default_rng(2)
+    spikes, net = np.nonzero(rng.random((STEPS, INPUTS)) < 0.2), Network()
+    net.add("input", SpikeSource(INPUTS))
+    return spikes, net, rng.normal(0.25, 0.6, (INPUTS, N))
+
+
+def lif(x, w, reset, floor, normalise, beta=0.0, tau_adapt=1.0):
+    """Membranes at the end of each step, and spikes, both (STEPS, N): the docstring in numpy."""
+    alpha, rho = np.exp(-1 / TAU), np.exp(-1 / tau_adapt)
+    gain = 1 - alpha if normalise else 1.0
+    v, a, z, rest = np.zeros(N), np.zeros(N), np.zeros(N), np.zeros(N, int)
+    membranes, spikes = np.zeros((STEPS, N)), np.zeros((STEPS, N))
+    for t in range(STEPS):
+        rest = np.maximum(rest - 1, 0)
+        a = rho * a + z
+        v = alpha * v + gain * (x[t] @ w) - (THETA * z if reset == "subtract-next" else 0)
+        v = np.maximum(v + BIAS, -np.inf if floor is None else floor)
+        z = (v >= THETA + beta * a) & (rest == 0)
+        rest = np.where(z, REFRACTORY, rest)
+        if reset == "subtract":
+            v = v - THETA * z
+        elif reset != "subtract-next":
+            v = np.where(z, reset, v)
+        membranes[t], spikes[t] = v, z
+    return membranes, spikes
+
+
+@pytest.mark.parametrize(
+    "reset, floor, normalise", [("subtract", -0.1, False), ("subtract-next", None, True), (-0.2, None, False)]
+)
+def test_lif_neurons_follow_their_equations_with_constants_of_their_own(reset, floor, normalise):
+    spikes, net, w = driven()
+    w = w * 12 if normalise else w
+    settings = {"reset": reset, "v_min": floor, "normalise_input": normalise, "bias": BIAS}
+    net.add("hidden", LIF(N, tau_m=TAU * ms, v_threshold=THETA, refractory=REFRACTORY * ms, **settings))
+    net.connect("input", "hidden", weights=w)
+    expected, fired = lif(raster(spikes, STEPS, INPUTS), w, reset, floor, normalise)
+    with running(net, ["hidden.v"]) as engine:
+        engine.set_spikes("input", *spikes)
+        engine.steps(STEPS)
+        assert fired.sum(axis=0).min() > 2
+        assert np.array_equal(raster(engine.spikes("hidden"), STEPS, N), fired)
+        found = engine.history["hidden.v"]
+        if reset == "subtract-next":  # the loss of the coming step is already in v
+            found = found + fired * THETA * np.exp(1 / TAU)
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+    if floor is not None:
+        assert np.any(expected == floor)
+
+
+def test_alif_neurons_raise_their_threshold_after_every_spike():
+    spikes, net, w = driven()
+    beta, tau = np.array([0.0, 0.1, 0.5, 0.3]), np.array([100.0, 100.0, 30.0, 10.0])
+    settings = {"tau_m": TAU * ms, "v_threshold": THETA, "refractory": REFRACTORY * ms, "reset": "subtract-next"}
+    net.add("hidden", ALIF(N, beta=beta, tau_adapt=tau * ms, bias=BIAS, **settings))
+    net.connect("input", "hidden", weights=w)
+    _, fired = lif(raster(spikes, STEPS, INPUTS), w, "subtract-next", None, False, beta, tau)
+    _, plain = lif(raster(spikes, STEPS, INPUTS), w, "subtract-next", None, False)
+    assert np.array_equal(fired[:, 0], plain[:, 0]) and np.any(fired[:, 1:] != plain[:, 1:])
+    with running(net) as engine:
+        engine.set_spikes("input", *spikes)
+        engine.steps(STEPS)
+        assert np.array_equal(raster(engine.spikes("hidden"), STEPS, N), fired)
+
+
+def test_a_leaky_readout_filters_the_spikes_of_the_same_step():
+    spikes, net, _ = driven()
+    tau = np.array([5.0, 25.0])
+    w = np.random.default_rng(0).standard_normal((INPUTS, 2))
+    net.add("output", LeakyReadout(2, tau_m=tau * ms))
+    net.connect("input", "output", weights=w)
+    kappa, y, expected = np.exp(-1 / tau), np.zeros(2), np.zeros((STEPS, 2))
+    for t, x in enumerate(raster(spikes, STEPS, INPUTS)):
+        expected[t] = y = kappa * y + (1 - kappa) * (x @ w)
+    with running(net, ["output.y"]) as engine:
+        engine.set_spikes("input", *spikes)
+        engine.steps(STEPS)
+        np.testing.assert_allclose(engine.history["output.y"], expected, rtol=1e-10, atol=1e-13)
+
+
+def test_layer_norm_subtracts_the_mean_and_divides_by_the_regularised_deviation():
+    rates = np.array([0.0, 10.0, 20.0, 50.0])
+    z = LayerNorm(offset=4.0)(rates)
+    np.testing.assert_allclose(z, (rates - 20.0) / np.sqrt(350.0 + 4.0), rtol=1e-12)
+    assert np.all(np.isfinite(LayerNorm()(np.zeros(3))))
+
+
+OWN = """
+    dv/dt = -v/tau : 1
+    tau : second (constant, shared)
+    theta : 1 (constant)
+"""
+
+
+def own_neurons(**settings):
+    code = {"equations": OWN, "threshold": "v >= theta", "reset": "v = v - theta"}
+    facts = {"distance": "v - theta", "threshold_scale": "theta", "tau_m": "15 ms", "refractory": "2 ms"}
+    return CustomNeurons(5, constants={"tau": 15 * ms, "theta": np.full(5, 0.7)}, **{**code, **facts, **settings})
+
+
+@pytest.mark.parametrize("evaluation", ["online", "factored"])
+def test_equations_of_your_own_learn_like_the_built_in_neurons_they_repeat(evaluation):
+    found = []
+    built_in = LIF(5, tau_m="15 ms", v_threshold=np.full(5, 0.7), refractory="2 ms")
+    for population in (own_neurons(), built_in):
+        net = Network()
+        net.add("input", PoissonSource(12, peak_rate="300 Hz"))
+        net.add("hidden", population)
+        net.add("output", LeakyReadout(3))
+        net.connect("input", "hidden", plastic=True)
+        net.connect("hidden", "output", plastic=True)
+        task = small_task()
+        assembly = assemble(net, task.objective, EProp(evaluation=evaluation), 1, "runtime", "numpy")
+        record = simulate(assembly, task.trial(0), 0, 1, np.random.default_rng(0))
+        assert record.counts("hidden").sum() > 5
+        (teacher,) = assembly.teachers
+        found.append(teacher.gradient(record, task.objective)["input_to_hidden"].copy())
+    assert np.any(found[0])
+    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-12 * np.abs(found[1]).max())
+
+
+@pytest.mark.parametrize(
+    "changed, sentence",
+    [
+        (
+            {"equations": OWN.replace("-v/tau", "-v/tua")},
+            "refuses the code of 'hidden': .*\"tua\" could not be resolved",
+        ),
+        ({"threshold": "v >= thta"}, "refuses the code of 'hidden.*': .*\"thta\" could not be resolved"),
+        ({"equations": OWN.replace("dv/dt = -v/tau", "dv/dt = -v")}, "refuses .*[uU]nit"),
+        ({"equations": OWN + "x : banana"}, "network.hidden: Brian2 refuses the equations: .*banana"),
+    ],
+)
+def test_what_brian2_refuses_in_your_code_is_one_sentence(changed, sentence):
+    net = Network()
+    net.add("input", PoissonSource(12))
+    net.add("hidden", own_neurons(**changed))
+    net.add("output", LeakyReadout(3))
+    net.connect("input", "hidden", plastic=True)
+    net.connect("hidden", "output", plastic=True)
+    with pytest.raises(UserError, match=sentence) as caught:
+        assemble(net, small_task().objective, EProp(), 1, "runtime", "numpy")
+    assert "\n" not in str(caught.value)
+
+
+def test_analog_units_run_their_updates_in_their_slot():
+    net = Network()
+    net.add("units", Analog(2, equations="x : 1\ndrive : 1", updates=(Update("x = x + 2", "end"),), persistent=("x",)))
+    with running(net, ["units.x"]) as engine:
+        engine.steps(3)
+        assert engine["units.x"].tolist() == [6.0, 6.0]
+        engine.reset()
+        assert engine["units.x"].tolist() == [6.0, 6.0], "persistent state outlives a reset"
+
+
+def test_times_are_quantities_texts_or_one_per_neuron():
+    for tau in (20 * ms, "20 ms", "0.02 second"):
+        assert LIF(3, tau_m=tau).tau_m == 0.02
+    for tau in ([20, 10] * ms, ["20 ms", "10 ms"], (20 * ms, 10 * ms)):
+        assert LIF(2, tau_m=tau).tau_m.tolist() == [0.02, 0.01]
+    assert PoissonSource(1, peak_rate=50 * Hz).peak_rate == 50
+    assert LIF(3, bias=[0, 1, 2]).bias.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "make, sentence",
+    [
+        (lambda: LIF(0), "LIF.size = 0: input should be greater than or equal to 1"),
+        (lambda: LIF(2.5), "LIF.size = 2.5: "),
+        (lambda: LIF(3, tau_m=20), "LIF.tau_m: 20 has no unit: a time is needed, write '20 second' if second is meant"),
+        (lambda: LIF(3, tau_m="-20 ms"), "LIF.tau_m: '-20 ms' is out of range: greater than 0 is allowed"),
+        (lambda: LIF(3, tau_m=0 * ms), "LIF.tau_m"),
+        (lambda: LIF(3, tau_m="20 mV"), "LIF.tau_m: '20 mV' has the unit 'mV': a time is needed"),
+        (lambda: LIF(3, tau_m=20 * mV), "a time is needed"),
+        (lambda: LIF(3, tau_m="20 mms"), "LIF.tau_m: '20 mms' has the unknown unit 'mms': did you mean 'ms'?"),
+        (lambda: LIF(3, tau_m=[20, 10] * ms), "tau_m has shape (2,); allowed is a number or shape (3,)"),
+        (lambda: LIF(3, tau_m=[20, -1, 5] * ms), "is out of range: greater than 0 is allowed"),
+        (lambda: LIF(3, refractory="-1 ms"), "LIF.refractory: '-1 ms' is out of range: at least 0 is allowed"),
+        (lambda: LIF(3, v_threshold=0), "LIF.v_threshold: 0 is out of range: greater than 0 is allowed"),
+        (lambda: LIF(3, v_threshold=None), "LIF.v_threshold: None is no number"),
+        (
+            lambda: LIF(3, v_threshold=np.ones((3, 1))),
+            "v_threshold has shape (3, 1); allowed is a number or shape (3,)",
+        ),
+        (lambda: LIF(3, bias=np.nan), "is not finite"),
+        (lambda: LIF(3, bias="high"), "LIF.bias"),
+        (lambda: LIF(3, reset="hard"), "LIF.reset = 'hard': "),
+        (lambda: LIF(3, v_treshold=1), "LIF.v_treshold: unknown key; did you mean 'v_threshold'?"),
+        (lambda: ALIF(3, beta=-0.1), "ALIF.beta"),
+        (lambda: ALIF(3, tau_adapt="0 ms"), "ALIF.tau_adapt: '0 ms' is out of range: greater than 0 is allowed"),
+        (lambda: LeakyReadout(2, tau_m="2 Hz"), "LeakyReadout.tau_m: '2 Hz' has the unit 'Hz': a time is needed"),
+        (lambda: PoissonSource(2, peak_rate="0 Hz"), "PoissonSource.peak_rate: '0 Hz' is out of range"),
+        (lambda: PoissonSource(2, peak_rate=200), "PoissonSource.peak_rate: 200 has no unit: a rate is needed"),
+        (lambda: LayerNorm(offset=0), "LayerNorm.offset = 0: input should be greater than 0"),
+        (lambda: own_neurons(equation="x : 1"), "CustomNeurons.equation: unknown key; did you mean 'equations'?"),
+        (lambda: RateReadout(3, tau_m="20 ms"), "RateReadout.tau_m: unknown key"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(make, sentence):
+    with pytest.raises(UserError) as caught:
+        make()
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
