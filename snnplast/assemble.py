@@ -153,6 +153,11 @@ def design(
             injections[projection.name] = teacher.rule.inject(network, projection, kinds)
             needed += teacher.rule.needs(network, projection)
             accumulators += teacher.rule.accumulators(network, projection, kinds)
+        learnt = teacher.rule.parameters(network, teacher.projections)
+        for name in teacher.rule.optimizers:
+            if name not in learnt:
+                place = f"rules.{teacher.rule.name}.optimizers.{name}"
+                raise UserError(f"{place}: unknown parameter; {nearest(name, learnt)}")
     drawn = plan(network.freeze(), injections, [*needed, *recorded], seed)
     variables = {f"{name}.{v}" for name, code in drawn.populations.items() for v in code.variables()}
     for name in recorded:
@@ -216,6 +221,9 @@ def _teachers(network: Network, rule: Rule, others: Mapping[str, Rule]) -> list[
     for projection in network.projections.values():
         if not projection.plastic:
             continue
+        if projection.rule and projection.rule not in others:
+            hint = nearest(projection.rule, others)
+            raise UserError(f"network.{projection.name}.rule = {projection.rule!r}: no such rule is given; {hint}")
         chosen = others[projection.rule] if projection.rule else rule
         teacher = groups.setdefault(id(chosen), Teacher(chosen, [], ()))
         teacher.projections.append(projection)

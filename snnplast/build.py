@@ -55,6 +55,8 @@ def plan(
         rng = stream(seed, WEIGHTS, zlib.crc32(name.encode()))
         shape = network.populations[p.source].size, network.populations[p.target].size
         pre, post = p.connectivity.pairs(rng, *shape, not p.self_connections)
+        if not pre.size:
+            raise UserError(f"network.{name}: no pair of neurons is connected; leave the projection out")
         wiring[name] = Wiring.of(pre, post, shape)
         weights[name] = p.weights.draw(rng, pre, post, shape)
     merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys(recorded)))

@@ -1,4 +1,15 @@
-"""Surrogate derivatives: what stands for dz/dv of a spiking neuron in a learning rule."""
+r"""Surrogate derivatives: what stands for dz/dv of a spiking neuron in a learning rule.
+
+    psi = gamma f(u),   u = (v - A) / width,   gamma = height / theta,   width = relative_width * theta
+
+with the membrane v before the reset, the threshold A of this step and the base threshold theta; psi = 0 while
+refractory. The shapes f:
+
+    piecewise-linear   max(0, 1 - |u|)          Bellec et al. (2020), eq. 4, with height 0.3 and width theta
+    exponential        exp(-|u|)                Shrestha & Orchard (2018)
+    fast-sigmoid       1 / (1 + |u|)^2          Zenke & Ganguli (2018)
+    arctan             1 / (1 + (pi u / 2)^2)   Fang et al. (2021)
+"""
 
 from __future__ import annotations
 
@@ -11,36 +22,78 @@ from snnplast.description import Description
 from snnplast.named import Named
 
 
-class PiecewiseLinear(Description):
-    r"""Triangle around the threshold.
+class Surrogate(Description):
+    """A shape with height and width.
 
-    psi = gamma max(0, 1 - |v - A| / width),  gamma = height/theta, width = relative_width * theta
-
-    with the membrane v before the reset, the threshold A of this step and the base threshold theta; psi = 0 while
-    refractory. Bellec et al. (2020), eq. 4 (there height 0.3 and width theta).
-
-    height: factor gamma_pd of the paper, dimensionless, default 0.3, > 0.
-    relative_width: width over theta, dimensionless, default 1, > 0.
-    per_threshold: divide the height by theta (default, as in e-prop's papers) or not.
+    height: peak times the threshold, dimensionless, default 0.3, > 0.
+    relative_width: width over the threshold, dimensionless, default 1, > 0.
+    per_threshold: divide the height by the threshold (default, as in e-prop's papers) or not.
     """
 
-    name: ClassVar[str] = "piecewise-linear"
+    name: ClassVar[str]
+    shape: ClassVar[str]
+    """f as Brian2 code, of {u}."""
+
     height: Annotated[float, Field(gt=0, description="peak value, before division by the threshold")] = 0.3
-    relative_width: Annotated[float, Field(gt=0, description="half width over the threshold")] = 1.0
+    relative_width: Annotated[float, Field(gt=0, description="width over the threshold")] = 1.0
     per_threshold: Annotated[bool, Field(description="divide the height by the threshold")] = True
 
     def expression(self, distance: str, scale: str) -> str:
         """Brian2 expression of psi, given those of v - A and theta."""
         height = f"{self.height!r}/{scale}" if self.per_threshold else f"{self.height!r}"
         width = scale if self.relative_width == 1 else f"({self.relative_width!r}*{scale})"
-        return f"{height}*clip(1 - abs({distance})/{width}, 0, 1)"
+        return f"{height}*{self.shape.format(u=f'(({distance})/{width})')}"
 
     def __call__(self, distance: np.ndarray, scale: float = 1.0) -> np.ndarray:
-        """psi for an array of v - A (any shape)."""
+        """psi for an array of v - A (any shape), e.g. to plot it."""
         height = self.height / scale if self.per_threshold else self.height
-        return height * np.clip(1 - np.abs(distance) / (self.relative_width * scale), 0, 1)
+        return height * self.curve(np.asarray(distance) / (self.relative_width * scale))
+
+    def curve(self, u: np.ndarray) -> np.ndarray:
+        """f(u), of any shape."""
+        raise NotImplementedError
 
 
-SURROGATES = {"piecewise-linear": PiecewiseLinear}
-AnySurrogate = Annotated[SerializeAsAny[PiecewiseLinear], BeforeValidator(Named("surrogate", SURROGATES))]
+class PiecewiseLinear(Surrogate):
+    """f(u) = max(0, 1 - |u|)."""
+
+    name: ClassVar[str] = "piecewise-linear"
+    shape: ClassVar[str] = "clip(1 - abs{u}, 0, 1)"
+
+    def curve(self, u: np.ndarray) -> np.ndarray:
+        return np.clip(1 - np.abs(u), 0, 1)
+
+
+class Exponential(Surrogate):
+    """f(u) = exp(-|u|)."""
+
+    name: ClassVar[str] = "exponential"
+    shape: ClassVar[str] = "exp(-abs{u})"
+
+    def curve(self, u: np.ndarray) -> np.ndarray:
+        return np.exp(-np.abs(u))
+
+
+class FastSigmoid(Surrogate):
+    """f(u) = 1 / (1 + |u|)^2."""
+
+    name: ClassVar[str] = "fast-sigmoid"
+    shape: ClassVar[str] = "1/(1 + abs{u})**2"
+
+    def curve(self, u: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.abs(u)) ** 2
+
+
+class Arctan(Surrogate):
+    """f(u) = 1 / (1 + (pi u / 2)^2)."""
+
+    name: ClassVar[str] = "arctan"
+    shape: ClassVar[str] = "1/(1 + (1.5707963267948966*{u})**2)"
+
+    def curve(self, u: np.ndarray) -> np.ndarray:
+        return 1 / (1 + (np.pi / 2 * u) ** 2)
+
+
+SURROGATES: dict[str, type[Surrogate]] = {s.name: s for s in (PiecewiseLinear, Exponential, FastSigmoid, Arctan)}
+AnySurrogate = Annotated[SerializeAsAny[Surrogate], BeforeValidator(Named("surrogate", SURROGATES))]
 """A field that takes a surrogate derivative, its name, or its table."""

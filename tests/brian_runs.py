@@ -14,10 +14,11 @@ from snnplast.network import Network
 
 @contextmanager
 def running(
-    network: Network, recorded: Sequence[str] = (), seed: int = 0, injections: Mapping = {}
+    network: Network, recorded: Sequence[str] = (), seed: int = 0, injections: Mapping | None = None
 ) -> Iterator[Engine]:
     """The network on the runtime engine, its parameters drawn from the seed."""
-    with open_engine(construct(plan(network.freeze(), injections, recorded, seed)), "runtime", "numpy") as engine:
+    drawn = plan(network.freeze(), injections or {}, recorded, seed)
+    with open_engine(construct(drawn), "runtime", "numpy") as engine:
         yield engine
 
 

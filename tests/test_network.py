@@ -64,8 +64,14 @@ def test_the_time_step_is_a_time(dt, sentence):
     "add, sentence",
     [
         (lambda net: net.add("hidden", LIF(1)), "network: the name 'hidden' is taken"),
-        (lambda net: net.add("2nd", LIF(1)), "network: '2nd' is no valid name; letters, digits and underscores are allowed"),
-        (lambda net: net.add("a-b", LIF(1)), "network: 'a-b' is no valid name; letters, digits and underscores are allowed"),
+        (
+            lambda net: net.add("2nd", LIF(1)),
+            "network: '2nd' is no valid name; letters, digits and underscores are allowed",
+        ),
+        (
+            lambda net: net.add("a-b", LIF(1)),
+            "network: 'a-b' is no valid name; letters, digits and underscores are allowed",
+        ),
         (lambda net: net.add("more", 5), "network.more: 5 is not a population"),
         (
             lambda net: net.add("fast", PoissonSource(1, peak_rate="2001 Hz")),
@@ -83,7 +89,11 @@ def test_a_wrong_population_is_named(add, sentence):
 @pytest.mark.parametrize(
     "ends, settings, sentence",
     [
-        (("inpt", "hidden"), {}, "network.inpt_to_hidden: unknown source population 'inpt'; did you mean 'input'? Known"),
+        (
+            ("inpt", "hidden"),
+            {},
+            "network.inpt_to_hidden: unknown source population 'inpt'; did you mean 'input'? Known",
+        ),
         (("input", "hiddn"), {}, "network.input_to_hiddn: unknown target population 'hiddn'; did you mean 'hidden'?"),
         (("hidden", "input"), {}, "network.hidden_to_input: 'input' is a source and takes no input"),
         (("output", "hidden"), {}, "network.output_to_hidden: 'output' does not spike; connect it with kind='analog'"),

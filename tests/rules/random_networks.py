@@ -10,7 +10,7 @@ from reference import e_prop as oracle
 from snnplast.assemble import Assembly, assemble
 from snnplast.connectivity import ExplicitPairs
 from snnplast.network import Network
-from snnplast.neurons import LIF, LeakyReadout, SpikeSource
+from snnplast.neurons import ALIF, LIF, LeakyReadout, SpikeSource
 from snnplast.objective import CrossEntropy, MeanSquaredError
 from snnplast.rules.e_prop import EProp
 from snnplast.simulate import simulate
@@ -32,6 +32,8 @@ class Case:
     tau_m: tuple[float, ...] = (20.0, 12.0)
     tau_out: float | np.ndarray = 15.0
     refractory: int = 0
+    beta: float = 0.0  # largest strength of threshold adaptation, 0 for LIF neurons
+    tau_a: float = 60.0
     normalise: bool = False
     recurrent: bool = True
     density: float = 1.0
@@ -63,6 +65,7 @@ class Experiment:
             for source in case.names if case.recurrent else ():
                 self._draw(rng, source, target, 0.3 * strength * rng.standard_normal((sizes[source], n)))
             self._draw(rng, target, "output", rng.standard_normal((n, case.outputs)))
+        self.beta = [case.beta * rng.random(n) * (rng.random(n) < 0.7) for n in case.sizes]
         self.spikes = np.nonzero(rng.random((case.steps, case.inputs)) < 0.4)
         one_hot = np.broadcast_to(np.eye(case.outputs)[rng.integers(case.outputs)], (case.steps, case.outputs))
         self.target = one_hot if case.classify else rng.standard_normal((case.steps, case.outputs))
@@ -77,9 +80,11 @@ class Experiment:
     def network(self) -> Network:
         case, net = self.case, Network()
         net.add("input", SpikeSource(case.inputs))
-        for name, size, tau in zip(case.names, case.sizes, case.tau_m, strict=False):
+        for name, size, tau, beta in zip(case.names, case.sizes, case.tau_m, self.beta, strict=False):
             settings = {"tau_m": f"{tau!r} ms", "refractory": f"{case.refractory} ms", "reset": "subtract-next"}
-            net.add(name, LIF(size, v_threshold=THETA, normalise_input=case.normalise, **settings))
+            settings |= {"v_threshold": THETA, "normalise_input": case.normalise}
+            adapting = {"beta": beta, "tau_adapt": f"{case.tau_a!r} ms"}
+            net.add(name, ALIF(size, **settings, **adapting) if case.beta else LIF(size, **settings))
         tau_out = [f"{tau!r} ms" for tau in np.atleast_1d(case.tau_out).tolist()]
         net.add("output", LeakyReadout(case.outputs, tau_m=tau_out if len(tau_out) > 1 else tau_out[0]))
         for (source, target), (matrix, mask) in self.weights.items():
@@ -126,6 +131,8 @@ class Experiment:
             tau_out=case.tau_out,
             v_threshold=THETA,
             refractory=case.refractory,
+            beta=np.concatenate(self.beta),
+            tau_a=case.tau_a,
             unit_gain=not case.normalise,
             c_reg=case.c_reg,
             average=case.average,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -13,31 +13,24 @@ from pydantic import PrivateAttr
 from random_networks import Case, Experiment
 from reference import e_prop as oracle
 from reference import published_draws
-from reference.test_e_prop import REGRESSION_NEST, REGRESSION_TF
+from reference.test_e_prop import CLASSIFICATION_NEST, CLASSIFICATION_TF, REGRESSION_NEST, REGRESSION_TF
 
 from snnplast.assemble import assemble
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
+from snnplast.models.evidence_accumulation import EvidenceAccumulation
 from snnplast.models.pattern_generation import PatternGeneration
-from snnplast.optimizer import SGD
+from snnplast.optimizer import SGD, Adam
 from snnplast.rules.e_prop import EProp
 from snnplast.testing import check_rule, small_network
 from snnplast.train import Trainer
 
 MATRICES = {"input_to_hidden": "in", "hidden_to_hidden": "rec", "hidden_to_output": "out"}
 needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
-RUNS = [
-    pytest.param("factored", "runtime", "numpy", id="factored-numpy"),
-    pytest.param("online", "runtime", "numpy", id="online-numpy", marks=pytest.mark.slow),
-    *(
-        pytest.param(evaluation, *engine, id=f"{evaluation}-{name}", marks=[needs_compiler, pytest.mark.slow])
-        for evaluation in ("factored", "online")
-        for name, engine in (("cython", ("runtime", "cython")), ("compiled", ("compiled", "auto")))
-    ),
-]
+slow, compiling = [pytest.mark.slow], [pytest.mark.slow, needs_compiler]
 
 
-class Keeping(SGD):
+class KeepingSGD(SGD):
     """Gradient descent that remembers the gradients it was given."""
 
     _gradients: list = PrivateAttr(default_factory=list)
@@ -47,35 +40,71 @@ class Keeping(SGD):
         return super().step(gradient, state, eta)
 
 
-@pytest.fixture(scope="module")
-def published():
-    """(loss, gradients by matrix, recurrent spikes) of each of the five published iterations, from the oracle."""
-    model, (weights, x, target), trials = published_draws.REGRESSION, published_draws.regression(), []
+class KeepingAdam(Adam):
+    """Adam that remembers the gradients it was given."""
+
+    _gradients: list = PrivateAttr(default_factory=list)
+
+    def step(self, gradient, state, eta):
+        self._gradients.append(gradient.copy())
+        return super().step(gradient, state, eta)
+
+
+def regression():
+    """(loss, gradient, recurrent spikes) of each iteration of the published regression, from the oracle."""
+    model, (weights, x, target) = published_draws.REGRESSION, published_draws.regression()
     for _ in range(5):
         trial = oracle.simulate(model, weights, x, target)
         gradient = oracle.gradient_factored(model, weights, trial)
-        trials.append((trial.loss, gradient, trial.z.sum()))
+        yield trial.loss, gradient, trial.z.sum()
         weights = oracle.sgd(weights, gradient, rate=1e-4)
-    return trials
 
 
-@pytest.mark.parametrize("evaluation, engine, target", RUNS)
-def test_pattern_generation_has_the_published_losses_and_the_gradients_of_the_oracle(
-    published, evaluation, engine, target
-):
-    optimizers = {name: Keeping(learning_rate=1e-4) for name in MATRICES}
-    rule = EProp(evaluation=evaluation, optimizers=optimizers, regularisers=("firing-rate",))
-    model = PatternGeneration()
+def classification():
+    """The same of the published classification, one trial per iteration."""
+    model, (weights, batches), state = published_draws.CLASSIFICATION, published_draws.classification(), None
+    for x, target in islice(batches, 5):
+        trial = oracle.simulate(model, weights, x[0], target[0])
+        gradient = oracle.gradient_factored(model, weights, trial)
+        yield trial.loss, gradient, trial.z.sum()
+        weights, state = oracle.adam(weights, gradient, state, rate=5e-3)
+
+
+@pytest.fixture(scope="module", params=["pattern-generation", "evidence-accumulation"])
+def published(request):
+    """Model, optimiser, settings, losses of NEST and TensorFlow, and the oracle's iterations."""
+    if request.param == "pattern-generation":
+        return PatternGeneration(), KeepingSGD, 1e-4, {}, REGRESSION_NEST, REGRESSION_TF, list(regression())
+    settings = {"average_gradient": 150}
+    iterations = list(classification())
+    return EvidenceAccumulation(), KeepingAdam, 5e-3, settings, CLASSIFICATION_NEST, CLASSIFICATION_TF, iterations
+
+
+@pytest.mark.parametrize(
+    "evaluation, engine, target",
+    [
+        pytest.param("factored", "runtime", "numpy", id="factored-numpy"),
+        pytest.param("online", "runtime", "numpy", id="online-numpy", marks=slow),
+        pytest.param("factored", "runtime", "cython", id="factored-cython", marks=compiling),
+        pytest.param("online", "runtime", "cython", id="online-cython", marks=compiling),
+        pytest.param("factored", "compiled", "auto", id="factored-compiled", marks=compiling),
+        pytest.param("online", "compiled", "auto", id="online-compiled", marks=compiling),
+    ],
+)
+def test_the_published_runs_have_their_losses_and_the_gradients_of_the_oracle(published, evaluation, engine, target):
+    model, kind, rate, settings, nest, tensorflow, iterations = published
+    optimizers = {name: kind(learning_rate=rate) for name in MATRICES}
+    rule = EProp(evaluation=evaluation, optimizers=optimizers, regularisers=("firing-rate",), **settings)
     task = model.task(1)
     assembly = assemble(model.network(), task.objective, rule, 1, engine, target)
     steps = list(Trainer(assembly, task, 5))
     losses = [step.metrics["loss"] for step in steps]
-    np.testing.assert_allclose(losses, REGRESSION_NEST, rtol=1e-10)
-    np.testing.assert_allclose(losses, REGRESSION_TF, rtol=2e-7)
-    assert [step.metrics["spikes_per_trial"] for step in steps] == [spikes for *_, spikes in published]
+    np.testing.assert_allclose(losses, nest, rtol=1e-10)
+    np.testing.assert_allclose(losses, tensorflow, rtol=2e-7)
+    assert [step.metrics["spikes_per_trial"] for step in steps] == [spikes for *_, spikes in iterations]
     for name, matrix in MATRICES.items():
         wiring = assembly.plan.wiring[name]
-        for found, (_, expected, _) in zip(optimizers[name]._gradients, published, strict=True):
+        for found, (_, expected, _) in zip(optimizers[name]._gradients, iterations, strict=True):
             assert_close(found, expected[matrix].T[wiring.pre, wiring.post], name)
     assembly.engine.close()
 
@@ -91,6 +120,8 @@ def cases(draw):
         tau_m=(draw(st.floats(5, 40)), draw(st.floats(5, 40))),
         tau_out=draw(st.floats(3, 40)),
         refractory=draw(st.integers(0, 4)),
+        beta=draw(st.sampled_from([0.0, 0.2])),
+        tau_a=draw(st.floats(20, 2000)),
         normalise=draw(st.booleans()),
         recurrent=draw(st.booleans()),
         density=draw(st.sampled_from([0.4, 1.0])),
@@ -143,7 +174,8 @@ def assert_close(found, expected, name):
 @pytest.mark.slow
 @needs_compiler
 def test_both_engines_give_the_same_spikes_and_gradients():
-    experiment = Experiment(Case(sizes=(6, 5), refractory=2, density=0.6, c_reg=300.0, classify=True, window=30))
+    case = Case(sizes=(6, 5), refractory=2, density=0.6, c_reg=300.0, classify=True, window=30, beta=0.2)
+    experiment = Experiment(case)
     expected = experiment.run("online")
     assert expected.record.counts("hidden0").sum() and expected.record.counts("hidden1").sum()
     for evaluation in ("online", "factored"):
