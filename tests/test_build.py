@@ -68,9 +68,7 @@ def test_an_analog_projection_carries_the_value_of_the_same_step():
 def test_a_projection_without_a_synapse_is_refused():
     net = chain()
     net.connect("first", "first", self_connections=False)
-    with pytest.raises(
-        UserError, match=r"network\.first_to_first: no pair of neurons is connected; leave"
-    ):
+    with pytest.raises(UserError, match=r"network\.first_to_first: no pair of neurons is connected; leave"):
         plan(net, {}, (), 0)
 
 

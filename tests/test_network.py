@@ -112,7 +112,7 @@ def test_a_wrong_population_is_named(add, sentence):
         (
             ("input", "hidden"),
             {"weights": np.ones((3, 4))},
-            "network.input_to_hidden: weights have shape (3, 4); allowed are a number, (n_pre, n_post) = (4, 3) or (12,)",
+            "input_to_hidden: weights have shape (3, 4); allowed are a number, (n_pre, n_post) = (4, 3) or (12,)",
         ),
         (("input", "hidden"), {"weights": np.full((4, 3), np.inf)}, "weights must be finite"),
         (("input", "hidden"), {"weights": Normal}, "a number or an array of numbers is needed"),

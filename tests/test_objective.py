@@ -73,5 +73,5 @@ def test_the_predicted_class_has_the_largest_probability_summed_over_the_window(
 
 
 def test_a_window_of_no_steps_is_refused():
-    with pytest.raises(UserError, match="CrossEntropy.window = 0: input should be greater than or equal to 1"):
+    with pytest.raises(UserError, match=r"CrossEntropy\.window = 0: input should be greater than or equal to 1"):
         CrossEntropy(window=0)

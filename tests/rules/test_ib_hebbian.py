@@ -8,6 +8,7 @@ from pydantic import PrivateAttr
 from reference import ib_hebbian as ib
 
 from snnplast.assemble import assemble, design
+from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.network import Network
 from snnplast.neurons import LIF, LayerNorm, RateReadout, SpikeSource
@@ -23,6 +24,8 @@ WINDOW, SAMPLES = 4, 10
 SIZES = [14, 7, 6, 3]  # input, two hidden layers, classes
 MODEL = ib.Model(objective=ib.Objective(window=WINDOW), steps=50)
 PROJECTIONS = [("input", "layer0"), ("layer0", "layer1")]
+needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
+ENGINES = [("runtime", "numpy"), pytest.param(("compiled", "auto"), marks=[pytest.mark.slow, needs_compiler])]
 
 
 class Watched(IBHebbian):
@@ -80,14 +83,15 @@ def weights_of(assembly):
 
 
 @pytest.mark.parametrize("evaluation", ["factored", "online"])
-def test_every_sample_changes_what_the_oracle_changes(evaluation, monkeypatch):
+@pytest.mark.parametrize("engine", ENGINES, ids=["numpy", "compiled"])
+def test_every_sample_changes_what_the_oracle_changes(evaluation, engine, monkeypatch):
     modulated = []
     plain = ib.modulate
     monkeypatch.setattr(ib, "modulate", lambda *given: modulated.append(plain(*given)) or modulated[-1])
     task, expected = Samples(), initial_network()
     factors = [ib.Memory(MODEL.objective) for _ in expected.layers]
     rule = Watched(evaluation=evaluation, third_factor={"name": "hsic", "window": WINDOW})
-    assembly = assemble(network(expected), task.objective, rule, 1, "runtime", "numpy")
+    assembly = assemble(network(expected), task.objective, rule, 1, *engine)
     for k, step in enumerate(Trainer(assembly, task, SAMPLES)):
         decay = 1 - 0.9 * k / SAMPLES
         modulated.clear()

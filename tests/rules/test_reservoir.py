@@ -9,6 +9,7 @@ from reference import reservoir as rs
 from small_runs import RESERVOIR, matrices, trainer
 
 from snnplast.assemble import design
+from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.network import Network
 from snnplast.neurons import LIF, LayerNorm, LeakyReadout, PoissonSource
@@ -16,8 +17,9 @@ from snnplast.objective import CrossEntropy
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors import reservoir as reservoir_module
+from snnplast.rules.third_factors.reservoir import Reservoir
 from snnplast.rules.third_factors.streams import Streams
-from snnplast.testing import small_network
+from snnplast.testing import check_third_factor, small_network
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -120,6 +122,13 @@ def test_a_fit_is_made_once_and_kept(monkeypatch):
         assert np.array_equal(matrix, weights[1][name])
     trainer(EProp(third_factor={**rule, "ridge": 0.5}))
     assert len(fits) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
+def test_the_reservoir_keeps_the_contract_on_the_compiled_engine():
+    engine = {"engine": "compiled", "target": "auto"}
+    check_third_factor(Reservoir, rule="ib-hebbian", network=small_network("rate"), trials=4, **engine, **RESERVOIR)
 
 
 def test_fewer_units_than_classes_are_refused():

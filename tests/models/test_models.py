@@ -1,0 +1,143 @@
+"""Every model: its network is driven, its trials are pure functions of seed and index, its data are what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from reference import published_draws
+
+from snnplast import registry
+from snnplast.assemble import assemble
+from snnplast.errors import UserError
+from snnplast.models.digits import Digits
+from snnplast.models.evidence_accumulation import CUE, CUES, PAUSE, RECALL, EvidenceAccumulation
+from snnplast.models.pattern_generation import PatternGeneration
+from snnplast.models.xor import Xor
+from snnplast.network import Network
+from snnplast.rules.frozen import Frozen
+from snnplast.task import TRAINING
+from snnplast.train import Trainer
+
+SETTINGS = {"digits": {"hidden": 20}, "xor": {"hidden": 8}, "evidence-accumulation": {"draws": "fresh", "tests": 2}}
+
+
+def model(name, **settings):
+    return registry.load("model", name)(**SETTINGS.get(name, {}), **settings)
+
+
+def segments(trial):
+    """Inputs and series of a trial, as text that can be compared."""
+    shown = []
+    for segment in trial:
+        inputs = {name: np.asarray(values).tolist() for name, values in segment.inputs.items()}
+        shown.append((segment.steps, inputs, {name: np.asarray(v).tolist() for name, v in segment.series.items()}))
+    return shown
+
+
+@pytest.mark.parametrize("name", registry.names("model"))
+def test_a_model_runs_and_its_hidden_neurons_spike(name):
+    chosen = model(name)
+    task, network = chosen.task(1), chosen.network()
+    assert isinstance(network, Network) and chosen.name == name
+    assembly = assemble(network, task.objective, Frozen(), 1, "runtime", "numpy")
+    record = Trainer(assembly, task, 1).run(TRAINING, 0)
+    assert np.isfinite(record.judgement.loss)
+    for population in network.populations:
+        if network.populations[population].spiking:
+            assert record.spikes[population][0].size, f"{population} is silent"
+    assert record.judgement.error.shape[1] == network.populations[task.objective.readout].size
+
+
+@pytest.mark.parametrize("name", registry.names("model"))
+def test_trial_k_of_a_seed_is_a_pure_function_of_both(name):
+    one, other = model(name).task(3), model(name).task(3)
+    forward = [segments(one.trial(k)) for k in range(4)]
+    assert [segments(other.trial(k)) for k in (3, 1, 0, 2)] == [forward[k] for k in (3, 1, 0, 2)]
+    if one.tests:
+        assert segments(one.test(1)) == segments(other.test(1)) != segments(one.test(0))
+    if name != "pattern-generation":  # the same trial for ever
+        assert forward[0] != forward[1]
+        assert segments(model(name).task(4).trial(0)) != forward[0]
+
+
+@pytest.mark.parametrize("name", registry.names("model"))
+def test_a_model_has_a_sentence_for_every_parameter(name):
+    fields = registry.load("model", name).model_fields
+    assert all(field.description for field in fields.values())
+
+
+def test_digits_are_split_in_fixed_shares_of_every_class():
+    task = Digits().task(2)
+    assert (task.epoch, task.tests) == (1437, 360)
+    counts = [np.bincount(labels, minlength=10) for _, labels in task._sets.values()]
+    np.testing.assert_allclose(counts[0] / 1437, counts[1] / 360, atol=0.005)
+    values = task._sets[TRAINING][0]
+    assert values.min() == 0 and values.max() == 1 and values.shape[1] == 64
+    assert not np.array_equal(values, Digits().task(3)._sets[TRAINING][0])
+
+
+def test_xor_is_one_where_the_bits_differ():
+    task = Xor(copies=2, noise=0.05).task(1)
+    assert (task.epoch, task.tests) == (900, 100)
+    for x, labels in task._sets.values():
+        assert x.shape[1] == 8
+        u, v, not_u, not_v = (x[:, k] for k in (0, 2, 4, 6))
+        assert np.array_equal(x[:, 0::2], x[:, 1::2]), "every channel twice"
+        np.testing.assert_allclose([u + not_u, v + not_v], 1)
+        assert np.array_equal(np.round(u) != np.round(v), labels == 1)
+        assert abs(labels.mean() - 0.5) < 0.15
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"hidden": 0}, {"noise": -1}, {"copies": 0}, {"duration": "0 ms"}, {"readout": "none"}]
+)
+def test_a_wrong_parameter_of_a_model_is_named(wrong):
+    (name,) = wrong
+    with pytest.raises(UserError, match=rf"Xor\.{name}"):
+        Xor(**wrong)
+
+
+def test_pattern_generation_has_the_published_draws():
+    weights, x, target = published_draws.regression()
+    network, task = PatternGeneration().network(), PatternGeneration().task(1)
+    for name, matrix in (("input_to_hidden", "in"), ("hidden_to_hidden", "rec"), ("hidden_to_output", "out")):
+        values = network.projections[name].weights.values
+        off_diagonal = ~np.eye(*values.shape, dtype=bool) if matrix == "rec" else np.ones(values.shape, bool)
+        assert np.array_equal(values[off_diagonal], weights[matrix].T[off_diagonal])
+    assert np.array_equal(network.projections["feedback_hidden"].weights.values, weights["feedback"].T)
+    (segment,) = task.trial(0)
+    assert np.array_equal(segment.inputs["input"], np.nonzero(x))
+    np.testing.assert_allclose(segment.series["output.target"], target, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_evidence_accumulation_has_the_published_draws_of_every_batch(batch):
+    weights, batches = published_draws.classification(batch=batch)
+    chosen = EvidenceAccumulation()
+    network, task = chosen.network(), chosen.task(1)
+    task.batch = batch
+    for name, matrix in (("input_to_hidden", "in"), ("hidden_to_output", "out"), ("feedback_hidden", "feedback")):
+        assert np.array_equal(network.projections[name].weights.values, weights[matrix].T)
+    for first in (0, batch):
+        spikes, target = next(batches)
+        for k in range(batch):
+            (segment,) = task.trial(first + k)
+            assert np.array_equal(segment.inputs["input"], np.nonzero(spikes[k]))
+            assert np.array_equal(segment.series["output.target"], target[k][0])
+
+
+def test_fresh_evidence_has_more_cues_on_the_side_of_its_label():
+    task, labels = EvidenceAccumulation(draws="fresh").task(1), []
+    for k in range(20):
+        (segment,) = task.trial(k)
+        step, index = segment.inputs["input"]
+        sides = []
+        for c in range(CUES):
+            start = c * (PAUSE + CUE) + PAUSE
+            during = index[(step >= start) & (step < start + CUE)]
+            sides.append(np.sum(during // 10 == 1) > np.sum(during // 10 == 0))
+        label = segment.series["output.target"].argmax()
+        assert label == (sum(sides) > CUES / 2)
+        assert np.all(step[(index >= 20) & (index < 30)] >= segment.steps - RECALL), "recall signal at the end only"
+        labels.append(label)
+    assert 4 < sum(labels) < 16
