@@ -102,6 +102,8 @@ class Wiring(Description):
 
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_OWN_NAME = re.compile(r".*_(traces|sum|update_\d+)")
+"""Names of the Brian2 objects that `build.py` adds beside those of populations and projections."""
 
 
 class Network:
@@ -202,6 +204,8 @@ class Network:
         self._must_be_open()
         if not _NAME.fullmatch(name):
             raise UserError(f"network: {name!r} is no valid name; letters, digits and underscores are allowed")
+        if _OWN_NAME.fullmatch(name):
+            raise UserError(f"network: {name!r} ends like a name of the library's own; another one is needed")
         if name in self.populations or name in self.projections:
             raise UserError(f"network: the name {name!r} is taken")
 

@@ -254,15 +254,10 @@ def _available(wanted: EngineChoice) -> EngineChoice:
 
 
 def _check_names(experiment: Experiment, assembly: Assembly) -> None:
-    """Populations and parameters that settings name must exist in the network as it was built."""
+    """Populations that are to be recorded must spike in the network as it was built."""
     for name in experiment.record.spikes:
         if name not in assembly.spiking:
             raise UserError(f"record.spikes: unknown spiking population {name!r}; {nearest(name, assembly.spiking)}")
-    for rule in (experiment.rule, *experiment.others.values()):
-        for name in rule.optimizers:
-            if name not in assembly.parameters:
-                known = nearest(name, assembly.parameters)
-                raise UserError(f"rules.{rule.name}.optimizers: unknown parameter {name!r}; {known}")
 
 
 def _figures(path: Path) -> list[Path]:

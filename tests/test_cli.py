@@ -180,7 +180,7 @@ def test_without_a_compiler_the_runtime_engine_takes_over_and_says_so(tiny, snnp
         (["record.spikes=hiden"], "record.spikes: unknown spiking population 'hiden'; did you mean 'hidden'?"),
         (["record.spikes=output"], "record.spikes: unknown spiking population 'output'"),
         (["record.variables=output.x"], "record.variables: unknown variable 'output.x'; did you mean 'output.y'?"),
-        (["rules.e-prop.optimizers.hidden_to_outptu=sgd"], "unknown parameter 'hidden_to_outptu'; did you mean 'hidd"),
+        (["rules.e-prop.optimizers.hidden_to_outptu=sgd"], "unknown parameter; did you mean 'hidden_to_output'?"),
         (["rules.e-prop.third_factor=hsic"], "rules.e-prop.batch = 2: the third factor 'hsic' takes trials one after"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

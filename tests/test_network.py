@@ -72,6 +72,7 @@ def test_the_time_step_is_a_time(dt, sentence):
             lambda net: net.add("a-b", LIF(1)),
             "network: 'a-b' is no valid name; letters, digits and underscores are allowed",
         ),
+        (lambda net: net.add("input_traces", LIF(1)), "network: 'input_traces' ends like a name of the library's own"),
         (lambda net: net.add("more", 5), "network.more: 5 is not a population"),
         (
             lambda net: net.add("fast", PoissonSource(1, peak_rate="2001 Hz")),

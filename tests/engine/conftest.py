@@ -15,20 +15,6 @@ KINDS = [
 ]
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes more than five seconds")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache_between_runs(pytestconfig, tmp_path_factory):
-    """Libraries compiled for the tests are kept with pytest's own cache, not with the user's."""
-    kept = getattr(pytestconfig, "cache", None)
-    directory = kept.mkdir("snnplast-engine") if kept else tmp_path_factory.mktemp("snnplast-engine")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SNNPLAST_CACHE_DIR", str(directory))
-        yield
-
-
 @pytest.fixture(scope="module", params=KINDS)
 def kind(request):
     """Arguments of `open_engine` after the network."""

@@ -14,6 +14,7 @@ from random_networks import Case, Experiment
 from reference import e_prop as oracle
 from reference import published_draws
 from reference.test_e_prop import CLASSIFICATION_NEST, CLASSIFICATION_TF, REGRESSION_NEST, REGRESSION_TF
+from small_runs import trainer
 
 from snnplast.assemble import assemble
 from snnplast.engine import compiler_available
@@ -22,6 +23,7 @@ from snnplast.models.evidence_accumulation import EvidenceAccumulation
 from snnplast.models.pattern_generation import PatternGeneration
 from snnplast.optimizer import SGD, Adam
 from snnplast.rules.e_prop import EProp
+from snnplast.task import TRAINING
 from snnplast.testing import check_rule, small_network
 from snnplast.train import Trainer
 
@@ -219,3 +221,30 @@ def test_average_gradient_divides_every_gradient():
 @pytest.mark.parametrize("readout", ["leaky", "rate"])
 def test_e_prop_keeps_the_contract_of_rules(readout):
     check_rule(EProp, network=small_network(readout), regularisers=("firing-rate",))
+
+
+def straight_network():
+    """A source that projects to the readout, past the hidden neurons."""
+    net = small_network()
+    net.connect("input", "output", weights=0.1, plastic=True)
+    return net
+
+
+def test_a_source_may_project_to_the_readout_where_the_evaluation_is_factored():
+    run = trainer(EProp(), straight_network())
+    record = run.run(TRAINING, 0)
+    (teacher,) = run.assembly.teachers
+    error, kappa = record.series["output.error"], np.exp(-1 / 25)
+    trace, expected = np.zeros(12), np.zeros((12, 3))
+    for t in range(record.steps):
+        steps, indices = record.spikes["input"]
+        trace = kappa * trace + (1 - kappa) * np.bincount(indices[steps == t], minlength=12)
+        expected += np.outer(trace, error[t])
+    assert_close(teacher.gradient(record, run.task.objective)["input_to_output"], expected.reshape(-1), "input")
+
+
+def test_a_source_before_a_readout_is_refused_online():
+    with pytest.raises(
+        UserError, match="input_to_output: evaluation = 'online' needs spiking neurons before"
+    ):
+        trainer(EProp(evaluation="online"), straight_network())
