@@ -1,7 +1,7 @@
 """Learning of evidence accumulation: error on fresh test trials over training, per seed and feedback.
 
-    python benchmarks/evidence_accumulation.py [--feedback random symmetric] [--seeds 0 1 2] [--iterations 500]
-        [--adaptive 0.5] [--batch 64] [--workers 2] [--set key=value ...]
+python benchmarks/evidence_accumulation.py [--feedback random symmetric] [--seeds 0 1 2] [--iterations 500]
+    [--adaptive 0.5] [--batch 64] [--workers 2] [--set key=value ...]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Growth of peak memory during a long run that records spikes, a state variable and metrics.
 
-    python benchmarks/memory.py [--first 500] [--last 5000]
+python benchmarks/memory.py [--first 500] [--last 5000]
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """README's picture, from two run files: what two rules learn on digits, and the spikes of one test digit.
 
-    snnplast run digits --set record.path=e-prop.h5
-    snnplast run digits --set rule=ib-hebbian --set record.path=ib-hebbian.h5
-    python benchmarks/readme_figure.py e-prop.h5 ib-hebbian.h5 docs/digits.png
+snnplast run digits --set record.path=e-prop.h5
+snnplast run digits --set rule=ib-hebbian --set record.path=ib-hebbian.h5
+python benchmarks/readme_figure.py e-prop.h5 ib-hebbian.h5 docs/digits.png
 """
 
 from __future__ import annotations

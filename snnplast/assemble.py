@@ -63,7 +63,8 @@ class Teacher:
 
     def report(self) -> dict[str, float]:
         """Numbers the sources want recorded with the metrics."""
-        return {k: v for (factor, _), state in zip(self.factors, self.states, strict=True) for k, v in factor.report(state).items()}
+        reports = [factor.report(state) for (factor, _), state in zip(self.factors, self.states, strict=True)]
+        return {name: value for report in reports for name, value in report.items()}
 
 
 @dataclass
@@ -130,7 +131,9 @@ def design(
     network = network.copy()
     readout = network.population(objective.readout)
     if not readout.readout:
-        raise UserError(f"objective: {objective.readout!r} is no readout; readouts are: {', '.join(network.readouts) or 'none'}")
+        raise UserError(
+            f"objective: {objective.readout!r} is no readout; readouts are: {', '.join(network.readouts) or 'none'}"
+        )
     teachers = _teachers(network, rule, others or {})
     if any(t.rule.evaluation == "online" for t in teachers) and isinstance(readout, LeakyReadout):
         network.attach(objective.readout, objective.fragment())
@@ -194,8 +197,17 @@ def assemble(
     responses = [f"{name}.y" for name, p in network.populations.items() if isinstance(p, RateReadout)]
     responses += [n for t in teachers for factor, context in t.factors for n in factor.responses(context)]
     return Assembly(
-        network, drawn, running, objective, teachers, values, accumulators,
-        frozenset(simulated), spiking, tuple(dict.fromkeys(responses)), engine == "compiled",
+        network,
+        drawn,
+        running,
+        objective,
+        teachers,
+        values,
+        accumulators,
+        frozenset(simulated),
+        spiking,
+        tuple(dict.fromkeys(responses)),
+        engine == "compiled",
     )
 
 

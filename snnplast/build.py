@@ -21,6 +21,9 @@ from snnplast.task import WEIGHTS, stream
 TRIAL_EVENT = "trial"
 """Event of populations that act once per trial; it occurs while the shared variable `responding` is 1."""
 
+BRIAN2_OWN = ("i", "j", "N", "t", "dt", "lastspike", "not_refractory", "delay")
+"""Variables of a group that Brian2 and the engine take care of."""
+
 
 @dataclass
 class Plan:
@@ -42,9 +45,7 @@ class Plan:
         return sorted(names)
 
 
-def plan(
-    network: Network, injections: Mapping[str, Injection], recorded: Iterable[str], seed: int
-) -> Plan:
+def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterable[str], seed: int) -> Plan:
     """Draw pairs and weights, and merge what rules inject into the code of populations and projections.
 
     injections: projection -> what its rule adds. seed: every projection draws from (seed, its own name).
@@ -241,9 +242,9 @@ class _Builder:
 
     def _publish(self, owner: str, group: brian2.Group, constants: Mapping[str, Value]) -> None:
         for name, variable in group.variables.items():
-            if isinstance(variable, ArrayVariable) and getattr(variable.owner, "name", None) == group.name and not name.startswith("_"):
-                if name not in ("i", "j", "N", "t", "dt", "lastspike", "not_refractory", "delay") and not variable.read_only:
-                    self.model.variables[f"{owner}.{name}"] = variable
+            own = isinstance(variable, ArrayVariable) and getattr(variable.owner, "name", None) == group.name
+            if own and not variable.read_only and not name.startswith("_") and name not in BRIAN2_OWN:
+                self.model.variables[f"{owner}.{name}"] = variable
         for name, value in constants.items():
             self.model.initial[f"{owner}.{name}"] = value
 

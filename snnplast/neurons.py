@@ -37,7 +37,9 @@ def _each(unit: str | None, low: float | None = None, strict: bool = False) -> B
         if not np.all(np.isfinite(array)):
             raise ValueError(f"{value!r} is not finite")
         if low is not None and not np.all(array > low if strict else array >= low):
-            raise ValueError(f"{value!r} is out of range: {'greater than' if strict else 'at least'} {low:g} is allowed")
+            raise ValueError(
+                f"{value!r} is out of range: {'greater than' if strict else 'at least'} {low:g} is allowed"
+            )
         return float(array) if array.ndim == 0 else array
 
     return BeforeValidator(convert)

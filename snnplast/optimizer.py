@@ -40,7 +40,9 @@ class Optimizer(Description):
     """
 
     learning_rate: Annotated[float, Field(gt=0, description="eta")] = 1e-3
-    schedule: Annotated[Schedule, BeforeValidator(as_schedule), Field(description="learning rate over the run")] = Schedule()
+    schedule: Annotated[Schedule, BeforeValidator(as_schedule), Field(description="learning rate over the run")] = (
+        Schedule()
+    )
     clip: Annotated[float | None, Field(gt=0, description="largest absolute gradient entry")] = None
     weight_decay: Annotated[float, Field(ge=0, description="added to the gradient: weight_decay * w")] = 0.0
 

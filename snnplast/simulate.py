@@ -53,7 +53,9 @@ def _present(
     for name, values in segment.series.items():
         size = network.population(name.partition(".")[0]).size
         if values.shape not in ((size,), (segment.steps, size)):
-            raise UserError(f"task: series {name!r} has shape {values.shape}; allowed are ({size},) and ({segment.steps}, {size})")
+            raise UserError(
+                f"task: series {name!r} has shape {values.shape}; allowed are ({size},) and ({segment.steps}, {size})"
+            )
         given.setdefault(name, []).append(np.broadcast_to(values, (segment.steps, size)))
         if name in assembly.series:
             engine.set_series(name, np.ascontiguousarray(given[name][-1]))
@@ -69,9 +71,7 @@ def _present(
     record.history = dict(engine.history)
 
 
-def _encode(
-    assembly: Assembly, name: str, values: np.ndarray | Spikes, steps: int, rng: np.random.Generator
-) -> Spikes:
+def _encode(assembly: Assembly, name: str, values: np.ndarray | Spikes, steps: int, rng: np.random.Generator) -> Spikes:
     population = assembly.network.populations.get(name)
     if not isinstance(population, SpikeSource):
         sources = [n for n, p in assembly.network.populations.items() if isinstance(p, SpikeSource)]
@@ -113,5 +113,7 @@ def _respond(assembly: Assembly, record: Record) -> None:
 def _joined(name: str, parts: list[np.ndarray], steps: int) -> np.ndarray:
     rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
     if len(rows) != steps:
-        raise UserError(f"task: series {name!r} covers {len(rows)} of {steps} steps; every segment of the trial must give it")
+        raise UserError(
+            f"task: series {name!r} covers {len(rows)} of {steps} steps; every segment of the trial must give it"
+        )
     return rows

@@ -76,9 +76,13 @@ class Classification(Task):
         x, labels, x_test, labels_test = map(np.asarray, (x, labels, x_test, labels_test))
         for name, values in (("x", x), ("x_test", x_test)):
             if values.size and not (np.all(np.isfinite(values)) and values.min() >= 0 and values.max() <= 1):
-                raise UserError(f"task.{name}: values must lie in [0, 1], these span {values.min():g} to {values.max():g}")
+                raise UserError(
+                    f"task.{name}: values must lie in [0, 1], these span {values.min():g} to {values.max():g}"
+                )
         if len(x) != len(labels) or len(x_test) != len(labels_test):
-            raise UserError(f"task: {len(x)} samples but {len(labels)} labels (test: {len(x_test)} and {len(labels_test)})")
+            raise UserError(
+                f"task: {len(x)} samples but {len(labels)} labels (test: {len(x_test)} and {len(labels_test)})"
+            )
         if not len(x):
             raise UserError("task: there are no training samples")
         for name, values in (("labels", labels), ("labels_test", labels_test)):

@@ -97,7 +97,9 @@ class Trainer:
             records.append(record)
         self._apply({name: gradient if size == 1 else gradient / size for name, gradient in total.items()})
         if not np.isfinite(sums["loss"]):
-            raise UserError(f"iteration {self.iteration + 1}: the loss is {sums['loss']}; a lower learning_rate may help")
+            raise UserError(
+                f"iteration {self.iteration + 1}: the loss is {sums['loss']}; a lower learning_rate may help"
+            )
         self.iteration += 1
         return Step(self.iteration, epoch, records, sums)
 
@@ -156,7 +158,9 @@ class Trainer:
         metrics = {"loss": record.judgement.loss}
         if record.judgement.correct is not None:
             metrics["accuracy"] = record.judgement.correct
-        neurons = [n for n in self.assembly.spiking if isinstance(self.assembly.network.populations[n], SpikingPopulation)]
+        neurons = [
+            n for n in self.assembly.spiking if isinstance(self.assembly.network.populations[n], SpikingPopulation)
+        ]
         metrics["spikes_per_trial"] = float(sum(record.spikes[name][0].size for name in neurons))
         operations = [np.sum(self._fan_out[name][record.spikes[name][1]]) for name in self.assembly.spiking]
         metrics["synaptic_operations"] = float(sum(operations))

@@ -99,5 +99,5 @@ def _pairs(network: Network, name: str) -> tuple[np.ndarray, np.ndarray]:
     shape = network.populations[p.source].size, network.populations[p.target].size
     drawn = [p.connectivity.pairs(np.random.default_rng(seed), *shape, not p.self_connections) for seed in (0, 1)]
     if not np.array_equal(drawn[0], drawn[1]):
-        raise UserError(f"third factor 'readout-error': symmetric feedback needs fixed pairs in {name!r}, not drawn ones")
+        raise UserError(f"third factor 'readout-error': symmetric feedback needs fixed pairs in {name!r}")
     return drawn[0]

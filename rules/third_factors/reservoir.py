@@ -101,7 +101,7 @@ class Reservoir(HSIC):
     def _classes(self, context: Context) -> int:
         classes = context.network.population(context.objective.readout).size
         if self.units < classes:
-            raise UserError(f"third factor 'reservoir': units = {self.units}: at least {classes}, one per class, are needed")
+            raise UserError(f"third factor 'reservoir': units = {self.units}: one per class, {classes}, is needed")
         return classes
 
     def _pools(self, classes: int) -> np.ndarray:

@@ -83,7 +83,9 @@ def adjoint_gradient(
         )
     )
     beta, rho = adaptation or (None, None)
-    _kernel()(steps, n, at(psi), at(trial), at(decay), at(gain), at(beta), at(rho), len(signals), carried, len(sweeps), swept)
+    _kernel()(
+        steps, n, at(psi), at(trial), at(decay), at(gain), at(beta), at(rho), len(signals), carried, len(sweeps), swept
+    )
     return outs
 
 

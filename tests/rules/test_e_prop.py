@@ -244,7 +244,5 @@ def test_a_source_may_project_to_the_readout_where_the_evaluation_is_factored():
 
 
 def test_a_source_before_a_readout_is_refused_online():
-    with pytest.raises(
-        UserError, match="input_to_output: evaluation = 'online' needs spiking neurons before"
-    ):
+    with pytest.raises(UserError, match="input_to_output: evaluation = 'online' needs spiking neurons before"):
         trainer(EProp(evaluation="online"), straight_network())
