@@ -14,7 +14,7 @@ from collections import defaultdict
 import numpy as np
 
 from snnplast.assemble import assemble
-from snnplast.config import resolve
+from snnplast.config.resolution import resolve
 from snnplast.train import Trainer
 
 IB = "rules.ib-hebbian.third_factor.name"

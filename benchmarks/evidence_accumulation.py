@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from snnplast.assemble import assemble
-from snnplast.config import resolve
+from snnplast.config.resolution import resolve
 from snnplast.train import Trainer
 
 

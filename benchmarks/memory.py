@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from snnplast.assemble import assemble
-from snnplast.config import resolve
+from snnplast.config.resolution import resolve
 from snnplast.run import Session
 
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from snnplast.cli import main
+from snnplast.cli.command import main
 
 sys.exit(main())

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from rich.table import Table
 
-from snnplast.results import Run, read_run
+from snnplast.record.results import Run, read_run
 
 COLOURS = ("#1f5fa8", "#d1602b", "#2f8f5b", "#8a4fa3", "#b8952a", "#5b6570")
 GREY = "#5b6570"

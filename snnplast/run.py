@@ -16,13 +16,13 @@ from rich.console import Console, RenderableType
 
 from snnplast import __version__
 from snnplast.assemble import Assembly, assemble
-from snnplast.console import emit
+from snnplast.cli.console import emit
+from snnplast.cli.progress import Display, number, summary
+from snnplast.config.experiment import EngineChoice, Experiment
+from snnplast.config.model_file import users_code
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError, nearest
-from snnplast.experiment import EngineChoice, Experiment
-from snnplast.model_file import users_code
-from snnplast.progress import Display, number, summary
-from snnplast.record import Per, RunFile, check_writable
+from snnplast.record.run_file import Per, RunFile, check_writable
 from snnplast.task import TEST, TRAINING, Task
 from snnplast.train import Trainer
 from snnplast.trial import Record
@@ -269,8 +269,8 @@ def _figures(path: Path) -> list[Path]:
 
 def _metrics(path: Path) -> RenderableType:
     """The table of what the file holds, in the style of the lines above it."""
+    from snnplast.record.results import read_run
     from snnplast.report import summary
-    from snnplast.results import read_run
 
     table = summary(read_run(path))
     table.box = table.title = None

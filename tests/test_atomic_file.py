@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from snnplast import atomic_file
-from snnplast.atomic_file import AtomicFile, open_consistent, repair
+from snnplast.record import atomic_file
+from snnplast.record.atomic_file import AtomicFile, open_consistent, repair
 
 BURSTS = 50
 ROWS = 100  # per burst and dataset; with chunks of 64 rows the chunk index grows a second level

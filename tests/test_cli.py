@@ -14,10 +14,10 @@ import pytest
 
 from snnplast import __version__, run
 from snnplast.assemble import assemble
-from snnplast.cli import main
-from snnplast.config import resolve
+from snnplast.cli.command import main
+from snnplast.config.resolution import resolve
+from snnplast.record.results import read_run
 from snnplast.registry import BUILT_IN
-from snnplast.results import read_run
 from snnplast.task import TEST, TRAINING
 from snnplast.train import Trainer
 
@@ -328,7 +328,7 @@ def test_version_and_help(snnplast):
 
 
 def test_looking_around_imports_no_brian2():
-    code = "import sys; from snnplast.cli import main; main(['--help'])"
+    code = "import sys; from snnplast.cli.command import main; main(['--help'])"
     code = f"import atexit, sys; atexit.register(lambda: print('brian2' in sys.modules)); {code}"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert out.endswith("False\n")

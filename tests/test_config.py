@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from snnplast.config import resolve
+from snnplast.config.layers import parse_sets
+from snnplast.config.resolution import resolve
+from snnplast.config.toml_text import toml_text
 from snnplast.errors import UserError
-from snnplast.layers import parse_sets
-from snnplast.toml_text import toml_text
 
 PATTERN = "pattern-generation"
 

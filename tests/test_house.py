@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from snnplast import __version__, registry
-from snnplast.config import resolve
+from snnplast.config.resolution import resolve
 
 ROOT = Path(__file__).parents[1]
 MAPPED = {"snnplast.rules": "rules", "snnplast.rules.third_factors": "rules/third_factors", "snnplast.models": "models"}

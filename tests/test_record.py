@@ -13,10 +13,10 @@ import libsonata
 import numpy as np
 import pytest
 
-from snnplast import record
 from snnplast.errors import UserError
-from snnplast.record import RunFile, check_writable
-from snnplast.results import read_run
+from snnplast.record import run_file as record
+from snnplast.record.results import read_run
+from snnplast.record.run_file import RunFile, check_writable
 
 STEPS = 100
 

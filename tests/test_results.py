@@ -4,10 +4,10 @@ import h5py
 import numpy as np
 import pytest
 
-from snnplast import atomic_file
 from snnplast.errors import UserError
-from snnplast.record import RunFile
-from snnplast.results import read_run
+from snnplast.record import atomic_file
+from snnplast.record.results import read_run
+from snnplast.record.run_file import RunFile
 
 
 @pytest.fixture

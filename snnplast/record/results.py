@@ -6,7 +6,7 @@
     steps, neurons = run.trial_spikes("hidden", row=-1)
     pre, post, weight = run.weights("input->hidden")
 
-`snnplast.record_layout` says what is in the file.
+`snnplast.record.layout` says what is in the file.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from snnplast.atomic_file import open_consistent
 from snnplast.errors import UserError, nearest
+from snnplast.record.atomic_file import open_consistent
 
 
 @dataclass(frozen=True)

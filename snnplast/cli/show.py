@@ -17,17 +17,17 @@ from rich.text import Text
 
 from snnplast import registry
 from snnplast.assemble import design
-from snnplast.console import emit
+from snnplast.cli.console import emit
+from snnplast.config.model_file import load_model
+from snnplast.config.schema import choice_in, table_of
 from snnplast.description import Description
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment, Injection
 from snnplast.model import Model
-from snnplast.model_file import load_model
 from snnplast.network import Network
 from snnplast.neurons import LIF, LayerNorm, LeakyReadout, PoissonSource, RateReadout
 from snnplast.objective import CrossEntropy
 from snnplast.rule import Rule
-from snnplast.schema import choice_in, table_of
 from snnplast.units import format_quantity, in_unit
 
 

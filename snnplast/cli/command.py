@@ -129,16 +129,16 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from snnplast.config import resolve
-    from snnplast.console import standard_output
+    from snnplast.cli.console import standard_output
+    from snnplast.config.resolution import resolve
     from snnplast.run import run
 
     run(resolve(options.target, options.sets), standard_output(), options.quiet)
 
 
 def _show(options: argparse.Namespace) -> None:
-    from snnplast.console import standard_output
-    from snnplast.show import show_all, show_one
+    from snnplast.cli.console import standard_output
+    from snnplast.cli.show import show_all, show_one
 
     match options.words:
         case []:
@@ -154,14 +154,14 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _cite(options: argparse.Namespace) -> None:
-    from snnplast.cite import citations
-    from snnplast.config import resolve
+    from snnplast.cli.cite import citations
+    from snnplast.config.resolution import resolve
 
     print("\n\n".join(citations(resolve(options.target, options.sets))))
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from snnplast.compare import compare
-    from snnplast.console import standard_output
+    from snnplast.cli.compare import compare
+    from snnplast.cli.console import standard_output
 
     compare(standard_output(), options.files)

@@ -9,17 +9,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from snnplast.config.layers import NONE
+from snnplast.config.model_file import users_code
+from snnplast.config.schema import table_of
+from snnplast.config.toml_text import toml_text
 from snnplast.description import Description
 from snnplast.engine.opening import ENGINES, TARGETS
 from snnplast.errors import UserError, nearest
-from snnplast.layers import NONE
 from snnplast.model import Model
-from snnplast.model_file import users_code
 from snnplast.network import Network
 from snnplast.rule import Rule
-from snnplast.schema import table_of
 from snnplast.task import Task
-from snnplast.toml_text import toml_text
 
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 

@@ -1,6 +1,6 @@
 """The output file of a run, written while the run goes on with bounded memory.
 
-`snnplast.record_layout` says what is in the file, `snnplast.results.read_run` reads it.
+`snnplast.record.layout` says what is in the file, `snnplast.results.read_run` reads it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from snnplast.errors import UserError, nearest
-from snnplast.record_layout import TRIAL, RunLayout, TrialRows
+from snnplast.record.layout import TRIAL, RunLayout, TrialRows
 
 Per = Literal["iteration", "epoch"]
 Status = Literal["finished", "failed", "interrupted"]
@@ -55,7 +55,7 @@ class RunFile:
     """Writer of one run's file. Use it as a context manager: leaving it sets the status.
 
     What is recorded is kept in memory and written in one burst, at the first record and then at most once per
-    `interval` seconds or 16 MB; each burst is atomic (`snnplast.atomic_file`). The file appears with the first record:
+    `interval` seconds or 16 MB; each burst is atomic (`snnplast.record.atomic_file`). The file appears with the first record:
     a run that fails before leaves nothing, and replaces nothing.
     """
 

@@ -9,9 +9,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from snnplast.description import Description, WrongValue
-from snnplast.errors import UserError, nearest
-from snnplast.layers import (
+from snnplast.config.layers import (
     NONE,
     Leaf,
     Node,
@@ -26,6 +24,8 @@ from snnplast.layers import (
     place_of,
     plain,
 )
+from snnplast.description import Description, WrongValue
+from snnplast.errors import UserError, nearest
 from snnplast.named import Named
 
 BUILT_IN = Source("", -1, Path())

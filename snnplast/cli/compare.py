@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from snnplast.console import emit
-from snnplast.progress import number
-from snnplast.results import Run, read_run
+from snnplast.cli.console import emit
+from snnplast.cli.progress import number
+from snnplast.record.results import Run, read_run
 
 METRICS = ("loss", "accuracy", "test_accuracy", "spikes_per_trial", "synaptic_operations", "third_factor_correlation")
 WHAT = ("model", "rule", "third factor", "training")

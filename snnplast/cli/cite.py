@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from snnplast.experiment import Experiment
+from snnplast.config.experiment import Experiment
 
 BRIAN2 = """@article{stimberg2019brian,
   title = {Brian 2, an intuitive and efficient neural simulator},

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from snnplast import registry
-from snnplast.errors import UserError, nearest
-from snnplast.experiment import EngineChoice, Experiment, Recording, Training
-from snnplast.layers import (
+from snnplast.config.experiment import EngineChoice, Experiment, Recording, Training
+from snnplast.config.layers import (
     Leaf,
     Node,
     Source,
@@ -33,11 +32,12 @@ from snnplast.layers import (
     rank,
     read_toml,
 )
+from snnplast.config.model_file import load_model, users_code
+from snnplast.config.schema import choice_in, chosen_class, construct, entries, settings, with_name
+from snnplast.errors import UserError, nearest
 from snnplast.model import Model
-from snnplast.model_file import load_model, users_code
 from snnplast.named import Named
 from snnplast.rule import Rule
-from snnplast.schema import choice_in, chosen_class, construct, entries, settings, with_name
 from snnplast.third_factor import ThirdFactor
 
 TABLES = ("rule", "engine", "model", "rules", "third_factors", "train", "record")

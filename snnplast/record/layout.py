@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from snnplast.atomic_file import AtomicFile
+from snnplast.record.atomic_file import AtomicFile
 
 SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype="u1")
 TRIAL = np.dtype([("trial", "i8"), ("iteration", "i8"), ("phase", "S16"), ("start", "f8"), ("stop", "f8")])

@@ -1,0 +1,3 @@
+"""The command line and what it shows."""
+
+from snnplast.cli.command import main as main

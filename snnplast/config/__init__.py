@@ -1,0 +1,3 @@
+"""Settings in layers, checked and built into an experiment."""
+
+from snnplast.config.resolution import resolve as resolve
