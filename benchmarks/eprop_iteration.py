@@ -16,8 +16,10 @@ import numpy as np
 
 from snnplast.assemble import assemble
 from snnplast.network import Network
-from snnplast.neurons import LIF, LeakyReadout, PoissonSource
+from snnplast.neurons import LIF
 from snnplast.objective import MeanSquaredError
+from snnplast.population import PoissonSource
+from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.task import Task, Trial
 from snnplast.train import Trainer

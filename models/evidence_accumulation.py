@@ -14,8 +14,10 @@ from pydantic import Field
 
 from snnplast.model import Model
 from snnplast.network import Network
-from snnplast.neurons import ALIF, LeakyReadout, SpikeSource
+from snnplast.neurons import ALIF
 from snnplast.objective import CrossEntropy
+from snnplast.population import SpikeSource
+from snnplast.readouts import LeakyReadout
 from snnplast.task import SOURCES, TEST, TRAINING, Task, Trial, stream
 from snnplast.trial import Segment, Spikes
 from snnplast.weights import Gaussian, Normal, Uniform, Weights

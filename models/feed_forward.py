@@ -8,7 +8,9 @@ from pydantic import Field
 
 from snnplast.model import Model
 from snnplast.network import Network
-from snnplast.neurons import LIF, LayerNorm, LeakyReadout, PoissonSource, RateReadout
+from snnplast.neurons import LIF
+from snnplast.population import LayerNorm, PoissonSource
+from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.units import NonNegativeTime, PositiveRate, PositiveTime
 from snnplast.weights import Normal
 

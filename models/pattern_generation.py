@@ -16,8 +16,10 @@ from pydantic import Field
 
 from snnplast.model import Model
 from snnplast.network import Network
-from snnplast.neurons import LIF, LeakyReadout, SpikeSource
+from snnplast.neurons import LIF
 from snnplast.objective import MeanSquaredError
+from snnplast.population import SpikeSource
+from snnplast.readouts import LeakyReadout
 from snnplast.task import Task, Trial
 from snnplast.trial import Segment
 

@@ -21,8 +21,8 @@ from pydantic import Field
 from snnplast.description import Description
 from snnplast.eligibility import ThreeFactorRule
 from snnplast.network import Network, Projection
-from snnplast.neurons import RateReadout
 from snnplast.optimizer import SGD, AnyOptimizer, Optimizer, Schedule
+from snnplast.readouts import RateReadout
 from snnplast.rule import Signals
 from snnplast.surrogate import AnySurrogate, PiecewiseLinear
 from snnplast.third_factor import AnyThirdFactor

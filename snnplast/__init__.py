@@ -24,19 +24,20 @@ if TYPE_CHECKING:
     from snnplast.fragments import Update as Update
     from snnplast.model import Model as Model
     from snnplast.network import Network as Network
+    from snnplast.neurons import ALIF as ALIF
     from snnplast.neurons import LIF as LIF
-    from snnplast.neurons import Analog as Analog
     from snnplast.neurons import CustomNeurons as CustomNeurons
-    from snnplast.neurons import LayerNorm as LayerNorm
-    from snnplast.neurons import LeakyReadout as LeakyReadout
-    from snnplast.neurons import PoissonSource as PoissonSource
-    from snnplast.neurons import RateReadout as RateReadout
-    from snnplast.neurons import SpikeSource as SpikeSource
     from snnplast.objective import CrossEntropy as CrossEntropy
     from snnplast.objective import MeanSquaredError as MeanSquaredError
     from snnplast.optimizer import SGD as SGD
     from snnplast.optimizer import Adam as Adam
     from snnplast.optimizer import Schedule as Schedule
+    from snnplast.population import Analog as Analog
+    from snnplast.population import LayerNorm as LayerNorm
+    from snnplast.population import PoissonSource as PoissonSource
+    from snnplast.population import SpikeSource as SpikeSource
+    from snnplast.readouts import LeakyReadout as LeakyReadout
+    from snnplast.readouts import RateReadout as RateReadout
     from snnplast.rule import Rule as Rule
     from snnplast.task import Classification as Classification
     from snnplast.task import Task as Task
@@ -55,7 +56,9 @@ _HOME = {
     "fragments": "Fragment Injection Update",
     "model": "Model",
     "network": "Network",
-    "neurons": "LIF Analog CustomNeurons LayerNorm LeakyReadout PoissonSource RateReadout SpikeSource",
+    "neurons": "ALIF LIF CustomNeurons",
+    "population": "Analog LayerNorm PoissonSource SpikeSource",
+    "readouts": "LeakyReadout RateReadout",
     "objective": "CrossEntropy MeanSquaredError",
     "optimizer": "SGD Adam Schedule",
     "rule": "Rule",

@@ -14,10 +14,10 @@ from snnplast.errors import UserError, nearest
 from snnplast.fragments import Injection
 from snnplast.gradient import Signal
 from snnplast.network import Network, Projection
-from snnplast.neurons import LeakyReadout, RateReadout
 from snnplast.objective import Objective
 from snnplast.optimizer import Optimizer
 from snnplast.pretrain import pretrain
+from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.rule import Rule
 from snnplast.third_factor import Broadcast, Context, SignalKind, State, ThirdFactor
 from snnplast.trial import Record

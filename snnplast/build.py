@@ -15,7 +15,8 @@ from snnplast.engine import BrianModel
 from snnplast.errors import UserError, nearest
 from snnplast.fragments import Fragment, Injection, Value, clashes, merge, substitute
 from snnplast.network import Network, Projection, Wiring
-from snnplast.neurons import Analog, SpikeSource, SpikingPopulation
+from snnplast.neurons import SpikingPopulation
+from snnplast.population import Analog, SpikeSource
 from snnplast.task import WEIGHTS, stream
 
 TRIAL_EVENT = "trial"

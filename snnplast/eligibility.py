@@ -23,8 +23,10 @@ from snnplast.errors import UserError
 from snnplast.fragments import Fragment, Injection, Update
 from snnplast.gradient import Signal, adjoint_sweep
 from snnplast.network import Network, Projection
-from snnplast.neurons import LeakyReadout, RateReadout, SpikeSource, SpikingPopulation
+from snnplast.neurons import SpikingPopulation
 from snnplast.optimizer import AnyOptimizer
+from snnplast.population import SpikeSource
+from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.rule import Rule, Signals
 from snnplast.surrogate import AnySurrogate, PiecewiseLinear
 from snnplast.third_factor import SignalKind

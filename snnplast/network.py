@@ -13,7 +13,8 @@ from snnplast.connectivity import AllToAll, Connectivity, ExplicitPairs
 from snnplast.description import Description
 from snnplast.errors import UserError, nearest
 from snnplast.fragments import Fragment
-from snnplast.neurons import PoissonSource, Population, RateReadout
+from snnplast.population import PoissonSource, Population
+from snnplast.readouts import RateReadout
 from snnplast.units import parse_quantity
 from snnplast.weights import ExplicitWeights, Normal, Weights, as_weights
 

@@ -7,7 +7,7 @@ import numpy as np
 from snnplast.assemble import Assembly
 from snnplast.encoding import poisson
 from snnplast.errors import UserError, nearest
-from snnplast.neurons import PoissonSource, SpikeSource
+from snnplast.population import PoissonSource, SpikeSource
 from snnplast.task import Trial
 from snnplast.trial import Record, Segment, Spikes
 

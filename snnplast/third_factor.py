@@ -34,7 +34,7 @@ class SignalKind:
 
 @dataclass(frozen=True)
 class Context:
-    """What a source may rely on: the network so far, the populations it serves, the objective, the face, the run's seed."""
+    """What a source may rely on: the network so far, the populations it serves, the objective, face and seed."""
 
     network: Network
     targets: tuple[str, ...]

@@ -14,7 +14,9 @@ from snnplast.connectivity import Probability
 from snnplast.fragments import Fragment
 from snnplast.gradient import Timing
 from snnplast.network import Network
-from snnplast.neurons import LIF, LayerNorm, LeakyReadout, PoissonSource, RateReadout
+from snnplast.neurons import LIF
+from snnplast.population import LayerNorm, PoissonSource
+from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.rule import Rule
 from snnplast.simulate import simulate
 from snnplast.task import SOURCES, TRAINING, Classification, Task, Trial, stream

@@ -12,7 +12,9 @@ from snnplast.connectivity import Probability
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment, Injection, Update
 from snnplast.network import Network
-from snnplast.neurons import LIF, Analog, LeakyReadout, PoissonSource, SpikeSource
+from snnplast.neurons import LIF
+from snnplast.population import Analog, PoissonSource, SpikeSource
+from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.simulate import simulate
 from snnplast.surrogate import PiecewiseLinear

@@ -9,7 +9,9 @@ from snnplast.connectivity import ExplicitPairs, FixedInDegree, OneToOne
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment
 from snnplast.network import Network
-from snnplast.neurons import LIF, Analog, LeakyReadout, PoissonSource, RateReadout, SpikeSource
+from snnplast.neurons import LIF
+from snnplast.population import Analog, PoissonSource, SpikeSource
+from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.weights import Normal
 
 

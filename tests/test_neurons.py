@@ -11,17 +11,9 @@ from snnplast.assemble import assemble
 from snnplast.errors import UserError
 from snnplast.fragments import Update
 from snnplast.network import Network
-from snnplast.neurons import (
-    ALIF,
-    LIF,
-    Analog,
-    CustomNeurons,
-    LayerNorm,
-    LeakyReadout,
-    PoissonSource,
-    RateReadout,
-    SpikeSource,
-)
+from snnplast.neurons import ALIF, LIF, CustomNeurons
+from snnplast.population import Analog, LayerNorm, PoissonSource, SpikeSource
+from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.simulate import simulate
 from snnplast.testing import small_task
@@ -42,11 +34,11 @@ def driven():
 
 
 def lif(x, w, reset, floor, normalise, beta=0.0, tau_adapt=1.0):
-    """Membranes at the end of each step, and spikes, both (STEPS, N): the docstring in numpy."""
+    """Membranes at the end of each step, spikes and adaptations, (STEPS, N) each: the docstring in numpy."""
     alpha, rho = np.exp(-1 / TAU), np.exp(-1 / tau_adapt)
     gain = 1 - alpha if normalise else 1.0
     v, a, z, rest = np.zeros(N), np.zeros(N), np.zeros(N), np.zeros(N, int)
-    membranes, spikes = np.zeros((STEPS, N)), np.zeros((STEPS, N))
+    membranes, spikes, adaptations = (np.zeros((STEPS, N)) for _ in range(3))
     for t in range(STEPS):
         rest = np.maximum(rest - 1, 0)
         a = rho * a + z
@@ -58,8 +50,8 @@ def lif(x, w, reset, floor, normalise, beta=0.0, tau_adapt=1.0):
             v = v - THETA * z
         elif reset != "subtract-next":
             v = np.where(z, reset, v)
-        membranes[t], spikes[t] = v, z
-    return membranes, spikes
+        membranes[t], spikes[t], adaptations[t] = v, z, a
+    return membranes, spikes, adaptations
 
 
 @pytest.mark.parametrize(
@@ -71,7 +63,7 @@ def test_lif_neurons_follow_their_equations_with_constants_of_their_own(reset, f
     settings = {"reset": reset, "v_min": floor, "normalise_input": normalise, "bias": BIAS}
     net.add("hidden", LIF(N, tau_m=TAU * ms, v_threshold=THETA, refractory=REFRACTORY * ms, **settings))
     net.connect("input", "hidden", weights=w)
-    expected, fired = lif(raster(spikes, STEPS, INPUTS), w, reset, floor, normalise)
+    expected, fired, _ = lif(raster(spikes, STEPS, INPUTS), w, reset, floor, normalise)
     with running(net, ["hidden.v"]) as engine:
         engine.set_spikes("input", *spikes)
         engine.steps(STEPS)
@@ -91,13 +83,15 @@ def test_alif_neurons_raise_their_threshold_after_every_spike():
     settings = {"tau_m": TAU * ms, "v_threshold": THETA, "refractory": REFRACTORY * ms, "reset": "subtract-next"}
     net.add("hidden", ALIF(N, beta=beta, tau_adapt=tau * ms, bias=BIAS, **settings))
     net.connect("input", "hidden", weights=w)
-    _, fired = lif(raster(spikes, STEPS, INPUTS), w, "subtract-next", None, False, beta, tau)
-    _, plain = lif(raster(spikes, STEPS, INPUTS), w, "subtract-next", None, False)
+    _, fired, expected = lif(raster(spikes, STEPS, INPUTS), w, "subtract-next", None, False, beta, tau)
+    _, plain, _ = lif(raster(spikes, STEPS, INPUTS), w, "subtract-next", None, False)
     assert np.array_equal(fired[:, 0], plain[:, 0]) and np.any(fired[:, 1:] != plain[:, 1:])
-    with running(net) as engine:
+    with running(net, ["hidden.a"]) as engine:
         engine.set_spikes("input", *spikes)
         engine.steps(STEPS)
         assert np.array_equal(raster(engine.spikes("hidden"), STEPS, N), fired)
+        found = engine.history["hidden.a"] - fired * np.exp(1 / tau)  # the rise of the coming step is already in a
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_a_leaky_readout_filters_the_spikes_of_the_same_step():

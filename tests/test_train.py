@@ -9,9 +9,11 @@ from snnplast.assemble import assemble
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.network import Network
-from snnplast.neurons import LIF, LayerNorm, LeakyReadout, PoissonSource
+from snnplast.neurons import LIF
 from snnplast.objective import MeanSquaredError
 from snnplast.optimizer import SGD, Adam, Schedule
+from snnplast.population import LayerNorm, PoissonSource
+from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
 from snnplast.rules.ib_hebbian import IBHebbian

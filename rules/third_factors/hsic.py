@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from snnplast.neurons import SpikeSource
+from snnplast.population import SpikeSource
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor
 from snnplast.third_factor import Context, State
 from snnplast.trial import Record

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.neurons import LayerNorm
+from snnplast.population import LayerNorm
 from snnplast.rules.third_factors.transforms import AnyTransform, Chain, Clip, GainControl, LayerNormJacobian
 from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
 from snnplast.trial import Record

@@ -17,7 +17,7 @@ from pydantic import Field
 from snnplast.connectivity import ExplicitPairs
 from snnplast.errors import UserError
 from snnplast.network import Network, Wiring
-from snnplast.neurons import LeakyReadout
+from snnplast.readouts import LeakyReadout
 from snnplast.third_factor import Broadcast, Context, SignalKind, State, ThirdFactor
 from snnplast.trial import Record
 from snnplast.weights import Gaussian

@@ -23,7 +23,7 @@ from snnplast.connectivity import ExplicitPairs
 from snnplast.errors import UserError
 from snnplast.fragments import Update
 from snnplast.network import Network
-from snnplast.neurons import Analog
+from snnplast.population import Analog
 from snnplast.rules.third_factors.hsic import HSIC
 from snnplast.rules.third_factors.streams import Streams
 from snnplast.task import SOURCES, stream
@@ -101,7 +101,7 @@ class Reservoir(HSIC):
     def _classes(self, context: Context) -> int:
         classes = context.network.population(context.objective.readout).size
         if self.units < classes:
-            raise UserError(f"third factor 'reservoir': units = {self.units}: one per class, {classes}, is needed")
+            raise UserError(f"third factor 'reservoir': units = {self.units}: at least {classes}, one per class")
         return classes
 
     def _pools(self, classes: int) -> np.ndarray:

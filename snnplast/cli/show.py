@@ -25,8 +25,10 @@ from snnplast.errors import UserError
 from snnplast.fragments import Fragment, Injection
 from snnplast.model import Model
 from snnplast.network import Network
-from snnplast.neurons import LIF, LayerNorm, LeakyReadout, PoissonSource, RateReadout
+from snnplast.neurons import LIF
 from snnplast.objective import CrossEntropy
+from snnplast.population import LayerNorm, PoissonSource
+from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.rule import Rule
 from snnplast.units import format_quantity, in_unit
 

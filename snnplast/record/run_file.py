@@ -55,7 +55,7 @@ class RunFile:
     """Writer of one run's file. Use it as a context manager: leaving it sets the status.
 
     What is recorded is kept in memory and written in one burst, at the first record and then at most once per
-    `interval` seconds or 16 MB; each burst is atomic (`snnplast.record.atomic_file`). The file appears with the first record:
+    `interval` seconds or 16 MB; each burst is atomic (`record.atomic_file`). The file appears with the first record:
     a run that fails before leaves nothing, and replaces nothing.
     """
 

@@ -10,8 +10,10 @@ from reference import e_prop as oracle
 from snnplast.assemble import Assembly, assemble
 from snnplast.connectivity import ExplicitPairs
 from snnplast.network import Network
-from snnplast.neurons import ALIF, LIF, LeakyReadout, SpikeSource
+from snnplast.neurons import ALIF, LIF
 from snnplast.objective import CrossEntropy, MeanSquaredError
+from snnplast.population import SpikeSource
+from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.simulate import simulate
 from snnplast.task import Task

@@ -11,8 +11,10 @@ from snnplast.assemble import assemble, design
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.network import Network
-from snnplast.neurons import LIF, LayerNorm, RateReadout, SpikeSource
+from snnplast.neurons import LIF
 from snnplast.objective import CrossEntropy
+from snnplast.population import LayerNorm, SpikeSource
+from snnplast.readouts import RateReadout
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors.hsic import HSIC
 from snnplast.task import Task

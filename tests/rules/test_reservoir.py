@@ -12,8 +12,10 @@ from snnplast.assemble import design
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.network import Network
-from snnplast.neurons import LIF, LayerNorm, LeakyReadout, PoissonSource
+from snnplast.neurons import LIF
 from snnplast.objective import CrossEntropy
+from snnplast.population import LayerNorm, PoissonSource
+from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors import reservoir as reservoir_module

@@ -10,9 +10,11 @@ from snnplast.assemble import design
 from snnplast.connectivity import ExplicitPairs
 from snnplast.errors import UserError
 from snnplast.network import Network
-from snnplast.neurons import LIF, LayerNorm, LeakyReadout, PoissonSource
+from snnplast.neurons import LIF
 from snnplast.objective import CrossEntropy
 from snnplast.optimizer import SGD
+from snnplast.population import LayerNorm, PoissonSource
+from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors.firing_rate import FiringRate

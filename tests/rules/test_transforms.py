@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from reference import ib_hebbian as ib
 
-from snnplast.neurons import LayerNorm
+from snnplast.population import LayerNorm
 from snnplast.rules.third_factors.transforms import Chain, Clip, GainControl, LayerNormJacobian
 
 
