@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from brian2 import Hz, ms, mV
+from brian2 import ms
 from brian_runs import raster, running
 
 from snnplast.assemble import assemble
 from snnplast.errors import UserError
-from snnplast.fragments import Update
 from snnplast.network import Network
 from snnplast.neurons import ALIF, LIF, CustomNeurons
-from snnplast.population import Analog, LayerNorm, PoissonSource, SpikeSource
-from snnplast.readouts import LeakyReadout, RateReadout
+from snnplast.population import PoissonSource, SpikeSource
+from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.simulate import simulate
 from snnplast.testing import small_task
@@ -94,28 +93,6 @@ def test_alif_neurons_raise_their_threshold_after_every_spike():
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_a_leaky_readout_filters_the_spikes_of_the_same_step():
-    spikes, net, _ = driven()
-    tau = np.array([5.0, 25.0])
-    w = np.random.default_rng(0).standard_normal((INPUTS, 2))
-    net.add("output", LeakyReadout(2, tau_m=tau * ms))
-    net.connect("input", "output", weights=w)
-    kappa, y, expected = np.exp(-1 / tau), np.zeros(2), np.zeros((STEPS, 2))
-    for t, x in enumerate(raster(spikes, STEPS, INPUTS)):
-        expected[t] = y = kappa * y + (1 - kappa) * (x @ w)
-    with running(net, ["output.y"]) as engine:
-        engine.set_spikes("input", *spikes)
-        engine.steps(STEPS)
-        np.testing.assert_allclose(engine.history["output.y"], expected, rtol=1e-10, atol=1e-13)
-
-
-def test_layer_norm_subtracts_the_mean_and_divides_by_the_regularised_deviation():
-    rates = np.array([0.0, 10.0, 20.0, 50.0])
-    z = LayerNorm(offset=4.0)(rates)
-    np.testing.assert_allclose(z, (rates - 20.0) / np.sqrt(350.0 + 4.0), rtol=1e-12)
-    assert np.all(np.isfinite(LayerNorm()(np.zeros(3))))
-
-
 OWN = """
     dv/dt = -v/tau : 1
     tau : second (constant, shared)
@@ -174,38 +151,9 @@ def test_what_brian2_refuses_in_your_code_is_one_sentence(changed, sentence):
     assert "\n" not in str(caught.value)
 
 
-def test_analog_units_run_their_updates_in_their_slot():
-    net = Network()
-    net.add("units", Analog(2, equations="x : 1\ndrive : 1", updates=(Update("x = x + 2", "end"),), persistent=("x",)))
-    with running(net, ["units.x"]) as engine:
-        engine.steps(3)
-        assert engine["units.x"].tolist() == [6.0, 6.0]
-        engine.reset()
-        assert engine["units.x"].tolist() == [6.0, 6.0], "persistent state outlives a reset"
-
-
-def test_times_are_quantities_texts_or_one_per_neuron():
-    for tau in (20 * ms, "20 ms", "0.02 second"):
-        assert LIF(3, tau_m=tau).tau_m == 0.02
-    for tau in ([20, 10] * ms, ["20 ms", "10 ms"], (20 * ms, 10 * ms)):
-        assert LIF(2, tau_m=tau).tau_m.tolist() == [0.02, 0.01]
-    assert PoissonSource(1, peak_rate=50 * Hz).peak_rate == 50
-    assert LIF(3, bias=[0, 1, 2]).bias.tolist() == [0, 1, 2]
-
-
 @pytest.mark.parametrize(
     "make, sentence",
     [
-        (lambda: LIF(0), "LIF.size = 0: input should be greater than or equal to 1"),
-        (lambda: LIF(2.5), "LIF.size = 2.5: "),
-        (lambda: LIF(3, tau_m=20), "LIF.tau_m: 20 has no unit: a time is needed, write '20 second' if second is meant"),
-        (lambda: LIF(3, tau_m="-20 ms"), "LIF.tau_m: '-20 ms' is out of range: greater than 0 is allowed"),
-        (lambda: LIF(3, tau_m=0 * ms), "LIF.tau_m"),
-        (lambda: LIF(3, tau_m="20 mV"), "LIF.tau_m: '20 mV' has the unit 'mV': a time is needed"),
-        (lambda: LIF(3, tau_m=20 * mV), "a time is needed"),
-        (lambda: LIF(3, tau_m="20 mms"), "LIF.tau_m: '20 mms' has the unknown unit 'mms': did you mean 'ms'?"),
-        (lambda: LIF(3, tau_m=[20, 10] * ms), "tau_m has shape (2,); allowed is a number or shape (3,)"),
-        (lambda: LIF(3, tau_m=[20, -1, 5] * ms), "is out of range: greater than 0 is allowed"),
         (lambda: LIF(3, refractory="-1 ms"), "LIF.refractory: '-1 ms' is out of range: at least 0 is allowed"),
         (lambda: LIF(3, v_threshold=0), "LIF.v_threshold: 0 is out of range: greater than 0 is allowed"),
         (lambda: LIF(3, v_threshold=None), "LIF.v_threshold: None is no number"),
@@ -219,12 +167,7 @@ def test_times_are_quantities_texts_or_one_per_neuron():
         (lambda: LIF(3, v_treshold=1), "LIF.v_treshold: unknown key; did you mean 'v_threshold'?"),
         (lambda: ALIF(3, beta=-0.1), "ALIF.beta"),
         (lambda: ALIF(3, tau_adapt="0 ms"), "ALIF.tau_adapt: '0 ms' is out of range: greater than 0 is allowed"),
-        (lambda: LeakyReadout(2, tau_m="2 Hz"), "LeakyReadout.tau_m: '2 Hz' has the unit 'Hz': a time is needed"),
-        (lambda: PoissonSource(2, peak_rate="0 Hz"), "PoissonSource.peak_rate: '0 Hz' is out of range"),
-        (lambda: PoissonSource(2, peak_rate=200), "PoissonSource.peak_rate: 200 has no unit: a rate is needed"),
-        (lambda: LayerNorm(offset=0), "LayerNorm.offset = 0: input should be greater than 0"),
         (lambda: own_neurons(equation="x : 1"), "CustomNeurons.equation: unknown key; did you mean 'equations'?"),
-        (lambda: RateReadout(3, tau_m="20 ms"), "RateReadout.tau_m: unknown key"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(make, sentence):

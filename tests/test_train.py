@@ -18,10 +18,9 @@ from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors.hsic import HSIC
-from snnplast.task import TRAINING, Classification, Task
+from snnplast.task import TRAINING
 from snnplast.testing import small_network, small_task
 from snnplast.train import Trainer
-from snnplast.trial import Segment
 
 PLAIN = {"optimizer": SGD(learning_rate=1.0)}
 
@@ -243,64 +242,3 @@ def test_a_gradient_that_is_not_finite_changes_no_parameter():
         run.update()
     for name, array in values(run).items():
         assert np.array_equal(array, before[name], equal_nan=True)
-
-
-@pytest.mark.parametrize(
-    "changed, sentence",
-    [
-        ({"x": np.eye(12)[:, :5]}, "task: the values for 'input' have shape (5,), the population has 12 neurons"),
-        ({"labels": np.arange(12) % 4}, "task: series 'output.target' has shape (4,); allowed are (3,) and (5, 3)"),
-        ({"source": "inptu"}, "task: 'inptu' is no source of the network; did you mean 'input'?"),
-    ],
-)
-def test_a_task_that_does_not_fit_the_network_is_said(changed, sentence):
-    sets = {"x": np.eye(12), "labels": np.arange(12) % 3, "x_test": np.eye(12), "labels_test": np.arange(12) % 3}
-    task = Classification(**{**sets, "source": "input", **changed}, steps=5, seed=1)
-    with pytest.raises(UserError) as caught:
-        Trainer(assemble(plain_network(), task.objective, EProp(), 1, "runtime", "numpy"), task, 1).update()
-    assert str(caught.value).startswith(sentence)
-
-
-class Two(Task):
-    """Two segments, the second with settings of the test's choice."""
-
-    objective = MeanSquaredError()
-
-    def __init__(self, **second):
-        self.second = second
-
-    def trial(self, index):
-        target = {"output.target": np.ones(3)}
-        record = yield Segment(6, {"input": np.full(12, 0.5)}, target)
-        assert record.steps == 6 and record.spikes["input"][0].size
-        yield Segment(4, **{"inputs": {"input": np.full((4, 12), 0.9)}, "series": target, **self.second})
-
-
-def test_a_trial_may_have_several_segments():
-    for evaluation in ("online", "factored"):
-        run = Trainer(
-            assemble(plain_network(), Two.objective, EProp(evaluation=evaluation), 1, "runtime", "numpy"), Two(), 1
-        )
-        record = run.run(TRAINING, 0)
-        assert record.steps == 10 and record.series["output.target"].shape == (10, 3)
-        assert record.history["output.y"].shape == (10, 3) and record.spikes["input"][0].max() >= 6
-
-
-@pytest.mark.parametrize(
-    "second, sentence",
-    [
-        ({"series": {}}, "task: series 'output.target' covers 6 of 10 steps; every segment of the trial must give it"),
-        (
-            {"inputs": {"input": np.full(12, 1.5)}},
-            "task: the values for 'input' span 1.5 to 1.5; allowed are values in",
-        ),
-        ({"inputs": {"hidden": np.zeros(6)}}, "task: 'hidden' is no source of the network; Known: input"),
-        ({"series": {"otput.target": np.zeros(3)}}, "network: unknown population 'otput'; did you mean 'output'?"),
-        ({"inputs": {"input": (np.array([9]), np.array([12]))}}, "'input'"),
-    ],
-)
-def test_a_segment_that_does_not_fit_is_said(second, sentence):
-    run = Trainer(assemble(plain_network(), Two.objective, EProp(), 1, "runtime", "numpy"), Two(**second), 1)
-    with pytest.raises(UserError) as caught:
-        run.update()
-    assert sentence in str(caught.value)
