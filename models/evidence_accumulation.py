@@ -18,6 +18,7 @@ from snnplast.neurons import ALIF
 from snnplast.objective import CrossEntropy
 from snnplast.population import SpikeSource
 from snnplast.readouts import LeakyReadout
+from snnplast.rules.references import BELLEC_2020
 from snnplast.task import SOURCES, TEST, TRAINING, Task, Trial, stream
 from snnplast.trial import Segment, Spikes
 from snnplast.weights import Gaussian, Normal, Uniform, Weights
@@ -37,11 +38,7 @@ class EvidenceAccumulation(Model):
     """
 
     name: ClassVar[str] = "evidence-accumulation"
-    reference: ClassVar[str] = """@article{bellec2020solution,
-  title = {A solution to the learning dilemma for recurrent networks of spiking neurons},
-  author = {Bellec, Guillaume and others},
-  journal = {Nature Communications}, volume = {11}, pages = {3625}, year = {2020}, doi = {10.1038/s41467-020-17236-y}
-}"""
+    reference: ClassVar[str] = BELLEC_2020
 
     draws: Annotated[Literal["published", "fresh"], Field(description="which random numbers")] = "published"
     hidden: Annotated[int, Field(ge=2, description="recurrent neurons")] = 100

@@ -20,6 +20,7 @@ from snnplast.neurons import LIF
 from snnplast.objective import MeanSquaredError
 from snnplast.population import SpikeSource
 from snnplast.readouts import LeakyReadout
+from snnplast.rules.references import BELLEC_2020
 from snnplast.task import Task, Trial
 from snnplast.trial import Segment
 
@@ -32,11 +33,7 @@ class PatternGeneration(Model):
     """
 
     name: ClassVar[str] = "pattern-generation"
-    reference: ClassVar[str] = """@article{bellec2020solution,
-  title = {A solution to the learning dilemma for recurrent networks of spiking neurons},
-  author = {Bellec, Guillaume and others},
-  journal = {Nature Communications}, volume = {11}, pages = {3625}, year = {2020}, doi = {10.1038/s41467-020-17236-y}
-}"""
+    reference: ClassVar[str] = BELLEC_2020
 
     hidden: Annotated[int, Field(ge=1, description="recurrent neurons")] = 100
     inputs: Annotated[int, Field(ge=1, description="input neurons")] = 100

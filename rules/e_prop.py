@@ -24,6 +24,7 @@ from snnplast.eligibility import ThreeFactorRule
 from snnplast.network import Projection
 from snnplast.optimizer import Adam, AnyOptimizer
 from snnplast.rule import Signals
+from snnplast.rules.references import BELLEC_2020
 from snnplast.third_factor import AnyThirdFactor
 from snnplast.trial import Record
 
@@ -35,12 +36,7 @@ class EProp(ThreeFactorRule):
     """
 
     name: ClassVar[str] = "e-prop"
-    reference: ClassVar[str] = """@article{bellec2020solution,
-  title = {A solution to the learning dilemma for recurrent networks of spiking neurons},
-  author = {Bellec, Guillaume and Scherr, Franz and Subramoney, Anand and Hajek, Elias and Salaj, Darjan and
-            Legenstein, Robert and Maass, Wolfgang},
-  journal = {Nature Communications}, volume = {11}, pages = {3625}, year = {2020}, doi = {10.1038/s41467-020-17236-y}
-}"""
+    reference: ClassVar[str] = BELLEC_2020
 
     third_factor: Annotated[AnyThirdFactor, Field(description="learning signal L")] = "readout-error"  # type: ignore[assignment]
     optimizer: Annotated[AnyOptimizer, Field(description="how gradients change weights")] = Adam(learning_rate=5e-3)

@@ -24,6 +24,7 @@ from snnplast.network import Network, Projection
 from snnplast.optimizer import SGD, AnyOptimizer, Optimizer, Schedule
 from snnplast.readouts import RateReadout
 from snnplast.rule import Signals
+from snnplast.rules.references import DARUWALLA_2024
 from snnplast.surrogate import AnySurrogate, PiecewiseLinear
 from snnplast.third_factor import AnyThirdFactor
 from snnplast.trial import Record
@@ -48,12 +49,7 @@ class IBHebbian(ThreeFactorRule):
 
     name: ClassVar[str] = "ib-hebbian"
     batch_mode: ClassVar[Literal["independent", "sequential"]] = "sequential"
-    reference: ClassVar[str] = """@article{daruwalla2024information,
-  title = {Information bottleneck-based {Hebbian} learning rule naturally ties working memory and synaptic updates},
-  author = {Daruwalla, Kyle and Lipasti, Mikko},
-  journal = {Frontiers in Computational Neuroscience}, volume = {18}, pages = {1240348}, year = {2024},
-  doi = {10.3389/fncom.2024.1240348}
-}"""
+    reference: ClassVar[str] = DARUWALLA_2024
 
     third_factor: Annotated[AnyThirdFactor, Field(description="source of xi")] = "hsic"  # type: ignore[assignment]
     optimizer: Annotated[AnyOptimizer, Field(description="how gradients change hidden weights")] = SGD(

@@ -15,7 +15,7 @@ from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.task import TRAINING, Classification, Task
 from snnplast.train import Trainer
-from snnplast.trial import Segment
+from snnplast.trial import Record, Segment
 
 
 def plain_network(**settings):
@@ -87,3 +87,15 @@ def test_a_segment_that_does_not_fit_is_said(second, sentence):
     with pytest.raises(UserError) as caught:
         run.update()
     assert sentence in str(caught.value)
+
+
+def test_a_stimulus_is_the_mean_of_the_values_shown_or_said():
+    values = np.random.default_rng(0).random((4, 12))
+    run = Trainer(
+        assemble(plain_network(), Two.objective, EProp(), 1, "runtime", "numpy"), Two(inputs={"input": values}), 1
+    )
+    np.testing.assert_allclose(run.run(TRAINING, 0).stimulus("input"), values.mean(axis=0), rtol=1e-14)
+    said = Record(run.assembly.network, {}, {}, series={"input.value": values})
+    np.testing.assert_allclose(said.stimulus("input"), values.mean(axis=0), rtol=1e-14)
+    with pytest.raises(UserError, match=r"'input' was given spikes; .* are needed as a series 'input\.value'"):
+        Record(run.assembly.network, {}, {}).stimulus("input")

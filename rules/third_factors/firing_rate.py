@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from snnplast.rules.references import BELLEC_2020
 from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
 from snnplast.trial import Record
 from snnplast.units import NonNegativeRate
@@ -26,11 +27,7 @@ class FiringRate(ThirdFactor):
     """
 
     name: ClassVar[str] = "firing-rate"
-    reference: ClassVar[str] = """@article{bellec2020solution,
-  title = {A solution to the learning dilemma for recurrent networks of spiking neurons},
-  author = {Bellec, Guillaume and others},
-  journal = {Nature Communications}, volume = {11}, pages = {3625}, year = {2020}, doi = {10.1038/s41467-020-17236-y}
-}"""
+    reference: ClassVar[str] = BELLEC_2020
 
     coefficient: Annotated[float, Field(ge=0, description="c_reg")] = 300.0
     target: Annotated[NonNegativeRate, Field(description="target rate f*")] = "10 Hz"  # type: ignore[assignment]

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.population import SpikeSource
+from snnplast.rules.references import DARUWALLA_2024
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor
 from snnplast.third_factor import Context, State
 from snnplast.trial import Record
@@ -30,12 +31,7 @@ class HSIC(LayerwiseFactor):
     """
 
     name: ClassVar[str] = "hsic"
-    reference: ClassVar[str] = """@article{daruwalla2024information,
-  title = {Information bottleneck-based {Hebbian} learning rule naturally ties working memory and synaptic updates},
-  author = {Daruwalla, Kyle and Lipasti, Mikko},
-  journal = {Frontiers in Computational Neuroscience}, volume = {18}, pages = {1240348}, year = {2024},
-  doi = {10.3389/fncom.2024.1240348}
-}"""
+    reference: ClassVar[str] = DARUWALLA_2024
 
     window: Annotated[int, Field(ge=2, description="N, samples remembered")] = 32
     gamma: Annotated[float, Field(ge=0, description="weight of HSIC(Y, Z)")] = 10.0

@@ -18,6 +18,7 @@ from snnplast.connectivity import ExplicitPairs
 from snnplast.errors import UserError
 from snnplast.network import Network, Wiring
 from snnplast.readouts import LeakyReadout
+from snnplast.rules.references import BELLEC_2020
 from snnplast.third_factor import Broadcast, Context, SignalKind, State, ThirdFactor
 from snnplast.trial import Record
 from snnplast.weights import Gaussian
@@ -31,11 +32,7 @@ class ReadoutError(ThirdFactor):
     """
 
     name: ClassVar[str] = "readout-error"
-    reference: ClassVar[str] = """@article{bellec2020solution,
-  title = {A solution to the learning dilemma for recurrent networks of spiking neurons},
-  author = {Bellec, Guillaume and others},
-  journal = {Nature Communications}, volume = {11}, pages = {3625}, year = {2020}, doi = {10.1038/s41467-020-17236-y}
-}"""
+    reference: ClassVar[str] = BELLEC_2020
 
     feedback: Annotated[Literal["random", "symmetric"], Field(description="feedback weights B")] = "random"
     scale: Annotated[float, Field(ge=0, description="standard deviation of random B")] = 1.0

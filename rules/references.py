@@ -1,0 +1,15 @@
+"""BibTeX entries that several rules, third factors and models cite."""
+
+BELLEC_2020 = """@article{bellec2020solution,
+  title = {A solution to the learning dilemma for recurrent networks of spiking neurons},
+  author = {Bellec, Guillaume and Scherr, Franz and Subramoney, Anand and Hajek, Elias and Salaj, Darjan and
+            Legenstein, Robert and Maass, Wolfgang},
+  journal = {Nature Communications}, volume = {11}, pages = {3625}, year = {2020}, doi = {10.1038/s41467-020-17236-y}
+}"""
+
+DARUWALLA_2024 = """@article{daruwalla2024information,
+  title = {Information bottleneck-based {Hebbian} learning rule naturally ties working memory and synaptic updates},
+  author = {Daruwalla, Kyle and Lipasti, Mikko},
+  journal = {Frontiers in Computational Neuroscience}, volume = {18}, pages = {1240348}, year = {2024},
+  doi = {10.3389/fncom.2024.1240348}
+}"""
