@@ -5,7 +5,7 @@ r"""Surrogate derivatives: what stands for dz/dv of a spiking neuron in a learni
 with the membrane v before the reset, the threshold A of this step and the base threshold theta; psi = 0 while
 refractory. The shapes f:
 
-    piecewise-linear   max(0, 1 - |u|)          Bellec et al. (2020), eq. 4, with height 0.3 and width theta
+    piecewise-linear   max(0, 1 - |u|)          Bellec et al. (2020), with height 0.3 and width theta
     exponential        exp(-|u|)                Shrestha & Orchard (2018)
     fast-sigmoid       1 / (1 + |u|)^2          Zenke & Ganguli (2018)
     arctan             1 / (1 + (pi u / 2)^2)   Fang et al. (2021)

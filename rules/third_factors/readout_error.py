@@ -25,7 +25,7 @@ from snnplast.weights import Gaussian
 
 
 class ReadoutError(ThirdFactor):
-    """The learning signal of e-prop (Bellec et al. 2020, eq. 4 and 5).
+    """The learning signal of e-prop (Bellec et al. 2020).
 
     feedback: "random" (fixed, B ~ N(0, scale^2)) or "symmetric" (the readout's weights, copied before each update).
     scale: standard deviation of random feedback, default 1, >= 0.
