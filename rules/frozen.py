@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
-import numpy as np
-
-from snnplast.fragments import Injection
-from snnplast.network import Network, Projection
-from snnplast.optimizer import AnyOptimizer
-from snnplast.rule import Signals
 from snnplast.rules.e_prop import EProp
-from snnplast.third_factor import SignalKind
-from snnplast.trial import Record
+from snnplast.rules.readouts_only import ReadoutsOnly
 
 
-class Frozen(EProp):
+class Frozen(ReadoutsOnly, EProp):
     """Random hidden features with readouts trained by the delta rule, exactly as under e-prop."""
 
     name: ClassVar[str] = "frozen"
     reference: ClassVar[str] = ""
-
-    def parameters(self, network: Network, projections: Sequence[Projection]) -> dict[str, AnyOptimizer | None]:
-        return super().parameters(network, [p for p in projections if network.populations[p.target].readout])
-
-    def inject(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:
-        readout = network.populations[projection.target].readout
-        return super().inject(network, projection, kinds) if readout else Injection()
-
-    def needs(self, network: Network, projection: Projection) -> tuple[str, ...]:
-        return ()
-
-    def accumulators(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> tuple[str, ...]:
-        readout = network.populations[projection.target].readout
-        return super().accumulators(network, projection, kinds) if readout else ()
-
-    def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
-        readouts = [p for p in projections if record.network.populations[p.target].readout]
-        return super().gradient(record, readouts, signals)

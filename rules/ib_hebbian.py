@@ -1,13 +1,18 @@
 r"""IB-Hebbian: the information-bottleneck Hebbian rule on spiking neurons.
 
     zbar_j^t = alpha zbar_j^{t-1} + s_j^t                       presynaptic trace
-    psi_i^t  = max(0, 1 - |v_i^t - theta| / theta)              v before the reset
-    E_ij     = sum_t psi_i^t zbar_j^t                           eligibility of one sample
+    E_ij     = sum_t psi_i^t zbar_j^t                           local term of one sample
     dw_ij    = -(eta / T) xi_i E_ij                             once per sample, when the factor is ready
     db_i     = rate (r* - r_i)                                  homeostasis, every sample
     dV       = -eta_o z (p - y)^T,  dc = -eta_o (p - y)         readout on z, every sample
 
 xi is the third factor of the neuron's layer: the gradient of the HSIC objective, or what a reservoir makes of it.
+The local term stands for the derivative of the neuron's firing rate r_i by the weight. It is one of
+
+    surrogate   psi_i^t = max(0, 1 - |v_i^t - theta| / theta)   v before the reset; or another surrogate derivative
+    spike       psi_i^t = s_i^t                                 Hebb's term: a spike after recent input
+    rate        psi_i^t = 1 where r_i > 0, else 0               derivative of a threshold-linear rate, as in the
+                                                                authors' code (whose dt/tau is left to eta)
 """
 
 from __future__ import annotations
@@ -19,8 +24,9 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.description import Description
-from snnplast.eligibility import ThreeFactorRule
+from snnplast.eligibility import ThreeFactorRule, gated
 from snnplast.network import Network, Projection
+from snnplast.neurons import SpikingPopulation
 from snnplast.optimizer import SGD, AnyOptimizer, Optimizer, Schedule
 from snnplast.readouts import RateReadout
 from snnplast.rule import Signals
@@ -44,6 +50,7 @@ class Homeostasis(Description):
 class IBHebbian(ThreeFactorRule):
     """Information-bottleneck Hebbian rule (Daruwalla & Lipasti 2024), one update per sample.
 
+    local: "surrogate" (default), "spike" or "rate", the local term. surrogate: psi of the first; others ignore it.
     homeostasis: keeps firing rates, where the population has a bias. readout_optimizer: eta_o of the readout.
     """
 
@@ -61,6 +68,7 @@ class IBHebbian(ThreeFactorRule):
     surrogate: Annotated[AnySurrogate, Field(description="surrogate derivative psi")] = PiecewiseLinear(
         height=1.0, per_threshold=False
     )
+    local: Annotated[Literal["surrogate", "spike", "rate"], Field(description="local term: what psi is")] = "surrogate"
     homeostasis: Annotated[Homeostasis | None, Field(description="keeps firing rates")] = Homeostasis()
 
     def parameters(self, network: Network, projections: Sequence[Projection]) -> dict[str, Optimizer | None]:
@@ -68,11 +76,17 @@ class IBHebbian(ThreeFactorRule):
         for p in projections:
             readout = network.populations[p.target].readout
             learnt[p.name] = self.readout_optimizer if readout else None
-            if isinstance(network.populations[p.target], RateReadout):
+            target = network.populations[p.target]
+            if isinstance(target, RateReadout) and target.biased:
                 learnt[f"{p.target}.bias"] = self.readout_optimizer
             elif self._has_homeostasis(network, p.target):
                 learnt[f"{p.target}.bias"] = SGD(learning_rate=1.0)
         return learnt
+
+    def postsynaptic(self, target: SpikingPopulation) -> str:
+        if self.local == "spike":
+            return gated(f"int({target.threshold})", target)
+        return "1" if self.local == "rate" else super().postsynaptic(target)
 
     def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
         network = record.network
@@ -80,6 +94,8 @@ class IBHebbian(ThreeFactorRule):
         for p in projections:
             if p.name in gradients and not network.populations[p.target].readout:
                 gradients[p.name] = gradients[p.name] / record.steps
+                if self.local == "rate":
+                    gradients[p.name] *= (record.counts(p.target) > 0)[record.wiring[p.name].post]
             if self._has_homeostasis(network, p.target):
                 assert self.homeostasis is not None
                 excess = record.rates(p.target) - self.homeostasis.target

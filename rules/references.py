@@ -13,3 +13,16 @@ DARUWALLA_2024 = """@article{daruwalla2024information,
   journal = {Frontiers in Computational Neuroscience}, volume = {18}, pages = {1240348}, year = {2024},
   doi = {10.3389/fncom.2024.1240348}
 }"""
+
+WIDROW_1960 = """@inproceedings{widrow1960adaptive,
+  title = {Adaptive switching circuits}, author = {Widrow, Bernard and Hoff, Marcian E.},
+  booktitle = {1960 IRE WESCON Convention Record}, pages = {96--104}, year = {1960}
+}"""
+
+HOERZER_2014 = """@article{hoerzer2014emergence,
+  title = {Emergence of complex computational structures from chaotic neural networks through reward-modulated
+           {Hebbian} learning},
+  author = {Hoerzer, Gregor M. and Legenstein, Robert and Maass, Wolfgang},
+  journal = {Cerebral Cortex}, volume = {24}, number = {3}, pages = {677--690}, year = {2014},
+  doi = {10.1093/cercor/bhs348}
+}"""

@@ -25,7 +25,7 @@ from snnplast.trial import Record
 
 @dataclass
 class Teacher:
-    """One rule with the projections it learns and the sources it listens to. `targets`: its hidden populations."""
+    """One rule with the projections it learns and the sources it listens to. `targets`: whom they serve."""
 
     rule: Rule
     projections: list[Projection]
@@ -43,14 +43,52 @@ class Teacher:
         """Parameter name -> gradient of one trial. Asks every source for its signal once."""
         return self.rule.gradient(record, self.projections, self.signals(record, objective))
 
+    def unit_gradient(self, record: Record) -> dict[str, np.ndarray]:
+        """Projection -> gradient of one trial for a trial signal of 1, where a source's signal is that of the batch."""
+        if not any(factor.over_batch for factor, _ in self.factors):
+            return {}
+        ones = {name: [Signal(np.ones(record.network.populations[name].size), "trial")] for name in self.targets}
+        hidden = [projection for projection in self.projections if projection.target in self.targets]
+        found = self.rule.gradient(record, hidden, ones)
+        return {projection.name: found[projection.name] for projection in hidden}
+
+    def operations(self, record: Record) -> int:
+        """Visits of synapses by the rule in one trial; a factored gradient for a signal of 1 is a sweep of its own."""
+        twice = self.rule.evaluation == "factored" and any(factor.over_batch for factor, _ in self.factors)
+        hidden = [projection for projection in self.projections if projection.target in self.targets]
+        return self.rule.operations(record, [*self.projections, *(hidden if twice else ())])
+
+    def batch_gradient(self, units: Mapping[str, np.ndarray], records: Sequence[Record]) -> dict[str, np.ndarray]:
+        """What the sources with one signal for the whole batch add, from the mean of the unit gradients."""
+        pulls = [factor.batch_signal(records, self.targets) for factor, _ in self.factors if factor.over_batch]
+        total = {name: np.sum([pull[name] for pull in pulls], axis=0) for name in self.targets}
+        learnt = [projection for projection in self.projections if projection.name in units]
+        return {p.name: units[p.name] * total[p.target][records[0].wiring[p.name].post] for p in learnt}
+
+    def adapted(self, gradients: Mapping[str, np.ndarray], assembly: Assembly) -> dict[str, np.ndarray]:
+        """Gradients of what the sources themselves learn."""
+        found: dict[str, np.ndarray] = {}
+        for factor, context in self.factors:
+            if factor.parameters(context):
+                found |= factor.adapt(assembly.network, gradients, assembly.values, assembly.plan.wiring)
+        return found
+
+    def parameters(self, network: Network) -> dict[str, Optimizer | None]:
+        """Names of all that the rule and its sources learn -> own optimiser, None for the configured one."""
+        own = {name: None for factor, context in self.factors for name in factor.parameters(context)}
+        return {**self.rule.parameters(network, self.projections), **own}
+
     def signals(self, record: Record, objective: Objective) -> dict[str, list[Signal] | None]:
         """Population -> the signals of all sources, None while one is not ready; the readout's is its error."""
         signals: dict[str, list[Signal] | None] = {name: [] for name in self.targets}
         readout = objective.readout
         error = record.series[f"{readout}.error"]
         once = f"{readout}.y" in record.response
-        signals[readout] = [Signal(error[0] if once else error, "trial" if once else "step")]
+        if readout not in self.targets:
+            signals[readout] = [Signal(error[0] if once else error, "trial" if once else "step")]
         for (factor, context), state in zip(self.factors, self.states, strict=True):
+            if factor.over_batch:
+                continue
             given = factor.signal(record, self.targets, state)
             for name in self.targets:
                 if name not in given:
@@ -59,7 +97,7 @@ class Teacher:
                     signals[name] = None
                 elif signals[name] is not None:
                     signals[name].append(_signal(given[name], factor.kind(context, name), record))  # type: ignore[union-attr]
-        return signals
+        return {name: given or None for name, given in signals.items()}
 
     def report(self) -> dict[str, float]:
         """Numbers the sources want recorded with the metrics."""
@@ -97,7 +135,7 @@ class Assembly:
         return {
             name: (teacher.rule, own)
             for teacher in self.teachers
-            for name, own in teacher.rule.parameters(self.network, teacher.projections).items()
+            for name, own in teacher.parameters(self.network).items()
         }
 
     def clone(self) -> Assembly:
@@ -156,7 +194,7 @@ def design(
             injections[projection.name] = teacher.rule.inject(network, projection, kinds)
             needed += teacher.rule.needs(network, projection)
             accumulators += teacher.rule.accumulators(network, projection, kinds)
-        learnt = teacher.rule.parameters(network, teacher.projections)
+        learnt = teacher.parameters(network)
         for name in teacher.rule.optimizers:
             if name not in learnt:
                 place = f"rules.{teacher.rule.name}.optimizers.{name}"
@@ -196,6 +234,7 @@ def assemble(
     spiking = tuple(name for name, population in network.populations.items() if population.spiking)
     responses = [f"{name}.y" for name, p in network.populations.items() if isinstance(p, RateReadout)]
     responses += [n for t in teachers for factor, context in t.factors for n in factor.responses(context)]
+    responses += [n for t in teachers for p in t.projections for n in t.rule.responses(network, p)]
     return Assembly(
         network,
         drawn,
@@ -224,8 +263,8 @@ def _values(drawn: Plan, running: Engine) -> dict[str, np.ndarray]:
 def _signal(given: np.ndarray | Broadcast, kind: SignalKind, record: Record) -> Signal:
     decay = None if kind.tau is None else np.exp(-record.network.dt / kind.tau)
     if isinstance(given, Broadcast):
-        return Signal(given.values, kind.timing, decay, given.feedback)
-    return Signal(given, kind.timing, decay)
+        return Signal(given.values, kind.timing, decay, given.feedback, kind.variable)
+    return Signal(given, kind.timing, decay, variable=kind.variable)
 
 
 def _teachers(network: Network, rule: Rule, others: Mapping[str, Rule]) -> list[Teacher]:
@@ -240,7 +279,8 @@ def _teachers(network: Network, rule: Rule, others: Mapping[str, Rule]) -> list[
         teacher = groups.setdefault(id(chosen), Teacher(chosen, [], ()))
         teacher.projections.append(projection)
     for teacher in groups.values():
-        names = [p.target for p in teacher.projections if not network.populations[p.target].readout]
+        wanted = teacher.rule.modulates == "readouts"
+        names = [p.target for p in teacher.projections if network.populations[p.target].readout == wanted]
         teacher.targets = tuple(dict.fromkeys(names))
     if not groups:
         raise UserError("network: no projection is plastic; write plastic=True where the rule should learn")

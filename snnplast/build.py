@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import brian2
 import numpy as np
 from brian2.core.variables import ArrayVariable
 
+from snnplast.delays import delay_steps
 from snnplast.engine import BrianModel
 from snnplast.errors import UserError, nearest
 from snnplast.fragments import Fragment, Injection, Value, clashes, merge, substitute
@@ -26,6 +27,15 @@ BRIAN2_OWN = ("i", "j", "N", "t", "dt", "lastspike", "not_refractory", "delay")
 """Variables of a group that Brian2 and the engine take care of."""
 
 
+@dataclass(frozen=True)
+class Companion:
+    """Neurons beside a population that carry traces of its spikes, `delay` steps after its latency."""
+
+    source: str
+    delay: int
+    code: Fragment = field(default_factory=Fragment)
+
+
 @dataclass
 class Plan:
     """Everything that decides the Brian2 code: the network with all code merged, and which pairs are connected."""
@@ -35,7 +45,7 @@ class Plan:
     weights: dict[str, np.ndarray]
     populations: dict[str, Fragment] = field(default_factory=dict)
     synapses: dict[str, Fragment] = field(default_factory=dict)
-    companions: dict[str, Fragment] = field(default_factory=dict)
+    companions: dict[str, Companion] = field(default_factory=dict)
     recorded: tuple[str, ...] = ()
 
     @property
@@ -44,6 +54,18 @@ class Plan:
         names = {p.source for p in self.network.projections.values() if p.every == "trial"}
         names |= {name for name, f in self.populations.items() if any(u.event == TRIAL_EVENT for u in f.updates)}
         return sorted(names)
+
+    def companion(self, projection: str) -> Companion | None:
+        """Who carries the presynaptic state of a projection: a source has none, and delayed traces need their own."""
+        source, delays = self.network.projections[projection].source, self.wiring[projection].delays
+        if delays is None and not isinstance(self.network.populations[source], SpikeSource):
+            return None
+        return Companion(source, 0 if delays is None else int(delays[0]))
+
+
+def companion_name(companion: Companion) -> str:
+    """Name of the group of a companion."""
+    return f"{companion.source}_traces" + (f"_{companion.delay}" if companion.delay else "")
 
 
 def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterable[str], seed: int) -> Plan:
@@ -59,8 +81,9 @@ def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterab
         pre, post = p.connectivity.pairs(rng, *shape, not p.self_connections)
         if not pre.size:
             raise UserError(f"network.{name}: no pair of neurons is connected; leave the projection out")
-        wiring[name] = Wiring.of(pre, post, shape)
-        weights[name] = p.weights.draw(rng, pre, post, shape)
+        later = delay_steps(p.delay, stream(seed, WEIGHTS, zlib.crc32(name.encode()), 1), pre.size, network.dt)
+        wiring[name] = Wiring.of(pre, post, shape, later if later.any() else None)
+        weights[name] = p.signed(p.weights.draw(rng, pre, post, shape), pre)
     merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys(recorded)))
     for name, population in network.populations.items():
         gain = population.input_gain(network.dt)
@@ -69,15 +92,23 @@ def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterab
         merged.populations[name] = merge(name, [*own, *network.attachments.get(name, ())])
     for name, p in network.projections.items():
         injection = injections.get(name, Injection())
-        source = network.populations[p.source]
-        before = merged.companions if isinstance(source, SpikeSource) else merged.populations
-        present = {"pre": before.get(p.source, Fragment()), "post": merged.populations[p.target]}
+        beside = merged.companion(name)
+        if beside and beside.delay:  # what comes late has a name of its own beside the population's
+            injection = injection.renamed("pre", {old: f"{old}_{beside.delay}" for old in injection.pre.names()})
+        key = companion_name(beside) if beside else p.source
+        before = merged.companions[key].code if key in merged.companions else merged.populations.get(key, Fragment())
+        present = {"pre": before, "post": merged.populations[p.target]}
         for location in ("pre", "post"):
             clashing = clashes(present[location], getattr(injection, location))
             _refuse_ambiguous(name, p.target if location == "post" else p.source, clashing, merged.recorded)
             injection = injection.renamed(location, {old: f"{old}_{name}" for old in clashing})
         if injection.pre != Fragment():
-            before[p.source] = merge(p.source, [present["pre"], injection.pre])
+            _refuse_many_delays(name, wiring[name])
+            code = merge(key, [before, injection.pre])
+            if beside:
+                merged.companions[key] = replace(beside, code=code)
+            else:
+                merged.populations[key] = code
         merged.populations[p.target] = merge(p.target, [merged.populations[p.target], injection.post])
         merged.synapses[name] = injection.synapse
         if p.simulated and p.kind == "analog" and p.into and p.into not in merged.populations[p.target].names():
@@ -88,6 +119,14 @@ def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterab
             hint = nearest(p.variable, known)
             raise UserError(f"network.{name}.variable = {p.variable!r}: {p.source!r} has no such variable; {hint}")
     return merged
+
+
+def _refuse_many_delays(projection: str, wiring: Wiring) -> None:
+    if wiring.delays is not None and np.ptp(wiring.delays):
+        raise UserError(
+            f"network.{projection}: its rule keeps a trace per source neuron, which the delays of its synapses, "
+            "that are not all the same, do not allow"
+        )
 
 
 def _refuse_ambiguous(projection: str, population: str, clashing: Iterable[str], recorded: Iterable[str]) -> None:
@@ -140,10 +179,11 @@ class _Builder:
     def _neurons(self, name: str) -> None:
         population, fragment = self.network.populations[name], self.plan.populations[name]
         equations = [*fragment.equations]
-        events = {}
+        events: dict[str, str] = {}
         if name in self.plan.responding:
             equations.append("responding : 1 (shared)")
-            events[TRIAL_EVENT] = "responding > 0"
+            clocked = sum(update.event is not None for update in fragment.updates)
+            events = {_event(k): "responding > 0" for k in range(max(clocked, 1))}
         settings = {}
         if isinstance(population, SpikingPopulation):
             settings = {"threshold": population.threshold, "reset": "\n".join(fragment.on_spike) or None}
@@ -163,12 +203,14 @@ class _Builder:
             group = brian2.NeuronGroup(size, "\n".join(equations), clock=self.clock, name=name, **method, **settings)
         except Exception as error:  # Brian2 has no common class for what is wrong with equations
             raise UserError(f"network.{name}: Brian2 refuses the equations: {_one_line(error)}") from error
+        clocked = 0
         for k, update in enumerate(fragment.updates):
             timing = {"when": update.when, "order": update.order}
             if update.event is None:
                 group.run_regularly(update.code, clock=self.clock, name=f"{name}_update_{k}", **timing)
             else:
-                group.run_on_event(update.event, update.code, **timing)
+                group.run_on_event(_event(clocked), update.code, **timing)
+                clocked += 1
         self.groups[name] = group
         self._publish(name, group, fragment.constants)
         self.objects.append(group)
@@ -176,12 +218,19 @@ class _Builder:
 
     def _companion(self, name: str) -> None:
         """Neurons beside a source that carry its traces: a spike generator has no state."""
-        fragment, size = self.plan.companions[name], self.network.populations[name].size
-        group = self._group(f"{name}_traces", size, list(fragment.equations), fragment)
-        code = "\n".join(_post(line, fragment.names()) for line in fragment.on_spike)
-        synapses = self._synapses(f"{name}_to_traces", self.groups[name], group, "", code)
+        companion, size = self.plan.companions[name], self.network.populations[self.plan.companions[name].source].size
+        group = self._group(name, size, list(companion.code.equations), companion.code)
+        code = "\n".join(_post(line, companion.code.names()) for line in companion.code.on_spike)
+        feed = name.replace("_traces", "_to_traces")
+        synapses = self._synapses(feed, self.groups[companion.source], group, "", code)
         synapses.connect(i=np.arange(size), j=np.arange(size))
         synapses.pre.when = "after_groups"
+        if companion.delay:
+            self._delay(feed, synapses, np.full(size, companion.delay))
+
+    def _delay(self, name: str, synapses: brian2.Synapses, steps: np.ndarray) -> None:
+        self.model.variables[f"{name}.delay"] = synapses.pre.variables["delay"]
+        self.model.initial[f"{name}.delay"] = steps * self.network.dt
 
     def _projection(self, name: str, projection: Projection) -> None:
         source, target = self.groups[projection.source], self.groups[projection.target]
@@ -197,10 +246,10 @@ class _Builder:
         elif projection.kind == "analog":
             code = f"{into}_post = {into}_post + w*{projection.variable}_pre"
             synapses = self._synapses(name, source, target, equations, code, on_event=TRIAL_EVENT)
-            synapses.pre.when = "synapses"
+            synapses.pre.when, synapses.pre.order = "synapses", projection.order
         else:
             scaled = "input_gain_post*" if "input_gain" in self.plan.populations[projection.target].constants else ""
-            paths = {"pre": f"{into}_post += {scaled}w"}
+            paths = {"pre": "\n".join([f"{into}_post += {scaled}w", *fragment.on_arrival])}
             if fragment.on_spike:
                 paths["learn"] = "\n".join(fragment.on_spike)
             synapses = self._synapses(name, source, target, equations, paths)
@@ -208,8 +257,11 @@ class _Builder:
             if fragment.on_spike:
                 synapses.learn.when, synapses.learn.order = "after_synapses", 4
         synapses.connect(i=wiring.pre, j=wiring.post)
-        if projection.source in self.plan.companions:
-            self._refer_to_companion(synapses, projection.source)
+        if wiring.delays is not None:
+            self._delay(name, synapses, wiring.delays)
+        beside = self.plan.companion(name)
+        if beside and companion_name(beside) in self.plan.companions:
+            self._refer_to_companion(synapses, companion_name(beside))
         for k, update in enumerate(fragment.updates):
             synapses.run_regularly(
                 update.code, when=update.when, order=update.order, clock=self.clock, name=f"{name}_update_{k}"
@@ -223,11 +275,10 @@ class _Builder:
         self.objects.append(synapses)
         return synapses
 
-    def _refer_to_companion(self, synapses: brian2.Synapses, source: str) -> None:
-        companion = self.groups[f"{source}_traces"]
-        traces = self.plan.companions[source]
+    def _refer_to_companion(self, synapses: brian2.Synapses, name: str) -> None:
+        traces = self.plan.companions[name].code
         for variable in traces.names() - traces.constants.keys():
-            synapses.variables.add_reference(f"{variable}_pre", companion, variable, index="_presynaptic_idx")
+            synapses.variables.add_reference(f"{variable}_pre", self.groups[name], variable, index="_presynaptic_idx")
 
     def _normaliser(self, readout: str) -> None:
         """The sum over a readout that its softmax needs: a projection of the readout onto itself, of all to all."""
@@ -252,10 +303,14 @@ class _Builder:
     def _lasting(self) -> Iterable[str]:
         for name, population in self.network.populations.items():
             yield f"{name}.bias"
-            if isinstance(population, Analog):
-                yield from (f"{name}.{variable}" for variable in population.persistent)
+            yield from (f"{name}.{variable}" for variable in getattr(population, "persistent", ()))
         for name in self.network.projections:
             yield f"{name}.w"
+
+
+def _event(k: int) -> str:
+    """Name of the event of the k-th piece of code that runs once per trial: Brian2 takes one piece for each event."""
+    return f"{TRIAL_EVENT}_{k}" if k else TRIAL_EVENT
 
 
 def refusal(error: BaseException) -> UserError:

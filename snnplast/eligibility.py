@@ -7,7 +7,10 @@ Hidden synapse i -> j of a population with membrane decay alpha and input gain c
     eps_ji^{t+1} = rho_j eps_ji^t + e_ji^t              only where the threshold adapts; beta = 0 elsewhere
     G_ji     = sum_t L_j^t F(e_ji)^t + R_j sum_t e_ji^t,   F(e)^t = kappa F(e)^{t-1} + (1-kappa) e^t
 
-for step signals L and trial signals R. Readout synapse j -> k: G_kj = sum_t E_k^t zo_j^t with the readout's own filter
+for step signals L and trial signals R. A conduction delay d makes q that much later. Online, zbar is kept per source
+neuron, or per synapse where the membranes or the delays of a projection differ.
+
+Readout synapse j -> k: G_kj = sum_t E_k^t zo_j^t with the readout's own filter
 of z_j, or E_k z_j for a readout that acts once per trial.
 """
 
@@ -20,7 +23,7 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.fragments import Fragment, Injection, Update
+from snnplast.fragments import Fragment, Injection, Update, merge
 from snnplast.gradient import Signal, adjoint_sweep
 from snnplast.network import Network, Projection
 from snnplast.neurons import SpikingPopulation
@@ -39,7 +42,7 @@ class ThreeFactorRule(Rule):
     surrogate: Annotated[AnySurrogate, Field(description="surrogate derivative psi")] = PiecewiseLinear()
 
     def parameters(self, network: Network, projections: Sequence[Projection]) -> dict[str, AnyOptimizer | None]:
-        biased = [p.target for p in projections if isinstance(network.populations[p.target], RateReadout)]
+        biased = [p.target for p in projections if getattr(network.populations[p.target], "biased", False)]
         return {**super().parameters(network, projections), **{f"{name}.bias": None for name in biased}}
 
     def inject(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:
@@ -51,12 +54,17 @@ class ThreeFactorRule(Rule):
             raise UserError(
                 f"rule {self.name!r}: {projection.name}: {projection.target!r} is neither spiking nor a readout"
             )
-        psi = self.surrogate.expression(target.distance, target.threshold_scale)
-        gate = f"*{target.active}" if target.active else ""
-        post = Fragment(("psi : 1",), updates=(Update(f"psi = {psi}{gate}", order=2),))
+        post = Fragment(("psi : 1",), updates=(Update(f"psi = {self.postsynaptic(target)}", order=2),))
         if not online:
             return Injection(post=post)
+        if _traced_per_synapse(network, projection):
+            post = merge(projection.name, [post, _trace_constants(network, target)])
+            return Injection(post=post, synapse=_synaptic_traces(kinds, target, per_synapse=True))
         return Injection(_presynaptic_trace(network, projection), post, _synaptic_traces(kinds, target))
+
+    def postsynaptic(self, target: SpikingPopulation) -> str:
+        """Brian2 expression of psi, the target neuron's part of the eligibility trace; v is that before the reset."""
+        return gated(self.surrogate.expression(target.distance, target.threshold_scale), target)
 
     def needs(self, network: Network, projection: Projection) -> tuple[str, ...]:
         hidden = not network.populations[projection.target].readout
@@ -88,31 +96,46 @@ class ThreeFactorRule(Rule):
         return gradients
 
 
+def gated(expression: str, target: SpikingPopulation) -> str:
+    """The expression, and 0 while the neuron is refractory."""
+    return f"{expression}*{target.active}" if target.active else expression
+
+
 def _latency(network: Network, projection: Projection) -> int:
     return 0 if isinstance(network.populations[projection.source], SpikeSource) else 1
 
 
+def _traced_per_synapse(network: Network, projection: Projection) -> bool:
+    """Whether one trace per source neuron would not do: its targets' membranes differ, or its synapses' delays."""
+    target = network.populations[projection.target]
+    assert isinstance(target, SpikingPopulation | LeakyReadout)
+    if projection.unequal_delays or np.ndim(target.tau_m) or np.ndim(target.input_gain(network.dt)):
+        return True
+    return target.readout and (_latency(network, projection) == 0 or projection.delayed)
+
+
 def _presynaptic_trace(network: Network, projection: Projection) -> Fragment:
-    """zbar at the source neuron; its decay and gain are those of the target's membrane, so they must be uniform."""
+    """zbar at the source neuron, or at its companion: with the decay and gain of the target's membrane."""
     target = network.populations[projection.target]
     assert isinstance(target, SpikingPopulation)
-    gain = target.input_gain(network.dt)
-    if np.ndim(target.tau_m) or np.ndim(gain):
-        raise UserError(
-            f"{projection.name}: evaluation = 'online' needs one tau_m for all of {projection.target!r}; "
-            "with one per neuron use 'factored'"
-        )
-    at_once = _latency(network, projection) == 0
-    jump = "zbar = zbar + trace_gain" + ("" if at_once else "*exp(dt/tau_trace)")  # the coming decay takes exp back
-    constants = {"tau_trace": target.tau_m, "trace_gain": float(gain)}
+    beside = _latency(network, projection) == 0 or projection.delayed
+    jump = "zbar = zbar + trace_gain" + ("" if beside else "*exp(dt/tau_trace)")  # the coming decay takes exp back
+    constants = {"tau_trace": target.tau_m, "trace_gain": float(target.input_gain(network.dt))}
     return Fragment(("dzbar/dt = -zbar/tau_trace : 1",), constants, {"tau_trace": "second"}, on_spike=(jump,))
 
 
-def _synaptic_traces(kinds: Sequence[SignalKind], target: SpikingPopulation) -> Fragment:
-    equations, code = ["eligibility : 1"], ["eligibility = psi_post*zbar_pre"]
+def _trace_constants(network: Network, population: SpikingPopulation | LeakyReadout) -> Fragment:
+    """What a trace per synapse needs of its target neuron."""
+    dt = network.dt
+    return Fragment(constants={"trace_decay": np.exp(-dt / population.tau_m), "trace_gain": population.input_gain(dt)})
+
+
+def _synaptic_traces(kinds: Sequence[SignalKind], target: SpikingPopulation, per_synapse: bool = False) -> Fragment:
+    zbar = "zbar_synapse" if per_synapse else "zbar_pre"
+    equations, code = ["eligibility : 1"], [f"eligibility = psi_post*{zbar}"]
     if target.adaptation is not None:
         equations.append("adaptation : 1")
-        code = ["eligibility = psi_post*(zbar_pre - beta_post*adaptation)"]
+        code = [f"eligibility = psi_post*({zbar} - beta_post*adaptation)"]
         code.append("adaptation = exp(-dt/tau_adapt_post)*adaptation + eligibility")
     constants: dict[str, float | np.ndarray] = {}
     units: dict[str, str] = {}
@@ -136,18 +159,28 @@ def _synaptic_traces(kinds: Sequence[SignalKind], target: SpikingPopulation) -> 
     if any(kind.timing == "trial" for kind in kinds):
         equations.append("eligibility_sum : 1")
         code.append("eligibility_sum = eligibility_sum + eligibility")
-    return Fragment(tuple(equations), constants, units, (Update("\n".join(code), "after_synapses", 4),))
+    arrival: tuple[str, ...] = ()
+    if per_synapse:  # the decay of the coming step, before any of its spikes arrives
+        equations.append("zbar_synapse : 1")
+        code.append("zbar_synapse = zbar_synapse*trace_decay_post")
+        arrival = ("zbar_synapse = zbar_synapse + trace_gain_post",)
+    updates = (Update("\n".join(code), "after_synapses", 4),)
+    return Fragment(tuple(equations), constants, units, updates, on_arrival=arrival)
 
 
 def _inject_readout(network: Network, projection: Projection) -> Injection:
     """zo at the presynaptic neuron lacks this step's spike until the resets, so a spike adds its own part at once."""
     target = network.populations[projection.target]
     assert isinstance(target, LeakyReadout)
+    if _traced_per_synapse(network, projection):
+        code = "gradient = gradient + error_post*zo_synapse\nzo_synapse = zo_synapse*trace_decay_post"
+        synapse = Fragment(
+            ("zo_synapse : 1", "gradient : 1"),
+            updates=(Update(code, "after_synapses", 4),),
+            on_arrival=("zo_synapse = zo_synapse + trace_gain_post",),
+        )
+        return Injection(post=_trace_constants(network, target), synapse=synapse)
     gain = target.input_gain(network.dt)
-    if np.ndim(gain):
-        raise UserError(f"{projection.name}: evaluation = 'online' needs one tau_m for all readouts; use 'factored'")
-    if isinstance(network.populations[projection.source], SpikeSource):
-        raise UserError(f"{projection.name}: evaluation = 'online' needs spiking neurons before a readout")
     constants = {"tau_readout_trace": target.tau_m, "readout_trace_gain": float(gain)}
     pre = Fragment(
         ("dzo/dt = -zo/tau_readout_trace : 1",),
@@ -165,10 +198,9 @@ def _inject_readout(network: Network, projection: Projection) -> Injection:
 
 def _online_gradient(record: Record, projection: Projection, signals: Sequence[Signal]) -> np.ndarray:
     total = np.zeros(record.wiring[projection.name].pre.size)
-    for name, values in record.accumulated.items():
-        owner, _, variable = name.partition(".")
-        if owner == projection.name and variable.startswith("gradient"):
-            total += values
+    for signal in signals:
+        if signal.timing == "step":
+            total += record.accumulated[f"{projection.name}.gradient_{signal.variable}"]
     trial = [signal.values for signal in signals if signal.timing == "trial"]
     if trial:
         post = record.wiring[projection.name].post
@@ -199,9 +231,9 @@ def _readout_gradient(
 ) -> dict[str, np.ndarray]:
     readout, target = record.network.populations[incoming[0].target], incoming[0].target
     if isinstance(readout, RateReadout):
-        products = {p.name: np.outer(record.representation(p.source), error.values) for p in incoming}
-        weights = {name: record.wiring[name].entries(product) for name, product in products.items()}
-        return weights | {f"{target}.bias": error.values}
+        given = {p.name: record.response[f"{p.source}.{p.variable}"] for p in incoming}
+        weights = {name: record.wiring[name].entries(np.outer(u, error.values)) for name, u in given.items()}
+        return weights | ({f"{target}.bias": error.values} if readout.biased else {})
     if online:
         return {p.name: record.accumulated[f"{p.name}.gradient"] for p in incoming}
     assert isinstance(readout, LeakyReadout)

@@ -43,6 +43,7 @@ class Fragment:
     constants: name -> value; a scalar becomes a shared constant, an array one constant per element.
     units: Brian2 unit of a constant, where it is not dimensionless.
     on_spike: statements: at a population's own spikes, or at each presynaptic spike of a projection.
+    on_arrival: statements of a projection when a spike arrives at its target, after latency and delay.
     """
 
     equations: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class Fragment:
     units: Mapping[str, str] = field(default_factory=dict)
     updates: tuple[Update, ...] = ()
     on_spike: tuple[str, ...] = ()
+    on_arrival: tuple[str, ...] = ()
 
     def names(self) -> frozenset[str]:
         """The variables and constants it declares."""
@@ -68,6 +70,7 @@ class Fragment:
             units={names.get(name, name): unit for name, unit in self.units.items()},
             updates=tuple(replace(update, code=substitute(update.code, names)) for update in self.updates),
             on_spike=tuple(substitute(code, names) for code in self.on_spike),
+            on_arrival=tuple(substitute(code, names) for code in self.on_arrival),
         )
 
     def text(self) -> str:
@@ -75,6 +78,7 @@ class Fragment:
         lines = [*self.equations]
         lines += [f"{name} = {_short(value)}  (constant)" for name, value in self.constants.items()]
         lines += [f"on spike: {code}" for code in self.on_spike]
+        lines += [f"on arrival: {code}" for code in self.on_arrival]
         for update in self.updates:
             code = [f"    {line}" for line in update.code.splitlines()]
             lines += [f"each {update.event or 'step'}, slot '{update.when}':", *code]
@@ -127,6 +131,7 @@ def merge(owner: str, fragments: Iterable[Fragment]) -> Fragment:
     units: dict[str, str] = {}
     updates: dict[Update, None] = {}
     on_spike: dict[str, None] = {}
+    on_arrival: dict[str, None] = {}
     for fragment in fragments:
         for line in fragment.equations:
             name = _declared(line)
@@ -138,7 +143,8 @@ def merge(owner: str, fragments: Iterable[Fragment]) -> Fragment:
         units.update(fragment.units)
         updates.update(dict.fromkeys(fragment.updates))
         on_spike.update(dict.fromkeys(fragment.on_spike))
-    return Fragment(tuple(equations.values()), constants, units, tuple(updates), tuple(on_spike))
+        on_arrival.update(dict.fromkeys(fragment.on_arrival))
+    return Fragment(tuple(equations.values()), constants, units, tuple(updates), tuple(on_spike), tuple(on_arrival))
 
 
 def clashes(present: Fragment, added: Fragment) -> frozenset[str]:

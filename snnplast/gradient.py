@@ -10,7 +10,7 @@ multiplies the kappa-filtered trace becomes a reversed kappa filter of L in C; a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,6 +32,7 @@ class Signal:
     values: (T, n) with timing "step", (n,) with timing "trial"; with `feedback`, a step signal before its broadcast.
     decay: kappa of the filter of the trace that a step signal multiplies, None for the unfiltered trace; one number,
         or one per column of `values`.
+    variable: the target neurons' variable that holds a step signal while an online rule runs.
     feedback: (k, n); the signal is values (T, k) @ feedback. Filters act on the k columns, which is exact for
         different kappas and cheaper.
     """
@@ -40,6 +41,7 @@ class Signal:
     timing: Timing
     decay: float | np.ndarray | None = None
     feedback: np.ndarray | None = None
+    variable: str = ""
 
 
 def reverse_filter(x: np.ndarray, decay: float | np.ndarray) -> np.ndarray:
@@ -97,19 +99,41 @@ def adjoint_sweep(
 ) -> list[np.ndarray]:
     """G of each projection (wiring, spikes, latency) onto one population, (n_synapses,) each.
 
+    Delays of a wiring come on top of the latency; synapses with different delays cost a spike sweep per delay.
     psi: (T, n), or None for 1. steps: T. decay, gain: (n,), of the membrane or readout.
     adaptation: (beta, rho), (n,) each, of an adaptive threshold; see `adaptive_adjoint`.
     compiled: by one fused C++ kernel, otherwise by scipy; they agree up to rounding.
     """
+    lags = [lag for wiring, spikes, latency in projections for lag in _lags(wiring, spikes, latency)]
     if compiled:
-        return _by_kernel(psi, signals, steps, decay, gain, projections, adaptation)
-    total = modulation(signals)
-    direct = total if psi is None else psi * total
-    if adaptation is not None and psi is not None:
-        direct = adaptive_adjoint(psi, np.broadcast_to(total, psi.shape), *adaptation)
-    uniform = decay[0] if np.all(decay == decay[0]) else decay
-    adjoint = reverse_filter(direct, uniform) * gain
-    return [sweep(wiring, spikes, adjoint, latency) for wiring, spikes, latency in projections]
+        swept = _by_kernel(psi, signals, steps, decay, gain, lags, adaptation)
+    else:
+        total = modulation(signals)
+        direct = total if psi is None else psi * total
+        if adaptation is not None and psi is not None:
+            direct = adaptive_adjoint(psi, np.broadcast_to(total, psi.shape), *adaptation)
+        uniform = decay[0] if np.all(decay == decay[0]) else decay
+        adjoint = reverse_filter(np.broadcast_to(direct, (steps, decay.size)), uniform) * gain
+        swept = [sweep(wiring, spikes, adjoint, lag) for wiring, spikes, lag in lags]
+    found = iter(swept)
+    return [_of_lags(wiring, found) for wiring, _, _ in projections]
+
+
+def _lags(wiring: Wiring, spikes: Spikes, latency: int) -> list[tuple[Wiring, Spikes, int]]:
+    """One spike sweep for each distinct delay of a projection."""
+    delays = [0] if wiring.delays is None else np.unique(wiring.delays).tolist()
+    return [(wiring, spikes, latency + delay) for delay in delays]
+
+
+def _of_lags(wiring: Wiring, swept: Iterator[np.ndarray]) -> np.ndarray:
+    """Each synapse's entry (n_synapses,) out of the sweep with its own delay."""
+    if wiring.delays is None:
+        return next(swept)
+    gradient = np.empty(wiring.pre.size)
+    for delay in np.unique(wiring.delays):
+        mine = wiring.delays == delay
+        gradient[mine] = next(swept)[mine]
+    return gradient
 
 
 def _by_kernel(

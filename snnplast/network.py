@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from brian2 import Quantity
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from snnplast.connectivity import AllToAll, Connectivity, ExplicitPairs
+from snnplast.delays import Delay, UniformDelay, delay_steps
 from snnplast.description import Description
 from snnplast.errors import UserError, nearest
 from snnplast.fragments import Fragment
@@ -19,18 +20,33 @@ from snnplast.units import parse_quantity
 from snnplast.weights import ExplicitWeights, Normal, Weights, as_weights
 
 
+def _signs(value: Any) -> Any:
+    """+1 or -1, for all source neurons () or for each (n_pre,)."""
+    named = {"excitatory": 1.0, "inhibitory": -1.0}
+    if value is None or (isinstance(value, str) and value in named):
+        return None if value is None else np.array(named[value])
+    array = np.asarray(value)
+    if array.ndim != 1 or not np.all(np.isin(array, (-1, 1))):
+        raise ValueError(f"{value!r}: 'excitatory', 'inhibitory' or an array of +1 and -1 is allowed")
+    return array.astype(float)
+
+
 class Projection(Description):
     """Synapses from one population to another.
 
     Latency: a source's spike acts in the same step; a neuron's spike acts on neurons one step later and on
-    readouts in the same step.
+    readouts in the same step. A delay comes on top of it.
 
     weights: initial weights; a `Weights` description, a number or an array.
     connectivity: which pairs are connected, default all.
+    delay: conduction delay of spikes, default 0 ms, rounded to steps: a time, one per synapse, or `UniformDelay`.
+    sign: of all weights: "excitatory", "inhibitory", or +1 or -1 for each source neuron (Dale's principle). Initial
+        weights get it, and learning stops at 0.
     kind: "spiking" (each spike adds c*w to the target), or "analog" (the target receives w * variable).
     variable: the source's variable that an analog projection carries.
     into: the target's variable that receives it; default the one that input adds to.
     every: an analog projection acts each "step", or once per "trial", in the response step.
+    order: of a projection that acts once per trial: lower ones act first, default 0.
     plastic: whether the experiment's rule learns these weights.
     rule: name of another rule for this projection; default the experiment's.
     self_connections: whether a neuron may project to itself.
@@ -43,10 +59,13 @@ class Projection(Description):
     target: str
     weights: Weights = Field(default_factory=Normal)
     connectivity: Connectivity = Field(default_factory=AllToAll)
+    delay: Delay = 0.0
+    sign: Annotated[np.ndarray | None, BeforeValidator(_signs)] = None
     kind: Literal["spiking", "analog"] = "spiking"
     variable: str | None = None
     into: str | None = None
     every: Literal["step", "trial"] = "step"
+    order: int = 0
     plastic: bool = False
     rule: str | None = None
     self_connections: bool = True
@@ -58,27 +77,64 @@ class Projection(Description):
         low, high = self.bounds
         if low is not None and high is not None and low > high:
             raise ValueError(f"bounds ({low:g}, {high:g}): the lowest weight must not exceed the highest")
+        for sign, empty in ((-1, low is not None and low > 0), (1, high is not None and high < 0)):
+            if empty and self.sign is not None and np.any(self.sign == sign):
+                raise ValueError(f"bounds {self.bounds} leave no weight of the sign that is asked for")
         if (self.kind == "analog") != (self.variable is not None):
             raise ValueError("an analog projection needs the source's variable; a spiking one takes none")
         if self.kind == "spiking" and self.every == "trial":
             raise ValueError("every = 'trial' is for analog projections")
+        if self.kind == "analog" and self.delayed:
+            raise ValueError("a delay is for spiking projections")
         return self
+
+    @property
+    def delayed(self) -> bool:
+        """Whether any spike may act later than its latency says."""
+        return isinstance(self.delay, UniformDelay) or bool(np.any(np.asarray(self.delay) > 0))
+
+    @property
+    def unequal_delays(self) -> bool:
+        """Whether delays may differ between its synapses."""
+        return isinstance(self.delay, UniformDelay) or np.ndim(self.delay) > 0
+
+    def limits(self, pre: np.ndarray) -> tuple[float | np.ndarray | None, float | np.ndarray | None]:
+        """(lowest, highest) weight of the synapses with these sources: a number, one per synapse, or None."""
+        low, high = self.bounds
+        if self.sign is None:
+            return low, high
+        sign = self._signs_of(pre)
+        low, high = -np.inf if low is None else low, np.inf if high is None else high
+        return np.maximum(np.where(sign > 0, 0.0, -np.inf), low), np.minimum(np.where(sign < 0, 0.0, np.inf), high)
+
+    def signed(self, weights: np.ndarray, pre: np.ndarray) -> np.ndarray:
+        """Weights (n_synapses,) with the sign they must have."""
+        return weights if self.sign is None else self._signs_of(pre) * np.abs(weights)
+
+    def _signs_of(self, pre: np.ndarray) -> np.ndarray:
+        assert self.sign is not None
+        return self.sign[pre] if self.sign.ndim else np.broadcast_to(self.sign, pre.shape)
 
 
 class Wiring(Description):
-    """The pairs of one projection. pre, post: (n_synapses,), sorted by pre, then post; shape: (n_pre, n_post)."""
+    """The pairs of one projection. pre, post: (n_synapses,), sorted by pre, then post; shape: (n_pre, n_post).
+
+    delays: conduction delays (n_synapses,) in steps; None where there are none.
+    """
 
     pre: np.ndarray
     post: np.ndarray
     shape: tuple[int, int]
     layout: Annotated[Literal["full", "no-diagonal", "sparse"], Field(description="which matrix entries exist")]
+    delays: np.ndarray | None = None
 
     @classmethod
-    def of(cls, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int]) -> Wiring:
+    def of(cls, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int], delays: np.ndarray | None = None) -> Wiring:
         n_pre, n_post = shape
         full = pre.size == n_pre * n_post
         hollow = n_pre == n_post and pre.size == n_pre * (n_pre - 1) and not np.any(pre == post)
-        return cls(pre=pre, post=post, shape=shape, layout="full" if full else "no-diagonal" if hollow else "sparse")
+        layout = "full" if full else "no-diagonal" if hollow else "sparse"
+        return cls(pre=pre, post=post, shape=shape, layout=layout, delays=delays)
 
     def entries(self, matrix: np.ndarray) -> np.ndarray:
         """The entries (n_synapses,) of a matrix (n_pre, n_post) where synapses exist, in their order."""
@@ -103,7 +159,7 @@ class Wiring(Description):
 
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_OWN_NAME = re.compile(r".*_(traces|sum|update_\d+)")
+_OWN_NAME = re.compile(r".*_(traces(_\d+)?|sum|update_\d+)")
 """Names of the Brian2 objects that `build.py` adds beside those of populations and projections."""
 
 
@@ -111,6 +167,7 @@ class Network:
     """A network under description: add populations, connect them, hand it to an experiment.
 
     dt: time step, default 1 ms.
+    work_time: how long (s) it runs on after the response step of every trial, nothing being shown; default 0.
 
     >>> net = Network()
     >>> net.add("input", PoissonSource(64))
@@ -122,6 +179,7 @@ class Network:
         self.dt: float = parse_quantity(dt, "second")
         if not self.dt > 0:
             raise UserError(f"Network: dt = {dt!r}: a positive time is needed")
+        self.work_time = 0.0
         self.populations: dict[str, Population] = {}
         self.projections: dict[str, Projection] = {}
         self.attachments: dict[str, tuple[Fragment, ...]] = {}
@@ -154,10 +212,10 @@ class Network:
         self._check(projection)
         self.projections[name] = projection
 
-    def simulate(self, projection: str, simulated: bool) -> None:
-        """Decide whether a projection acts in the simulation or only holds weights."""
+    def change(self, projection: str, **values: Any) -> None:
+        """Give fields of a projection other values, e.g. whether it is simulated or plastic."""
         self._must_be_open()
-        self.projections[projection] = self.projections[projection].model_copy(update={"simulated": simulated})
+        self.projections[projection] = self.projections[projection].model_copy(update=values)
 
     def attach(self, population: str, fragment: Fragment) -> None:
         """Add Brian2 code to a population, e.g. the error of a readout."""
@@ -177,7 +235,7 @@ class Network:
     def copy(self) -> Network:
         """An open copy that can be extended."""
         other = Network.__new__(Network)
-        other.dt, other._frozen = self.dt, False
+        other.dt, other.work_time, other._frozen = self.dt, self.work_time, False
         other.populations, other.projections = dict(self.populations), dict(self.projections)
         other.attachments = dict(self.attachments)
         return other
@@ -222,12 +280,16 @@ class Network:
         if not projection.self_connections and projection.source != projection.target:
             raise UserError(f"{place}: self_connections=False is for projections of a population onto itself")
         n_pre, n_post = source.size, target.size
+        if projection.sign is not None and projection.sign.ndim and projection.sign.size != n_pre:
+            given = projection.sign.size
+            raise UserError(f"{place}.sign has {given} entries; {n_pre}, one per source neuron, are needed")
         seed = np.random.default_rng(0)
         if n_pre * n_post <= 10_000_000:  # describe, then build: a wrong shape is found here
             try:
                 pre, post = projection.connectivity.pairs(seed, n_pre, n_post, not projection.self_connections)
                 self._check_order(projection)
                 projection.weights.draw(seed, pre, post, (n_pre, n_post))
+                delay_steps(projection.delay, seed, pre.size, self.dt)
             except UserError as error:
                 raise UserError(f"{place}: {error}") from None
 

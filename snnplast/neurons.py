@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from snnplast.fragments import Fragment, Update, Value, merge
-from snnplast.population import LayerNorm, NonNegative, NonNegativeTimes, Population, Positive, PositiveTimes, Real
+from snnplast.population import (
+    LayerNorm,
+    NonNegative,
+    NonNegativeTimes,
+    Population,
+    Positive,
+    PositiveTimes,
+    Real,
+    refuse_undeclared,
+)
 
 
 class SpikingPopulation(Population):
@@ -166,6 +175,8 @@ class CustomNeurons(SpikingPopulation):
     tau_m: time constant with which the membrane forgets its input.
     constants: values of the names your equations declare as '(constant)' or '(constant, shared)'.
     refractory: refractory time, default 0 ms.
+    updates: code run each step, or with event = "trial" once per trial in the response step.
+    persistent: variables that outlive a trial: reset leaves them alone, checkpoints hold them.
     """
 
     equations: str
@@ -176,6 +187,13 @@ class CustomNeurons(SpikingPopulation):
     threshold_scale_code: Annotated[str, Field(alias="threshold_scale")]
     constants: dict[str, Any] = Field(default_factory=dict)
     refractory: NonNegativeTimes = 0.0
+    updates: tuple[Update, ...] = ()
+    persistent: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _declares_what_it_names(self) -> CustomNeurons:
+        refuse_undeclared(self.fragment(0.001), (self.membrane, *self.persistent))
+        return self
 
     @property
     def distance(self) -> str:
@@ -208,4 +226,5 @@ class CustomNeurons(SpikingPopulation):
         lines = tuple(line for line in lines if line.partition(":")[0].strip() not in constants)
         if self.active:
             constants["refractory_time"], units["refractory_time"] = self.refractory, "second"
-        return Fragment(lines + self._representation(), constants, units, (), (self.reset,) if self.reset else ())
+        reset = (self.reset,) if self.reset else ()
+        return Fragment(lines + self._representation(), constants, units, self.updates, reset)

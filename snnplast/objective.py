@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -16,9 +16,10 @@ from snnplast.fragments import Fragment, Update
 class Judgement:
     """What an objective says of one trial.
 
-    error: (T, n), derivative by y of the loss summed over readouts and steps, 0 before the window. loss: a number, the
+    error: (T, n), derivative by y of the loss summed over readouts and steps, 0 outside the window. loss: a number, the
         mean over readouts (squared error) or over the steps of the window (cross-entropy).
-    correct: 1 or 0 where the task is a classification, None elsewhere.
+    correct: where the task is a classification, the share of answers that are right, one answer for each stretch of
+        steps that the window holds (1 or 0 where it holds one); None elsewhere.
     """
 
     error: np.ndarray
@@ -27,10 +28,11 @@ class Judgement:
 
 
 class Objective(Description):
-    """Loss on a readout's activity y within a learning window.
+    """Loss on a readout's activity y within a learning window: the steps of a trial that count.
 
     readout: name of the readout population, default "output".
-    window: number of last steps of a trial that count; None (default) counts all.
+    window: number of last steps of a trial that count; None (default) counts all. A task whose trials count other
+        steps leaves it at None and gives them itself, as the series '<readout>.in_window' of its segments.
 
     Arrays of one trial: y and target have shape (T, n); a readout that acts once per trial has T = 1.
     """
@@ -38,20 +40,25 @@ class Objective(Description):
     readout: str = "output"
     window: Annotated[int | None, Field(ge=1, description="learning window: last steps of a trial")] = None
 
-    def first(self, steps: int) -> int:
-        """First step of the learning window in a trial of `steps` steps."""
-        return 0 if self.window is None else max(steps - self.window, 0)
+    def in_window(self, steps: int) -> np.ndarray:
+        """The learning window of a trial of `steps` steps: (steps,), 1 where a step counts, 0 elsewhere."""
+        first = 0 if self.window is None else steps - self.window
+        return (np.arange(steps) >= first).astype(float)
 
-    def judge(self, y: np.ndarray, target: np.ndarray) -> Judgement:
-        """Error, loss and correctness of one trial."""
-        start = self.first(len(y))
-        inside = self._judge(y[start:], target[start:])
-        if start == 0:
-            return inside
-        return replace(inside, error=np.concatenate([np.zeros_like(y[:start]), inside.error]))
+    def judge(self, y: np.ndarray, target: np.ndarray, in_window: np.ndarray | None = None) -> Judgement:
+        """Error, loss and correctness of one trial.
 
-    def _judge(self, y: np.ndarray, target: np.ndarray) -> Judgement:
-        """The same for the steps inside the window."""
+        in_window: (T,), 0 or 1, with at least one 1; by default the last `window` steps.
+        """
+        rows = np.flatnonzero(self.in_window(len(y)) if in_window is None else in_window)
+        stretches = np.flatnonzero(np.diff(rows, prepend=-2) > 1)
+        inside = self._judge(y[rows], target[rows], stretches)
+        error = np.zeros(y.shape)
+        error[rows] = inside.error
+        return Judgement(error, inside.loss, inside.correct)
+
+    def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
+        """The same for the steps inside the window; stretches: the rows at which a new stretch begins."""
         raise NotImplementedError
 
     def fragment(self) -> Fragment:
@@ -65,7 +72,7 @@ class Objective(Description):
 class MeanSquaredError(Objective):
     r"""E = y - y*;  loss = 1/2 mean_k sum_t (y_k - y*_k)^2."""
 
-    def _judge(self, y: np.ndarray, target: np.ndarray) -> Judgement:
+    def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
         error = y - target
         return Judgement(error, 0.5 * float(np.sum(error**2)) / error.shape[1])
 
@@ -77,17 +84,17 @@ class MeanSquaredError(Objective):
 class CrossEntropy(Objective):
     r"""E = softmax(y) - y*;  loss = - mean_t sum_k y*_k log softmax_k(y), over the learning window.
 
-    The prediction is the class whose softmax, summed over the window, is largest.
+    The answer in a stretch of the window is the class whose softmax, summed over the stretch, is largest.
     """
 
-    def _judge(self, y: np.ndarray, target: np.ndarray) -> Judgement:
+    def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
         shifted = y - y.max(axis=1, keepdims=True)
         exponential = np.exp(shifted)
         total = exponential.sum(axis=1, keepdims=True)
         softmax = exponential / total
         loss = float(np.sum(target.sum(axis=1) * np.log(total[:, 0])) - np.vdot(target, shifted)) / len(y)
-        correct = softmax.sum(axis=0).argmax() == target.sum(axis=0).argmax()
-        return Judgement(softmax - target, loss, float(correct))
+        answers, classes = (np.add.reduceat(p, stretches, axis=0).argmax(axis=1) for p in (softmax, target))
+        return Judgement(softmax - target, loss, float(np.mean(answers == classes)))
 
     def fragment(self) -> Fragment:
         code = Update("error = in_window*(exp(y)/exp_sum - target)", "after_synapses", 2)

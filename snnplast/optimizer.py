@@ -11,6 +11,7 @@ from snnplast.description import Description
 from snnplast.named import Named
 
 State = dict[str, np.ndarray]
+Limit = float | np.ndarray | None
 
 
 class Schedule(Description):
@@ -60,15 +61,18 @@ class Optimizer(Description):
         gradient: np.ndarray,
         state: State,
         progress: float = 0.0,
-        bounds: tuple[float | None, float | None] = (None, None),
+        bounds: tuple[Limit, Limit] = (None, None),
     ) -> None:
-        """Change `parameter` in place by one step. All arrays have the parameter's shape."""
+        """Change `parameter` in place by one step. All arrays have the parameter's shape.
+
+        bounds: lowest and highest value, a number or an array; None: no limit.
+        """
         if self.clip is not None:
             gradient = np.clip(gradient, -self.clip, self.clip)
         if self.weight_decay:
             gradient = gradient + self.weight_decay * parameter
         parameter -= self.step(gradient, state, self.learning_rate * self.schedule(progress))
-        if bounds != (None, None):
+        if bounds[0] is not None or bounds[1] is not None:
             np.clip(parameter, *bounds, out=parameter)
 
 

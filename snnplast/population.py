@@ -6,6 +6,7 @@ A value that may differ between neurons is a number or an array with one entry p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -89,6 +90,14 @@ class Population(Description):
         return 1.0
 
 
+def refuse_undeclared(fragment: Fragment, wanted: Iterable[str]) -> None:
+    """Raise `UserError` for a name that a population uses, but its equations do not declare."""
+    names = fragment.names()
+    for name in wanted:
+        if name not in names:
+            raise UserError(f"{name!r} is not declared by the equations: {', '.join(sorted(names))} are")
+
+
 class SpikeSource(Population):
     """Spikes handed over by the task: arrays of steps and neuron indices."""
 
@@ -136,10 +145,7 @@ class Analog(Population):
 
     @model_validator(mode="after")
     def _declares_what_it_names(self) -> Analog:
-        names = self.fragment(0.001).names()
-        for name in (self.into, *self.persistent):
-            if name not in names:
-                raise UserError(f"{name!r} is not declared by the equations: {', '.join(sorted(names))} are")
+        refuse_undeclared(self.fragment(0.001), (self.into, *self.persistent))
         return self
 
     @property

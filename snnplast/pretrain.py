@@ -1,4 +1,4 @@
-"""Running a source's a-priori training and keeping its result."""
+"""Running what a source learns before the run, and keeping its result."""
 
 from __future__ import annotations
 
@@ -7,45 +7,36 @@ from pathlib import Path
 
 import numpy as np
 
-from snnplast.build import construct, plan
-from snnplast.engine import open_engine
 from snnplast.engine.cache import cache_directory
+from snnplast.task import TRAINING
 from snnplast.third_factor import Pretraining
-from snnplast.trial import Record
 
 
 def pretrain(pretraining: Pretraining, engine: str, target: str) -> dict[str, np.ndarray]:
-    """Projection -> weights, fitted on the pretraining's own trials; cached in the user's cache directory."""
-    path = cache_directory() / "pretraining" / f"{pretraining.key}.npz"
+    """Parameter -> values, as the experiment left them; cached in the user's cache directory, per engine."""
+    path = cache_directory() / "pretraining" / f"{pretraining.key}-{engine}.npz"
     cached = _read(path)
     if cached is None:
-        cached = pretraining.fit(_records(pretraining, engine, target))
+        cached = _learned(pretraining, engine, target)
         _write(path, cached)
     return cached
 
 
-def _records(pretraining: Pretraining, engine: str, target: str) -> list[Record]:
-    drawn = plan(pretraining.network.freeze(), {}, pretraining.recorded, seed=0)
-    records = []
-    with open_engine(construct(drawn), engine, target) as running:
-        persistent = [
-            f"{name}.{variable}"
-            for name, population in drawn.network.populations.items()
-            for variable in getattr(population, "persistent", ())
-        ]
-        for segment in pretraining.trials():
-            running.reset()
-            for name in persistent:
-                running[name][:] = 0
-            for name in drawn.responding:
-                running[f"{name}.responding"][:] = 1
-            for name, values in segment.series.items():
-                running.set_series(name, np.ascontiguousarray(values, dtype=float))
-            running.steps(segment.steps)
-            record = Record(drawn.network, drawn.wiring, {}, steps=segment.steps, series=dict(segment.series))
-            record.history = {name: rows.copy() for name, rows in running.history.items()}
-            records.append(record)
-    return records
+def _learned(pretraining: Pretraining, engine: str, target: str) -> dict[str, np.ndarray]:
+    # An experiment within an experiment: both modules import this one.
+    from snnplast.assemble import assemble
+    from snnplast.train import Trainer
+
+    task, seed = pretraining.task, pretraining.seed
+    assembly = assemble(pretraining.network, task.objective, pretraining.rule, seed, engine, target)
+    with assembly.engine:
+        trainer = Trainer(assembly, task, iterations=0)
+        if pretraining.fit is not None:
+            return pretraining.fit(trainer.run(TRAINING, index) for index in range(task.epoch or 0))
+        trainer.iterations = pretraining.epochs * trainer.updates_per_epoch()
+        for _ in trainer:
+            pass
+        return {name: assembly.values[name].copy() for name in assembly.parameters}
 
 
 def _read(path: Path) -> dict[str, np.ndarray] | None:

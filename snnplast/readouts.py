@@ -31,13 +31,18 @@ class LeakyReadout(Population):
 
 
 class RateReadout(Population):
-    r"""Readout of a layer's rate representation z, once per trial: y_k = sum_j w_kj z_j + b_k.
+    r"""Readout of a layer's rate representation z, or another variable, once per trial: y_k = sum_j w_kj z_j + b_k.
 
-    Fed by a projection with kind = "analog", every = "trial"; the bias b is learnable and starts at 0.
+    Fed by projections with kind = "analog", every = "trial".
+
+    biased: whether there is a bias b, default True; it is learnable and starts at 0.
     """
 
     readout: ClassVar[bool] = True
     input_variable: ClassVar[str | None] = "drive"
+    biased: Annotated[bool, Field(description="whether there is a bias b")] = True
 
     def fragment(self, dt: float) -> Fragment:
+        if not self.biased:
+            return Fragment(("drive : 1", "y : 1"), updates=(Update("y = drive", "after_synapses"),))
         return Fragment(("drive : 1", "y : 1", "bias : 1"), updates=(Update("y = drive + bias", "after_synapses"),))

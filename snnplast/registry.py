@@ -26,20 +26,28 @@ BUILT_IN = {
         "e-prop": "snnplast.rules.e_prop:EProp",
         "ib-hebbian": "snnplast.rules.ib_hebbian:IBHebbian",
         "frozen": "snnplast.rules.frozen:Frozen",
+        "delta": "snnplast.rules.delta:Delta",
+        "reward-hebbian": "snnplast.rules.reward_hebbian:RewardHebbian",
     },
     "third-factor": {
         "readout-error": "snnplast.rules.third_factors.readout_error:ReadoutError",
         "firing-rate": "snnplast.rules.third_factors.firing_rate:FiringRate",
         "hsic": "snnplast.rules.third_factors.hsic:HSIC",
+        "class-memory": "snnplast.rules.third_factors.class_memory:ClassMemory",
         "reservoir": "snnplast.rules.third_factors.reservoir:Reservoir",
+        "reward": "snnplast.rules.third_factors.reward:Reward",
         "zero": "snnplast.rules.third_factors.zero:Zero",
         "random": "snnplast.rules.third_factors.random:Random",
     },
     "model": {
         "digits": "snnplast.models.digits:Digits",
         "evidence-accumulation": "snnplast.models.evidence_accumulation:EvidenceAccumulation",
+        "linear": "snnplast.models.linear:Linear",
         "xor": "snnplast.models.xor:Xor",
+        "idx": "snnplast.models.idx:Idx",
+        "arrays": "snnplast.models.arrays:Arrays",
         "pattern-generation": "snnplast.models.pattern_generation:PatternGeneration",
+        "store-recall": "snnplast.models.store_recall:StoreRecall",
     },
 }
 _OWN = "snnplast"

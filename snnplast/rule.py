@@ -25,11 +25,14 @@ class Rule(Description):
 
     name, reference: how it is chosen and cited (BibTeX).
     batch_mode: "independent", or "sequential" where a trial depends on the one before; then batch must be 1.
+    modulates: which populations its third factor reaches: hidden ones (readouts then learn from their own error), or
+        the readouts themselves (then they know no more of their error than the third factor says).
     """
 
     name: ClassVar[str]
     reference: ClassVar[str]
     batch_mode: ClassVar[Literal["independent", "sequential"]] = "independent"
+    modulates: ClassVar[Literal["hidden", "readouts"]] = "hidden"
 
     evaluation: Annotated[
         Literal["factored", "online"],
@@ -56,6 +59,31 @@ class Rule(Description):
     def accumulators(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> tuple[str, ...]:
         """Synaptic variables read after the trial, online."""
         return ()
+
+    def responses(self, network: Network, projection: Projection) -> tuple[str, ...]:
+        """Variables read after the response step: the presynaptic ones, where the projection acts once per trial."""
+        return (f"{projection.source}.{projection.variable}",) if projection.every == "trial" else ()
+
+    def explore(
+        self, network: Network, projections: Sequence[Projection], rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """Readout -> noise (K, n) of K steps after the response step of a training trial.
+
+        It is written to the readout's variable `noise`, and `explored`, which the rule must need, is what came of it.
+        """
+        return {}
+
+    def operations(self, record: Record, projections: Sequence[Projection]) -> int:
+        """How often learning visits synapses in a trial: online at every step, factored at every spike they carry."""
+        return sum(self._visits(record, projection) for projection in projections)
+
+    def _visits(self, record: Record, projection: Projection) -> int:
+        wiring = record.wiring[projection.name]
+        if projection.every == "trial":
+            return wiring.pre.size
+        if self.evaluation == "online":
+            return record.steps * wiring.pre.size
+        return int(record.counts(projection.source) @ wiring.fan_out())
 
     def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
         """Parameter name -> gradient of one trial, in the parameter's shape; nothing where a signal is not ready."""

@@ -7,15 +7,19 @@ import numpy as np
 from snnplast.assemble import Assembly
 from snnplast.encoding import poisson
 from snnplast.errors import UserError, nearest
+from snnplast.objective import Objective
 from snnplast.population import PoissonSource, SpikeSource
 from snnplast.task import Trial
 from snnplast.trial import Record, Segment, Spikes
 
 
-def simulate(assembly: Assembly, trial: Trial, index: int, seed: int, rng: np.random.Generator) -> Record:
-    """Run a trial from reset to its end, and the response step where the network has one.
+def simulate(
+    assembly: Assembly, trial: Trial, index: int, seed: int, rng: np.random.Generator, exploring: bool = True
+) -> Record:
+    """Run a trial from reset to its end, and the response step and the work after it where the network has them.
 
-    rng: draws the spikes of Poisson sources. The record's histories are views, valid until the next trial.
+    rng: draws the spikes of Poisson sources and the noise of rules that explore. exploring: whether they do in this
+    trial. The record's histories are views, valid until the next trial.
     """
     engine = assembly.engine
     engine.reset()
@@ -32,12 +36,9 @@ def simulate(assembly: Assembly, trial: Trial, index: int, seed: int, rng: np.ra
     record.accumulated = {name: engine[name].copy() for name in assembly.accumulators}
     if assembly.network.trial_clocked:
         _respond(assembly, record)
+        _work(assembly, record, rng if exploring else None)
     record.history = {name: rows[: record.steps] for name, rows in engine.history.items()}
-    objective = assembly.objective
-    if f"{objective.readout}.target" not in record.series:
-        raise UserError(f"task: the trial gives no series '{objective.readout}.target' for the objective")
-    record.judgement = objective.judge(record.activity(objective.readout), record.target(objective.readout))
-    record.series[f"{objective.readout}.error"] = record.judgement.error
+    _judge(assembly.objective, record)
     return record
 
 
@@ -50,8 +51,9 @@ def _present(
         if not isinstance(values, tuple):
             record.inputs[name] = values
         engine.set_spikes(name, steps + start, indices)
+    window = f"{assembly.objective.readout}.in_window"
     for name, values in segment.series.items():
-        size = network.population(name.partition(".")[0]).size
+        size = 1 if name == window else network.population(name.partition(".")[0]).size
         if values.shape not in ((size,), (segment.steps, size)):
             raise UserError(
                 f"task: series {name!r} has shape {values.shape}; allowed are ({size},) and ({segment.steps}, {size})"
@@ -59,16 +61,27 @@ def _present(
         given.setdefault(name, []).append(np.broadcast_to(values, (segment.steps, size)))
         if name in assembly.series:
             engine.set_series(name, np.ascontiguousarray(given[name][-1]))
-    window = f"{assembly.objective.readout}.in_window"
-    if window in assembly.series:
+    if window in segment.series:
+        _check_window(assembly.objective, window, segment.series[window])
+    elif window in assembly.series:
         if assembly.objective.window is not None and start:
             raise UserError("objective.window: evaluation = 'online' allows a learning window in trials of one segment")
-        rows = np.arange(segment.steps) >= assembly.objective.first(segment.steps)
-        engine.set_series(window, rows.astype(float)[:, None])
+        engine.set_series(window, assembly.objective.in_window(segment.steps)[:, None])
+    for teacher in assembly.teachers:
+        for factor, _ in teacher.factors:
+            for name, values in factor.present(segment, teacher.targets).items():
+                engine[name][:] = values
     engine.steps(segment.steps)
     record.steps = engine.t
     record.spikes = {name: engine.spikes(name) for name in assembly.spiking}
     record.history = dict(engine.history)
+
+
+def _check_window(objective: Objective, name: str, values: np.ndarray) -> None:
+    if objective.window is not None:
+        raise UserError(f"task: series {name!r} and objective.window = {objective.window} contradict: give one of them")
+    if not np.all((values == 0) | (values == 1)):
+        raise UserError(f"task: series {name!r} holds {np.unique(values)}; allowed are 0 and 1")
 
 
 def _encode(assembly: Assembly, name: str, values: np.ndarray | Spikes, steps: int, rng: np.random.Generator) -> Spikes:
@@ -108,6 +121,41 @@ def _respond(assembly: Assembly, record: Record) -> None:
     for name in assembly.plan.responding:
         engine[f"{name}.responding"][:] = 0
     record.response = {name: engine[name].copy() for name in assembly.responses}
+
+
+def _work(assembly: Assembly, record: Record, rng: np.random.Generator | None) -> None:
+    """What follows the response step: a reservoir takes up the sample, and readouts of rules that explore do so.
+
+    It belongs to no segment: spikes, histories and traces of the trial were read before.
+    """
+    engine, network = assembly.engine, assembly.network
+    noise: dict[str, np.ndarray] = {}
+    if rng is not None:
+        for teacher in assembly.teachers:
+            noise |= teacher.rule.explore(network, teacher.projections, rng)
+    steps = max([round(network.work_time / network.dt), *map(len, noise.values())])
+    if not steps:
+        return
+    first = engine.t
+    for readout, values in noise.items():
+        engine.set_series(f"{readout}.noise", values)
+    engine.steps(steps)
+    for readout, values in noise.items():
+        record.explored[readout] = engine.history[f"{readout}.explored"][first : first + len(values)].copy()
+    record.worked = {name: int(np.sum(engine.spikes(name)[0] >= record.steps)) for name in assembly.spiking}
+
+
+def _judge(objective: Objective, record: Record) -> None:
+    """What the objective says of the trial, within the learning window that the task gave or the objective has."""
+    readout = objective.readout
+    if f"{readout}.target" not in record.series:
+        raise UserError(f"task: the trial gives no series '{readout}.target' for the objective")
+    record.series.setdefault(f"{readout}.in_window", objective.in_window(record.steps)[:, None])
+    in_window = record.in_window(readout)
+    if not np.any(in_window):
+        raise UserError(f"task: series '{readout}.in_window' is 0 wherever the readout is judged: no step counts")
+    record.judgement = objective.judge(record.activity(readout), record.target(readout), in_window)
+    record.series[f"{readout}.error"] = record.judgement.error
 
 
 def _joined(name: str, parts: list[np.ndarray], steps: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from snnplast.gradient import Timing
 from snnplast.named import Named
 from snnplast.network import Network, Wiring
 from snnplast.objective import Objective
+from snnplast.task import Task
 from snnplast.trial import Record, Segment
 
 State = dict[str, np.ndarray]
@@ -45,17 +46,23 @@ class Context:
 
 @dataclass(frozen=True)
 class Pretraining:
-    """An a-priori training run of a source: trials of a network of its own, then a fit of some of its weights.
+    """What a source learns before the run: an experiment on a network of its own, in an engine of its own.
 
-    key: distinguishes it from every other one; the fitted weights are cached under it.
-    fit: from the records of all trials to {projection of the main network: weights (n_synapses,)}.
+    What is learned there is the value of the parameter of the same name in the main network, and cached.
+
+    key: distinguishes it from every other one. task: its trials, an epoch of them. rule: any rule; learns every plastic
+    projection. seed: of the experiment. epochs: how often the rule sees every trial; with a `fit`, the rule learns
+    nothing, but what it needs is recorded.
+    fit: from the records of one epoch, each valid until the next, to {parameter: values}; None: the rule learns.
     """
 
     key: str
     network: Network
-    recorded: tuple[str, ...]
-    trials: Callable[[], Iterator[Segment]]
-    fit: Callable[[list[Record]], dict[str, np.ndarray]]
+    task: Task
+    rule: Any
+    seed: int
+    epochs: int = 1
+    fit: Callable[[Iterator[Record]], dict[str, np.ndarray]] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,10 @@ class ThirdFactor(Description):
     def prepare(self, network: Network, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]) -> None:
         """Called before each update's first trial; e.g. to copy weights that are defined by others."""
 
+    def present(self, segment: Segment, targets: Sequence[str]) -> dict[str, np.ndarray]:
+        """'population.variable' -> values (n,) to be set before a segment runs, e.g. what a teacher knows of a sample."""
+        return {}
+
     def respond(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray]:
         """'population.variable' -> values (n,) to be set before the response step."""
         return {}
@@ -117,6 +128,29 @@ class ThirdFactor(Description):
     def responses(self, context: Context) -> tuple[str, ...]:
         """Names of variables that must be read after the response step."""
         return ()
+
+    @property
+    def over_batch(self) -> bool:
+        """Whether the signal is one for all trials of a batch, known at its end: then `batch_signal` gives it."""
+        return False
+
+    def batch_signal(self, records: Sequence[Record], targets: Sequence[str]) -> dict[str, np.ndarray]:
+        """Target population -> trial signal (n,) of every trial of a batch, for a source that is `over_batch`."""
+        raise NotImplementedError
+
+    def parameters(self, context: Context) -> tuple[str, ...]:
+        """Names of its own projections that learn."""
+        return ()
+
+    def adapt(
+        self,
+        network: Network,
+        gradients: Mapping[str, np.ndarray],
+        values: Mapping[str, np.ndarray],
+        wiring: Mapping[str, Wiring],
+    ) -> dict[str, np.ndarray]:
+        """Gradients of its `parameters`, from those of the rule's, which are means over the batch."""
+        return {}
 
     def report(self, state: State) -> dict[str, float]:
         """Numbers of the last trial for the metrics, e.g. the correlation with an exact signal."""

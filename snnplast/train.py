@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,9 +16,9 @@ from snnplast.task import SOURCES, TEST, TRAINING, Task, Trial, stream
 from snnplast.trial import Record
 from snnplast.workers import Workers
 
-Learned = tuple[dict[str, np.ndarray], dict[str, float]]
-Outcome = tuple[Record, dict[str, np.ndarray], dict[str, float]]
-"""Record, gradients and metrics of one trial."""
+Learned = tuple[list[dict[str, np.ndarray]], dict[str, float]]
+"""Gradients by the signals of the trial, then, for each teacher, by a signal of 1; and metrics."""
+Outcome = tuple[Record, list[dict[str, np.ndarray]], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class Trainer:
     """Trains an assembly on a task.
 
     iterations: number of updates of the whole run (schedules depend on it). Metrics of an iteration: `loss`,
-    `accuracy` where the task classifies, `spikes_per_trial`, `synaptic_operations` (spikes x fan-out, forward), and
-    what third factors report. All are means over the batch.
+    `accuracy` where the task classifies, `spikes_per_trial`, `synaptic_operations` (spikes x fan-out, forward),
+    `learning_operations` (visits of plastic synapses by the rule), and what third factors report. All are means over
+    the batch.
     workers: threads that run the trials of a batch side by side; results are bitwise the same for any number.
     watch: called with (phase, record) of every trial, in order. kept: variables whose history it needs.
     """
@@ -60,6 +61,7 @@ class Trainer:
         for name, projection in network.projections.items():
             if projection.simulated and projection.kind == "spiking":
                 self._fan_out[projection.source] += wiring[name].fan_out()
+        self._limits = {name: network.projections[name].limits(wiring[name].pre) for name in network.projections}
         sequential = any(t.sequential for t in self.assembly.teachers) or self.assembly.persistent()
         self._workers = Workers(self.assembly, 1 if sequential else self.workers)
 
@@ -67,6 +69,11 @@ class Trainer:
     def batch(self) -> int:
         """Trials per update."""
         return max(teacher.rule.batch for teacher in self.assembly.teachers)
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether learning depends on the length of the run: some optimiser has a schedule."""
+        return any(self._optimizer(name).schedule.name != "constant" for name in self.assembly.parameters)
 
     def updates_per_epoch(self) -> int:
         """Updates that show every training sample once; the last one may hold fewer trials."""
@@ -83,19 +90,18 @@ class Trainer:
         for teacher in self.assembly.teachers:
             for factor, _ in teacher.factors:
                 factor.prepare(self.assembly.network, self.assembly.values, self.assembly.plan.wiring)
-        total: dict[str, np.ndarray] = {}
+        totals: list[dict[str, np.ndarray]] = [{} for _ in range(1 + len(self.assembly.teachers))]
         sums: dict[str, float] = {}
         records = []
         for record, gradients, measured in self._trials(TRAINING, range(first, first + size), self._learn):
-            for name, gradient in gradients.items():
-                if name in total:
-                    total[name] += gradient
-                else:
-                    total[name] = gradient if size == 1 else gradient.copy()
+            for total, gradient in zip(totals, gradients, strict=True):
+                _add(total, gradient, copy=size > 1)
             for name, value in measured.items():
                 sums[name] = sums.get(name, 0.0) + value / size
             records.append(record)
-        self._apply({name: gradient if size == 1 else gradient / size for name, gradient in total.items()})
+        if size > 1:
+            totals = [{name: gradient / size for name, gradient in total.items()} for total in totals]
+        self._apply(self._completed(totals, records))
         if not np.isfinite(sums["loss"]):
             raise UserError(
                 f"iteration {self.iteration + 1}: the loss is {sums['loss']}; a lower learning_rate may help"
@@ -107,13 +113,15 @@ class Trainer:
         """One trial alone: a pure function of (seed, phase, index), the parameters and persistent state."""
         return self._simulate(self.assembly, phase, index, self._draw(phase, index))
 
-    def evaluate(self) -> Iterator[Record]:
+    def evaluate(self) -> Generator[Record, None, None]:
         """The test trials, with parameters and persistent state as they are before and after."""
         kept = {name: values.copy() for name, values in self.assembly.persistent().items()}
-        for record, _, _ in self._trials(TEST, range(self.task.tests), lambda record: ({}, {})):
-            yield record
-            for name, values in self.assembly.persistent().items():
-                values[:] = kept[name]
+        for record, _, _ in self._trials(TEST, range(self.task.tests), lambda record: ([], {})):
+            try:
+                yield record
+            finally:  # also for who takes no more of them
+                for name, values in self.assembly.persistent().items():
+                    values[:] = kept[name]
 
     def close(self) -> None:
         """Give up the engines of further workers."""
@@ -142,15 +150,27 @@ class Trainer:
 
     def _simulate(self, assembly: Assembly, phase: int, index: int, trial: Trial) -> Record:
         rng = stream(self.task.seed, SOURCES, phase, index)
-        return simulate(assembly, trial, index, self.task.seed, rng)
+        return simulate(assembly, trial, index, self.task.seed, rng, exploring=phase == TRAINING)
 
     def _learn(self, record: Record) -> Learned:
         gradients: dict[str, np.ndarray] = {}
-        measured = self.measure(record)
+        units = []
+        measured = self.measure(record) | {"learning_operations": 0.0}
         for teacher in self.assembly.teachers:
             gradients |= teacher.gradient(record, self.assembly.objective)
+            units.append(teacher.unit_gradient(record))
+            measured["learning_operations"] += teacher.operations(record)
             measured |= teacher.report()
-        return gradients, measured
+        return [gradients, *units], measured
+
+    def _completed(self, means: list[dict[str, np.ndarray]], records: list[Record]) -> dict[str, np.ndarray]:
+        """The gradients of a batch: means over its trials, signals of the batch as a whole, what sources learn."""
+        gradients, *units = means
+        for teacher, unit in zip(self.assembly.teachers, units, strict=True):
+            if unit:
+                _add(gradients, teacher.batch_gradient(unit, records))
+            gradients |= teacher.adapted(gradients, self.assembly)
+        return gradients
 
     def measure(self, record: Record) -> dict[str, float]:
         """Metrics of one trial."""
@@ -208,9 +228,18 @@ class Trainer:
                 )
         progress = self.iteration / self.iterations
         for name, gradient in gradients.items():
-            bounds = self.assembly.network.projections[name].bounds if "." not in name else (None, None)
-            self._optimizer(name).update(self.assembly.values[name], gradient, self.states[name], progress, bounds)
+            limits = self._limits.get(name, (None, None))
+            self._optimizer(name).update(self.assembly.values[name], gradient, self.states[name], progress, limits)
 
     def _optimizer(self, name: str) -> Optimizer:
         rule, own = self.assembly.parameters[name]
         return rule.optimizers.get(name) or own or rule.optimizer
+
+
+def _add(total: dict[str, np.ndarray], gradients: Mapping[str, np.ndarray], copy: bool = True) -> None:
+    """Add gradients to what there is. What comes first is copied, since gradients may be views."""
+    for name, gradient in gradients.items():
+        if name in total:
+            total[name] += gradient
+        else:
+            total[name] = gradient.copy() if copy else gradient

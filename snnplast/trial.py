@@ -22,7 +22,8 @@ class Segment:
     inputs: source population -> values in [0, 1] of shape (n,) or (steps, n) for a `PoissonSource`; or
         (steps, indices), integer arrays counted from the segment's start, for any source.
     series: 'population.variable' -> array (steps, n), or (n,) for a constant; written before each step where the
-        network simulates that variable, and kept in the record in any case (targets, labels, masks).
+        network simulates that variable, and kept in the record in any case (targets, labels). The series
+        '<readout>.in_window' of shape (steps, 1), or (1,), says which steps count: 1 where they do, 0 elsewhere.
     """
 
     steps: int
@@ -41,9 +42,11 @@ class Record:
     spikes: population -> (steps, indices), sorted by step.
     history: 'population.variable' -> array (T, n), the value at the end of each step.
     inputs: source population -> the values it was given last, where it was given values: (n,) or (steps, n).
-    series: 'population.variable' -> array (T, n).
+    series: 'population.variable' -> array (T, n); '<readout>.in_window' (T, 1) is the learning window of this trial.
     accumulated: 'projection.variable' -> what an online rule's synapses gathered (n_synapses,).
     response: 'population.variable' -> values (n,) at the end of the response step, where the network has one.
+    explored: readout -> its activity (K, n) in K steps of exploration after the response step, where its rule explores.
+    worked: population -> number of its spikes after the last segment; no other field counts them.
     judgement: what the task's objective says of the trial, at its end.
     """
 
@@ -60,6 +63,8 @@ class Record:
     series: dict[str, np.ndarray] = field(default_factory=dict)
     accumulated: dict[str, np.ndarray] = field(default_factory=dict)
     response: dict[str, np.ndarray] = field(default_factory=dict)
+    explored: dict[str, np.ndarray] = field(default_factory=dict)
+    worked: dict[str, int] = field(default_factory=dict)
     judgement: Judgement | None = None
 
     def counts(self, population: str) -> np.ndarray:
@@ -88,11 +93,22 @@ class Record:
         return np.atleast_2d(shown).mean(axis=0)
 
     def activity(self, readout: str) -> np.ndarray:
-        """Readout activity y: (T, n), or (1, n) for a readout that acts once per trial."""
+        """Readout activity y: (T, n), (1, n) for a readout that acts once per trial, (K, n) for one that explored."""
+        if readout in self.explored:
+            return self.explored[readout]
         name = f"{readout}.y"
         return self.response[name][None] if name in self.response else self.history[name]
 
     def target(self, readout: str) -> np.ndarray:
         """Target of a readout, in the shape of its activity."""
-        target = self.series[f"{readout}.target"]
-        return target[-1:] if f"{readout}.y" in self.response else target
+        return self._along(self.series[f"{readout}.target"], readout)
+
+    def in_window(self, readout: str) -> np.ndarray:
+        """Learning window (T,), 1 where a step counts and 0 elsewhere, along a readout's activity."""
+        return self._along(self.series[f"{readout}.in_window"], readout)[:, 0]
+
+    def _along(self, series: np.ndarray, readout: str) -> np.ndarray:
+        """A series of the task (T, n) along the activity of a readout."""
+        if readout in self.explored:
+            return np.broadcast_to(series[-1], (len(self.explored[readout]), series.shape[1]))
+        return series[-1:] if f"{readout}.y" in self.response else series

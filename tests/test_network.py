@@ -44,7 +44,7 @@ def test_a_copy_can_be_changed_and_the_frozen_original_not():
         lambda: net.add("more", LIF(1)),
         lambda: net.connect("input", "hidden"),
         lambda: net.attach("hidden", Fragment()),
-        lambda: net.simulate("input_to_hidden", False),
+        lambda: net.change("input_to_hidden", simulated=False),
     ):
         with pytest.raises(UserError, match=r"network: it is frozen once an experiment uses it; change a copy\(\)"):
             change()

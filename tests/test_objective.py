@@ -1,4 +1,4 @@
-"""Objectives: the error is the derivative of the loss, within the learning window only."""
+"""Objectives: the error is the derivative of the loss, within the learning window only, wherever it lies."""
 
 from __future__ import annotations
 
@@ -46,6 +46,28 @@ def test_steps_before_the_window_do_not_count(kind):
     assert whole.loss == judged.loss and np.array_equal(whole.error, judged.error[-2:])
 
 
+GIVEN = np.array([0.0, 1, 1, 0, 0, 1, 0])
+
+
+@pytest.mark.parametrize("kind", [MeanSquaredError, CrossEntropy])
+def test_a_given_window_counts_its_steps_and_no_others(kind):
+    y, target = activity(kind())
+    judged, inside = kind().judge(y, target, GIVEN), GIVEN == 1
+    elsewhere = np.where(inside[:, None], y, 100.0)
+    again = kind().judge(elsewhere, target, GIVEN)
+    assert np.array_equal(np.any(judged.error, axis=1), inside)
+    assert again.loss == judged.loss and again.correct == judged.correct and np.array_equal(again.error, judged.error)
+    whole = kind().judge(y[inside], target[inside])
+    assert whole.loss == judged.loss and np.array_equal(whole.error, judged.error[inside])
+
+
+@pytest.mark.parametrize("kind", [MeanSquaredError, CrossEntropy])
+def test_the_last_steps_given_as_a_window_are_the_window(kind):
+    y, target = activity(kind())
+    own, given = kind(window=3).judge(y, target), kind().judge(y, target, kind(window=3).in_window(STEPS))
+    assert np.array_equal(own.error, given.error) and (own.loss, own.correct) == (given.loss, given.correct)
+
+
 def test_squared_error_is_half_the_mean_over_readouts_of_the_sum_over_steps():
     y, target = np.array([[1.0, 2.0], [0.0, 4.0]]), np.zeros((2, 2))
     judged = MeanSquaredError().judge(y, target)
@@ -70,6 +92,16 @@ def test_the_predicted_class_has_the_largest_probability_summed_over_the_window(
     assert CrossEntropy().judge(y, target).correct == 1.0
     assert CrossEntropy(window=3).judge(y[:, ::-1], target).correct == 0.0
     assert CrossEntropy(window=1).judge(np.vstack([y[:2], [[0.0, 1.0]]]), target).correct == 0.0
+
+
+def test_every_stretch_of_the_window_is_an_answer_of_its_own():
+    right, wrong, target = [9.0, 0.0], [0.0, 9.0], np.tile([1.0, 0.0], (STEPS, 1))
+    y = np.array([wrong, right, right, wrong, wrong, wrong, wrong])
+    assert CrossEntropy().judge(y, target, GIVEN).correct == 0.5
+    assert CrossEntropy().judge(y, target[:, ::-1], GIVEN).correct == 0.5
+    assert CrossEntropy().judge(y, np.where(np.arange(STEPS)[:, None] < 3, target, target[:, ::-1]), GIVEN).correct == 1
+    assert CrossEntropy().judge(y, target, np.ones(STEPS)).correct == 0, "one stretch, and most of it is wrong"
+    assert MeanSquaredError().judge(y, target, GIVEN).correct is None
 
 
 def test_a_window_of_no_steps_is_refused():

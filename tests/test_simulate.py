@@ -44,6 +44,9 @@ def test_a_task_that_does_not_fit_the_network_is_said(changed, sentence):
     assert str(caught.value).startswith(sentence)
 
 
+TARGET = {"output.target": np.ones(3)}
+
+
 class Two(Task):
     """Two segments, the second with settings of the test's choice."""
 
@@ -53,10 +56,9 @@ class Two(Task):
         self.second = second
 
     def trial(self, index):
-        target = {"output.target": np.ones(3)}
-        record = yield Segment(6, {"input": np.full(12, 0.5)}, target)
+        record = yield Segment(6, {"input": np.full(12, 0.5)}, TARGET)
         assert record.steps == 6 and record.spikes["input"][0].size
-        yield Segment(4, **{"inputs": {"input": np.full((4, 12), 0.9)}, "series": target, **self.second})
+        yield Segment(4, **{"inputs": {"input": np.full((4, 12), 0.9)}, "series": TARGET, **self.second})
 
 
 def test_a_trial_may_have_several_segments():
@@ -80,6 +82,18 @@ def test_a_trial_may_have_several_segments():
         ({"inputs": {"hidden": np.zeros(6)}}, "task: 'hidden' is no source of the network; Known: input"),
         ({"series": {"otput.target": np.zeros(3)}}, "network: unknown population 'otput'; did you mean 'output'?"),
         ({"inputs": {"input": (np.array([9]), np.array([12]))}}, "'input'"),
+        (
+            {"series": {**TARGET, "output.in_window": np.ones((4, 1))}},
+            "task: series 'output.in_window' covers 4 of 10 steps; every segment of the trial must give it",
+        ),
+        (
+            {"series": {**TARGET, "output.in_window": np.ones((4, 3))}},
+            "task: series 'output.in_window' has shape (4, 3); allowed are (1,) and (4, 1)",
+        ),
+        (
+            {"series": {**TARGET, "output.in_window": np.array([0.5])}},
+            "task: series 'output.in_window' holds [0.5]; allowed are 0 and 1",
+        ),
     ],
 )
 def test_a_segment_that_does_not_fit_is_said(second, sentence):
@@ -99,3 +113,62 @@ def test_a_stimulus_is_the_mean_of_the_values_shown_or_said():
     np.testing.assert_allclose(said.stimulus("input"), values.mean(axis=0), rtol=1e-14)
     with pytest.raises(UserError, match=r"'input' was given spikes; .* are needed as a series 'input\.value'"):
         Record(run.assembly.network, {}, {}).stimulus("input")
+
+
+class Windowed(Two):
+    """Two segments whose learning window the task gives: (rows of the first, rows of the second)."""
+
+    def __init__(self, first, second, objective=None):
+        self.windows = [np.array(rows, dtype=float)[:, None] for rows in (first, second)]
+        self.objective = objective or MeanSquaredError()
+
+    def trial(self, index):
+        for k, window in enumerate(self.windows):
+            values = np.full(12, (0.5, 0.9)[k])
+            yield Segment(len(window), {"input": values}, {**TARGET, "output.in_window": window})
+
+
+def windowed(evaluation, task):
+    """The record of trial 0 and its gradients, from a network whose readout is not silent."""
+    net = plain_network(weights=0.5)
+    assembly = assemble(net, task.objective, EProp(evaluation=evaluation), 1, "runtime", "numpy")
+    record = Trainer(assembly, task, 1).run(TRAINING, 0)
+    (teacher,) = assembly.teachers
+    return record, teacher.gradient(record, task.objective)
+
+
+def test_the_task_may_say_which_steps_count_in_every_segment():
+    first, second = [0, 0, 1, 1, 0, 0], [0, 1, 0, 0]
+    found = [windowed(evaluation, Windowed(first, second)) for evaluation in ("online", "factored")]
+    (online, gradients), (factored, others) = found
+    for record in (online, factored):
+        assert record.in_window("output").tolist() == first + second
+        assert np.any(record.series["output.error"], axis=1).tolist() == [bool(row) for row in first + second]
+        expected = 0.5 * np.sum((record.activity("output") - 1)[record.in_window("output") == 1] ** 2) / 3
+        np.testing.assert_allclose(record.judgement.loss, expected, rtol=1e-12)
+    for name, gradient in gradients.items():
+        assert np.abs(others[name] - gradient).max() < 1e-10 * np.abs(gradient).max() > 0
+
+
+def test_without_a_series_the_learning_window_is_the_objectives_own():
+    record = Trainer(
+        assemble(plain_network(), MeanSquaredError(window=3), EProp(), 1, "runtime", "numpy"), Two(), 1
+    ).run(TRAINING, 0)
+    assert record.in_window("output").tolist() == [0] * 7 + [1] * 3
+
+
+@pytest.mark.parametrize("evaluation", ["online", "factored"])
+@pytest.mark.parametrize(
+    "task, sentence",
+    [
+        (Windowed([0] * 6, [0] * 4), "task: series 'output.in_window' is 0 wherever the readout is judged"),
+        (
+            Windowed([1] * 6, [0] * 4, MeanSquaredError(window=2)),
+            "task: series 'output.in_window' and objective.window = 2 contradict: give one of them",
+        ),
+    ],
+)
+def test_a_learning_window_that_cannot_be_meant_is_said(evaluation, task, sentence):
+    with pytest.raises(UserError) as caught:
+        windowed(evaluation, task)
+    assert str(caught.value).startswith(sentence)

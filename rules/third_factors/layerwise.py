@@ -49,3 +49,8 @@ class LayerwiseFactor(ThirdFactor):
     def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
         """Target -> xi (n,) before the transforms, None while the source is not ready."""
         raise NotImplementedError
+
+
+def wanted(record: Record) -> np.ndarray:
+    """What the readout should say at the end of a trial (C,), e.g. the class as a one-hot vector."""
+    return next(values for name, values in record.series.items() if name.endswith(".target"))[-1]

@@ -1,8 +1,16 @@
 r"""Readout error: a broadcast of each readout's error to the hidden neurons.
 
-    L_j^t = sum_k B_jk E_k^t,   feedback B random and fixed, or symmetric: B = Wout^T
+    L_j^t = sum_k B_jk E_k^t
 
-E is the derivative of the task's loss by the readout's activity. A projection named 'feedback_<population>' that the
+E is the derivative of the task's loss by the readout's activity, at every step, or once per trial for a `RateReadout`.
+There, and for the layer it reads, symmetric feedback is what back-propagation hands to z. The feedback B is one of
+
+    random      fixed, B ~ N(0, scale^2)
+    symmetric   B = Wout^T, copied before each update
+    adaptive    random at first, then it learns what the readout learns:  G^B = (G^out)^T + decay B
+
+With a weight_decay of the readout's optimiser equal to `decay`, adaptive feedback becomes symmetric in time (Kolen &
+Pollack 1994). A projection named 'feedback_<population>' that the
 network already holds is used as B instead of random weights (explicit feedback).
 """
 
@@ -27,15 +35,17 @@ from snnplast.weights import Gaussian
 class ReadoutError(ThirdFactor):
     """The learning signal of e-prop (Bellec et al. 2020).
 
-    feedback: "random" (fixed, B ~ N(0, scale^2)) or "symmetric" (the readout's weights, copied before each update).
-    scale: standard deviation of random feedback, default 1, >= 0.
+    feedback: "random", "symmetric" or "adaptive", see above.
+    scale: standard deviation of random and of initial adaptive feedback, default 1, >= 0.
+    decay: of adaptive feedback, default 0, >= 0.
     """
 
     name: ClassVar[str] = "readout-error"
     reference: ClassVar[str] = BELLEC_2020
 
-    feedback: Annotated[Literal["random", "symmetric"], Field(description="feedback weights B")] = "random"
+    feedback: Annotated[Literal["random", "symmetric", "adaptive"], Field(description="feedback weights B")] = "random"
     scale: Annotated[float, Field(ge=0, description="standard deviation of random B")] = 1.0
+    decay: Annotated[float, Field(ge=0, description="decay of adaptive B: decay * B is added to its gradient")] = 0.0
 
     def kind(self, context: Context, population: str) -> SignalKind:
         readout = context.network.population(context.objective.readout)
@@ -45,20 +55,22 @@ class ReadoutError(ThirdFactor):
 
     def extend(self, context: Context) -> Network:
         network, readout = context.network.copy(), context.objective.readout
+        learns = self.feedback == "adaptive"
         simulated = context.online and isinstance(network.population(readout), LeakyReadout)
         for target in context.targets:
             name = f"feedback_{target}"
-            if name in network.projections and self.feedback == "random":
-                network.simulate(name, simulated)
+            forward = network.projections.get(f"{target}_to_{readout}")
+            if self.feedback != "random" and (forward is None or (learns and not forward.plastic)):
+                raise UserError(
+                    f"third factor 'readout-error': {self.feedback} feedback to {target!r} needs a "
+                    f"{'plastic ' if learns else ''}projection '{target}_to_{readout}'"
+                )
+            if name in network.projections and self.feedback != "symmetric":
+                network.change(name, simulated=simulated, plastic=learns)
                 continue
             settings = {}
-            if self.feedback == "symmetric":
-                forward = f"{target}_to_{readout}"
-                if forward not in network.projections:
-                    raise UserError(
-                        f"third factor 'readout-error': symmetric feedback to {target!r} needs a projection {forward!r}"
-                    )
-                pre, post = _pairs(network, forward)
+            if self.feedback == "symmetric" and forward is not None:
+                pre, post = _pairs(network, forward.name)
                 settings = {"connectivity": ExplicitPairs(pre=post, post=pre), "weights": 0.0}
             network.projections.pop(name, None)
             network.connect(
@@ -69,6 +81,7 @@ class ReadoutError(ThirdFactor):
                 variable="error",
                 into="learning_signal",
                 simulated=simulated,
+                plastic=learns,
                 **{"weights": Gaussian(std=self.scale), **settings},
             )
         return network
@@ -80,6 +93,24 @@ class ReadoutError(ThirdFactor):
             if projection.into == "learning_signal":
                 forward, back = f"{projection.target}_to_{projection.source}", wiring[name]
                 values[name][:] = wiring[forward].matrix(values[forward]).T[back.pre, back.post]
+
+    def parameters(self, context: Context) -> tuple[str, ...]:
+        return tuple(f"feedback_{target}" for target in context.targets) if self.feedback == "adaptive" else ()
+
+    def adapt(
+        self,
+        network: Network,
+        gradients: Mapping[str, np.ndarray],
+        values: Mapping[str, np.ndarray],
+        wiring: Mapping[str, Wiring],
+    ) -> dict[str, np.ndarray]:
+        found = {}
+        for name, projection in network.projections.items():
+            forward, back = f"{projection.target}_to_{projection.source}", wiring[name]
+            if projection.into == "learning_signal" and forward in gradients:
+                transposed = wiring[forward].matrix(gradients[forward]).T[back.pre, back.post]
+                found[name] = transposed + self.decay * values[name]
+        return found
 
     def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | Broadcast]:
         return {target: self._broadcast(record, f"feedback_{target}") for target in targets}

@@ -1,102 +1,160 @@
-r"""Reservoir: a class-gated working memory in the same simulation, whose trained readout is the third factor.
+r"""Reservoir: a working memory in the same simulation, whose trained readout is the third factor.
 
-Every unit belongs to the pool of one class c(i). In the response step after a sample with class y and layer
-representation z, the gate g_i = [c(i) = y] opens one pool; the readout sees the state r before this sample:
+    xi = sum over features u of W_u u
 
-    xi = W_open (g r) + W_closed ((1 - g) r) + W_z z
-    r <- r + g leak (tanh(W_in z + W_rec r) - r)
-
-The readout is fitted a priori by ridge regression to the exact HSIC signal, scaled to unit root mean square, on streams
-of random classes seen through random encoders. It never sees data of the task.
+The features are those of `snnplast.rules.third_factors.reservoir_units`: class-gated, the state of the open pool and of
+the closed pools before this sample, and the layer's representation z. The weights are learned before the run
+(`reservoir_training`), from streams of random classes seen through random encoders; they never see data of the task.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from typing import Annotated, ClassVar
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from snnplast.connectivity import ExplicitPairs
 from snnplast.errors import UserError
-from snnplast.fragments import Update
 from snnplast.network import Network
 from snnplast.population import Analog
+from snnplast.rules.third_factors import reservoir_training
 from snnplast.rules.third_factors.hsic import HSIC
-from snnplast.rules.third_factors.streams import Streams
-from snnplast.task import SOURCES, stream
+from snnplast.rules.third_factors.layerwise import wanted
+from snnplast.rules.third_factors.reservoir_units import DrivenUnits, PlainUnits, RateUnits, Units, WorkingUnits
 from snnplast.third_factor import Context, Pretraining, State
 from snnplast.trial import Record, Segment
-
-_UNITS = """
-    r : 1
-    gate : 1
-    drive : 1
-    opened = r*gate : 1
-    closed = r*(1 - gate) : 1
-"""
-_STEP = Update("r = r + gate*leak*(tanh(drive) - r)\ndrive = 0", "after_synapses", event="trial")
+from snnplast.units import PositiveRate, PositiveTime
 
 
 class Reservoir(HSIC):
-    """Class-gated rate reservoir per layer. Window, gamma and sigmas define the exact signal it is trained to give.
+    """One reservoir per layer. Window, gamma and sigmas define the exact signal that its readout is trained to give.
 
-    units: number of units, default 500. leak: share of the state that one sample renews, default 0.3, in (0, 1].
+    units: number of units, default 500. dynamics: "rate" (default), clocked once per sample, or "spiking".
+    gating: "class" (default), or "none", the plain random reservoir with the class as input, for comparison.
+    drive: of spiking units, "representation" (default), z as a current after the sample, or "spikes", the layer's own.
+    leak: share of a rate unit's state that one sample renews, default 0.3, in (0, 1].
+    sample_time: in which spiking units take up a sample, default 50 ms; with drive = "spikes" the duration of a sample
+    in training, which should be the task's. tau_m, bias: of spiking units, defaults 20 ms, and 1.1, > 1 (threshold 1).
+    tau_trace: of the trace of their spikes, default 250 ms.
+    layer_rate, layer_cv: of the layers that training imitates with drive = "spikes", defaults 50 Hz and 0.6.
     input_scale: W_in ~ N(0, input_scale^2 / D), default 0.3. radius: spectral radius of W_rec, default 0.5, >= 0.
     connectivity: probability of a recurrent connection within a pool, default 0.1.
-    streams, stream_length: synthetic streams for the a-priori fit, defaults 150 of 150 samples.
+    streams, stream_length: synthetic streams of the a-priori training, defaults 150 of 150 samples.
+    training: of the readout, "ridge" (default), "delta" or "reward-hebbian".
     ridge: regularisation relative to the mean squared feature, default 1e-2, > 0.
+    passes, learning_rate: through the streams and of the rule that learns them, defaults 3 and 1e-2 (falling to a tenth).
     """
 
     name: ClassVar[str] = "reservoir"
 
     units: Annotated[int, Field(ge=1, description="reservoir units per layer")] = 500
+    dynamics: Annotated[Literal["rate", "spiking"], Field(description="kind of units")] = "rate"
+    gating: Annotated[Literal["class", "none"], Field(description="whether the class opens one pool of units")] = (
+        "class"
+    )
+    drive: Annotated[Literal["representation", "spikes"], Field(description="what drives spiking units")] = (
+        "representation"
+    )
     leak: Annotated[float, Field(gt=0, le=1, description="share of the state renewed by one sample")] = 0.3
+    sample_time: Annotated[PositiveTime, Field(description="time in which spiking units take up a sample")] = "50 ms"  # type: ignore[assignment]
+    tau_m: Annotated[PositiveTime, Field(description="membrane time constant of spiking units")] = "20 ms"  # type: ignore[assignment]
+    tau_trace: Annotated[PositiveTime, Field(description="time constant of the trace of their spikes")] = "250 ms"  # type: ignore[assignment]
+    bias: Annotated[float, Field(gt=1, description="constant drive of spiking units; the threshold is 1")] = 1.1
+    layer_rate: Annotated[PositiveRate, Field(description="mean rate of imitated layers")] = "50 Hz"  # type: ignore[assignment]
+    layer_cv: Annotated[float, Field(gt=0, description="their rates' standard deviation over the mean")] = 0.6
     input_scale: Annotated[float, Field(ge=0, description="scale of the input weights")] = 0.3
     radius: Annotated[float, Field(ge=0, description="spectral radius of the recurrent weights")] = 0.5
     connectivity: Annotated[float, Field(gt=0, le=1, description="recurrent connections within a pool")] = 0.1
     streams: Annotated[int, Field(ge=1, description="synthetic streams")] = 150
     stream_length: Annotated[int, Field(ge=2, description="samples per stream")] = 150
+    training: Annotated[Literal["ridge", "delta", "reward-hebbian"], Field(description="training of the readout")] = (
+        "ridge"
+    )
     ridge: Annotated[float, Field(gt=0, description="relative regularisation of the fit")] = 1e-2
+    passes: Annotated[int, Field(ge=1, description="passes through the streams, unless fitted at once")] = 3
+    learning_rate: Annotated[float, Field(gt=0, description="eta of delta and reward-hebbian")] = 1e-2
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Reservoir:
+        if self.stream_length < self.window:
+            raise ValueError(f"stream_length = {self.stream_length}: at least {self.window}, the window, is needed")
+        if self.dynamics == "rate" and self.drive == "spikes":
+            raise ValueError('drive = "spikes" is for dynamics = "spiking"; with "rate", "representation" is allowed')
+        if self.dynamics == "spiking" and self.gating == "none":
+            raise ValueError('gating = "none" is for dynamics = "rate"; with "spiking", "class" is allowed')
+        return self
 
     def extend(self, context: Context) -> Network:
         network = context.network.copy()
         for target in context.targets:
-            self._add_reservoir(network, target, self._classes(context), context.seed)
             size = network.population(target).size
+            units = self._kind_of_units(self, target, target, size, self._classes(context), context.seed)
+            units.add_to(network)
             network.add(f"{target}_third_factor", Analog(size, equations="drive : 1"))
-            for variable in ("opened", "closed"):
-                self._connect_readout(network, f"{target}_reservoir", target, variable)
-            self._connect_readout(network, target, target, "z")
+            reservoir_training.connect_readout(network, units, f"{target}_third_factor")
         return network
 
     def init(self, context: Context) -> State:
-        return super().init(context) | {f"{name}.correlation": np.full((), np.nan) for name in context.targets}
+        measured = ("correlation", "spikes") if self._kind_of_units.spiking else ("correlation",)
+        own = {f"{name}.{number}": np.full((), np.nan) for name in context.targets for number in measured}
+        return super().init(context) | own
 
     def responses(self, context: Context) -> tuple[str, ...]:
         return tuple(f"{name}_third_factor.drive" for name in context.targets)
 
+    def present(self, segment: Segment, targets: Sequence[str]) -> dict[str, np.ndarray]:
+        label = next((np.atleast_2d(s)[-1] for name, s in segment.series.items() if name.endswith(".target")), None)
+        return {} if label is None else self._values(Units.present.__name__, label, targets)
+
     def respond(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray]:
-        label = next(series for name, series in record.series.items() if name.endswith(".target"))[-1]
-        return {f"{name}_reservoir.gate": label[self._pools(label.size)] for name in targets}
+        return self._values(Units.respond.__name__, wanted(record), targets)
 
     def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
         signals: dict[str, np.ndarray | None] = {}
         for name, exact in super().raw(record, targets, state).items():
             signals[name] = None
+            if self._kind_of_units.spiking:
+                during = record.spikes[f"{name}_reservoir"][0].size
+                state[f"{name}.spikes"][...] = during + record.worked.get(f"{name}_reservoir", 0)
             if exact is not None:
                 given = signals[name] = record.response[f"{name}_third_factor.drive"]
                 state[f"{name}.correlation"][...] = _correlation(given, exact)
         return signals
 
     def report(self, state: State) -> dict[str, float]:
-        found = [float(v) for key, v in state.items() if key.endswith(".correlation") and np.isfinite(v)]
-        return {"third_factor_correlation": float(np.mean(found))} if found else {}
+        correlations = [float(v) for key, v in state.items() if key.endswith(".correlation") and np.isfinite(v)]
+        spikes = [float(v) for key, v in state.items() if key.endswith(".spikes") and np.isfinite(v)]
+        found = {"third_factor_correlation": float(np.mean(correlations))} if correlations else {}
+        return found | ({"reservoir_spikes": sum(spikes)} if spikes else {})
 
     def pretraining(self, context: Context) -> list[Pretraining]:
-        return [self._pretraining(context, target) for target in context.targets]
+        network, classes = context.network, self._classes(context)
+        return [
+            reservoir_training.pretraining(
+                self, self._kind_of_units, name, network.population(name).size, classes, context.seed
+            )
+            for name in context.targets
+        ]
+
+    def exact(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Exact signal of every sample of a stream (length, D), over its root mean square; nan before a full window."""
+        n = self.window
+        state = {"x": np.zeros((n, x.shape[1])), "y": np.zeros((n, y.shape[1])), "z": np.zeros((n, z.shape[1]))}
+        state |= {"kernel": np.zeros((n, n)), "seen": np.zeros((), np.int64)}
+        xi = np.full(z.shape, np.nan)
+        for k in range(len(z)):
+            row = self.remember(x[k], y[k], state)
+            state["z"][row] = z[k]
+            if k >= n - 1:
+                xi[k] = self.gradient(state["kernel"], state["z"], row)
+        return xi / np.sqrt(np.nanmean(xi**2))
+
+    @property
+    def _kind_of_units(self) -> type[Units]:
+        if self.dynamics == "rate":
+            return RateUnits if self.gating == "class" else PlainUnits
+        return WorkingUnits if self.drive == "representation" else DrivenUnits
 
     def _classes(self, context: Context) -> int:
         classes = context.network.population(context.objective.readout).size
@@ -104,97 +162,12 @@ class Reservoir(HSIC):
             raise UserError(f"third factor 'reservoir': units = {self.units}: at least {classes}, one per class")
         return classes
 
-    def _pools(self, classes: int) -> np.ndarray:
-        """Class of each unit (units,)."""
-        return np.arange(self.units) % classes
-
-    def _add_reservoir(self, network: Network, target: str, classes: int, seed: int) -> None:
-        rng = stream(seed, SOURCES, 4)
-        pool, name, size = self._pools(classes), f"{target}_reservoir", network.population(target).size
-        square = (self.units, self.units)
-        connected = (rng.random(square) < self.connectivity) & (pool[:, None] == pool)
-        recurrent = rng.standard_normal(square) * connected
-        largest = np.abs(np.linalg.eigvals(recurrent)).max()
-        recurrent *= self.radius / largest if largest > 0 else 0.0
-        pre, post = np.nonzero(recurrent)
-        units = Analog(self.units, equations=_UNITS, updates=(_STEP,), constants={"leak": self.leak}, persistent=("r",))
-        network.add(name, units)
-        inputs = self.input_scale / np.sqrt(size) * rng.standard_normal((size, self.units))
-        network.connect(target, name, kind="analog", variable="z", every="trial", weights=inputs)
-        if pre.size:
-            network.connect(
-                name,
-                name,
-                kind="analog",
-                variable="r",
-                every="trial",
-                connectivity=ExplicitPairs(pre=pre, post=post),
-                weights=recurrent[pre, post],
-            )
-
-    def _connect_readout(self, network: Network, source: str, target: str, variable: str) -> None:
-        network.connect(
-            source,
-            f"{target}_third_factor",
-            name=f"{target}_third_factor_from_{variable}",
-            kind="analog",
-            variable=variable,
-            every="trial",
-            weights=0.0,
-        )
-
-    def _pretraining(self, context: Context, target: str) -> Pretraining:
-        """The reservoir alone, fed with synthetic streams: one trial per stream, one response step per sample."""
-        size, classes = context.network.population(target).size, self._classes(context)
-        network = Network(dt="1 ms")
-        network.add(target, Analog(size, equations="z : 1", into="z"))
-        self._add_reservoir(network, target, classes, context.seed)
-        streams = Streams(self.streams, self.stream_length, classes, size, context.seed)
-        pool, reservoir = self._pools(classes), f"{target}_reservoir"
-
-        def trials() -> Iterator[Segment]:
-            for _, y, z in streams:
-                yield Segment(self.stream_length, series={f"{target}.z": z, f"{reservoir}.gate": y[:, pool]})
-
-        def fit(records: list[Record]) -> dict[str, np.ndarray]:
-            features, wanted = [], []
-            for record, (x, y, z) in zip(records, streams, strict=True):
-                r = record.history[f"{reservoir}.r"]
-                before = np.vstack([np.zeros((1, self.units)), r[:-1]])
-                gate = record.series[f"{reservoir}.gate"]
-                seen = slice(self.window - 1, None)
-                features.append(np.hstack([before * gate, before * (1 - gate), z])[seen])
-                wanted.append(self._exact(x, y, z)[seen])
-            weights = _ridge(np.vstack(features), np.vstack(wanted), self.ridge)
-            parts = np.split(weights, [self.units, 2 * self.units])
-            return {
-                f"{target}_third_factor_from_{name}": part.reshape(-1)
-                for name, part in zip(("opened", "closed", "z"), parts, strict=True)
-            }
-
-        settings = f"{self.model_dump_json(exclude={'transforms'})} {target} {size} {classes} {context.seed}"
-        key = hashlib.sha256(settings.encode()).hexdigest()
-        return Pretraining(key, network, (f"{reservoir}.r",), trials, fit)
-
-    def _exact(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Exact signal of every sample of a stream (length, D), over its root mean square."""
-        n = self.window
-        state = {"x": np.zeros((n, x.shape[1])), "y": np.zeros((n, y.shape[1])), "z": np.zeros((n, z.shape[1]))}
-        state |= {"kernel": np.zeros((n, n)), "seen": np.zeros((), np.int64)}
-        xi = np.zeros_like(z)
-        for k in range(len(z)):
-            row = self.remember(x[k], y[k], state)
-            state["z"][row] = z[k]
-            if k >= n - 1:
-                xi[k] = self.gradient(state["kernel"], state["z"], row)
-        return xi / np.sqrt(np.mean(xi[n - 1 :] ** 2))
-
-
-def _ridge(features: np.ndarray, wanted: np.ndarray, relative: float) -> np.ndarray:
-    """W (F, D) minimising |X W - Y|^2 + relative * mean(diag X'X) |W|^2."""
-    gram = features.T @ features
-    gram[np.diag_indices_from(gram)] += relative * np.trace(gram) / len(gram)
-    return np.linalg.solve(gram, features.T @ wanted)
+    def _values(self, when: str, label: np.ndarray, targets: Sequence[str]) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        for name in targets:
+            units = self._kind_of_units(self, name, name, 0, label.size, 0)
+            found |= getattr(units, when)(label)
+        return found
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

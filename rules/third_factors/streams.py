@@ -23,9 +23,9 @@ class Streams:
         self.count, self.length, self.classes, self.size, self.seed = count, length, classes, size, seed
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        return (self._stream(k) for k in range(self.count))
+        return (self[k] for k in range(self.count))
 
-    def _stream(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def __getitem__(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rng = stream(self.seed, SOURCES, 5, k)
         centres = rng.standard_normal((self.classes, CENTRES, DIMENSIONS))
         encoder = rng.standard_normal((DIMENSIONS, self.size)) / np.sqrt(DIMENSIONS)

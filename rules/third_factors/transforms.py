@@ -61,23 +61,23 @@ AnyTransform = Annotated[SerializeAsAny[Transform], BeforeValidator(Named("trans
 
 
 class Chain:
-    """Transforms applied in order, their state kept under '<population>.<transform>.<name>'."""
+    """Transforms applied in order, their state kept under '<population>.<place>-<transform>.<name>', places from 1."""
 
     def __init__(self, transforms: tuple[Transform, ...]) -> None:
-        self.transforms = transforms
+        self.transforms = {f"{place}-{transform.name}": transform for place, transform in enumerate(transforms, 1)}
 
     def init(self, population: str, size: int) -> State:
         """State of the whole chain for one population."""
         return {
-            f"{population}.{transform.name}.{key}": value
-            for transform in self.transforms
+            f"{population}.{name}.{key}": value
+            for name, transform in self.transforms.items()
             for key, value in transform.init(size).items()
         }
 
     def __call__(self, signal: np.ndarray, record: Record, population: str, state: State) -> np.ndarray:
         """The signal (n,) after all transforms; updates `state` in place."""
-        for transform in self.transforms:
-            prefix = f"{population}.{transform.name}."
+        for name, transform in self.transforms.items():
+            prefix = f"{population}.{name}."
             own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
             signal = transform(signal, record, population, own)
         return signal

@@ -3,13 +3,29 @@
 It transcribes sections 3-5 of the specification with dt = 1 ms and independent trials. Numbers such as (3.2) in the
 comments are that section and step. Weights are [post, pre]; times are in steps. Nothing here imports snnplast.
 
-A network is a dictionary of arrays: ``in`` (n, n_in), ``rec`` (n, n) with zero diagonal or absent, ``out`` (n_out, n)
-and ``feedback`` (n, n_out), the fixed matrix B. A gradient is one with the keys ``in``, ``rec`` (if present), ``out``.
+A network is a dictionary of arrays: ``in`` (n, n_in), ``rec`` (n, n) with zero diagonal or absent, ``out`` (n_out, n),
+``direct`` (n_out, n_in) from the input to the readout or absent, and ``feedback`` (n, n_out), the matrix B. A gradient
+has the same keys, ``feedback`` only where B is learned.
+
+Beyond the specification: conduction delays d [post, pre] on top of each projection's latency, other surrogate
+derivatives, constants that differ between neurons and between readouts, a regulariser of the batch's mean rate,
+learned feedback (Kolen & Pollack 1994) and weights of a fixed sign (Dale's principle).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+LATENCY = {"in": 0, "rec": 1, "out": 0, "direct": 0}
+"""Steps from a spike to its effect where there is no delay."""
+
+SHAPES = {
+    "piecewise-linear": lambda u: np.maximum(0.0, 1 - np.abs(u)),
+    "exponential": lambda u: np.exp(-np.abs(u)),
+    "fast-sigmoid": lambda u: (1 + np.abs(u)) ** -2.0,
+    "arctan": lambda u: 1 / (1 + (np.pi * u / 2) ** 2),
+}
+"""Surrogate derivatives f(u), u = (v - A) / width; psi = gamma f(u)."""
 
 
 @dataclass(frozen=True)
@@ -19,19 +35,29 @@ class Model:
     task: str = "regression"  # or "classification"
     window: int | None = None  # last steps of the trial that count in error and loss; None: all
     tau_m: float | np.ndarray = 20.0  # membrane, ms, per neuron
-    tau_out: float = 20.0  # readout, ms
+    tau_out: float | np.ndarray = 20.0  # readout, ms, a number or (n_out,)
     tau_a: float | np.ndarray = 2000.0  # threshold adaptation, ms, per neuron
     beta: float | np.ndarray = 0.0  # strength of the adaptation, per neuron; 0 is a LIF neuron
-    v_threshold: float = 0.6  # base threshold vth
-    refractory: int = 5  # steps; 0: never refractory
+    v_threshold: float | np.ndarray = 0.6  # base threshold vth, per neuron
+    refractory: int | np.ndarray = 5  # steps, per neuron; 0: never refractory
     unit_gain: bool = True  # input gain c: 1 if True, 1 - alpha if False
+    delays: dict = field(default_factory=dict)  # name of a matrix -> steps, a number or [post, pre]; missing: 0
+    surrogate: str = "piecewise-linear"  # one of SHAPES
+    height: float = 0.3  # gamma = height / vth
+    relative_width: float = 1.0  # width = relative_width * vth
     c_reg: float = 0.0  # firing-rate regulariser
     f_target: float = 0.010  # spikes per step
+    rate_of: str = "trial"  # or "batch": the spikes that the regulariser counts
     average: float = 1.0  # every gradient is divided by this (the classification task: 150)
 
     def __post_init__(self):
-        if self.task not in ("regression", "classification"):
-            raise ValueError(f"task {self.task!r}: allowed are 'regression' and 'classification'")
+        for name, allowed in {
+            "task": ("regression", "classification"),
+            "surrogate": tuple(SHAPES),
+            "rate_of": ("trial", "batch"),
+        }.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} {getattr(self, name)!r}: allowed are {allowed}")
 
     @property
     def alpha(self):
@@ -39,7 +65,7 @@ class Model:
 
     @property
     def kappa(self):
-        return np.exp(-1.0 / self.tau_out)
+        return np.exp(-1.0 / np.asarray(self.tau_out, float))
 
     @property
     def rho(self):
@@ -48,6 +74,15 @@ class Model:
     @property
     def c(self):
         return np.ones_like(self.alpha) if self.unit_gain else 1 - self.alpha
+
+    def psi(self, distance):
+        """Surrogate derivative of v - A (n,), outside refractoriness."""
+        vth = np.asarray(self.v_threshold, float)
+        return self.height / vth * SHAPES[self.surrogate](distance / (self.relative_width * vth))
+
+    def lag(self, name):
+        """Steps from a spike to its effect, an array that broadcasts with [post, pre]."""
+        return np.atleast_2d(LATENCY[name] + np.asarray(self.delays.get(name, 0), int))
 
 
 @dataclass(frozen=True)
@@ -71,24 +106,45 @@ def simulate(model, weights, x, target):
     """
     x, target = np.asarray(x, float), np.asarray(target, float)
     steps, n, n_out = len(x), len(weights["in"]), len(weights["out"])
-    w_rec = weights.get("rec", np.zeros((n, n)))
-    alpha, kappa, rho, c, vth = model.alpha, model.kappa, model.rho, model.c, model.v_threshold
-    gamma, width = 0.3 / vth, vth
+    alpha, kappa, rho, c = model.alpha, model.kappa, model.rho, model.c
+    vth = np.asarray(model.v_threshold, float)
     v, a, z, r, y_k = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, int), np.zeros(n_out)
     Z, Psi, V, A, Y = (np.zeros((steps, m)) for m in (n, n, n, n, n_out))
+    lags = {name: np.broadcast_to(model.lag(name), w.shape) for name, w in weights.items() if name in LATENCY}
+    drive = np.zeros((steps + max(lag.max() for lag in lags.values()), n))  # weighted spikes that act in each step,
+    drive_out = np.zeros((len(drive), n_out))  # with room for those that act after the trial, where nobody looks
     for t in range(steps):
+        send(drive, t, x[t], weights["in"], lags["in"])
         r = np.maximum(r - 1, 0)  # (3.1)
-        v = alpha * v + c * (weights["in"] @ x[t] + w_rec @ z) - vth * z  # (3.2): z is still z^{t-1}
+        v = alpha * v + c * drive[t] - vth * z  # (3.2): z is still z^{t-1}
         a = rho * a + z  # (3.3)
         threshold = vth + np.asarray(model.beta) * a
-        psi = np.where(r > 0, 0.0, gamma * np.maximum(0.0, 1 - np.abs(v - threshold) / width))  # (3.4)
+        psi = np.where(r > 0, 0.0, model.psi(v - threshold))  # (3.4)
         z = ((v >= threshold) & (r == 0)).astype(float)  # (3.5)
         r = np.where(z > 0, model.refractory, r)
-        y_k = kappa * y_k + (1 - kappa) * (weights["out"] @ z)  # (3.6)
+        if "rec" in weights:
+            send(drive, t, z, weights["rec"], lags["rec"])
+        send(drive_out, t, z, weights["out"], lags["out"])
+        if "direct" in weights:
+            send(drive_out, t, x[t], weights["direct"], lags["direct"])
+        y_k = kappa * y_k + (1 - kappa) * drive_out[t]  # (3.6)
         Z[t], Psi[t], V[t], A[t], Y[t] = z, psi, v, a, y_k
     counted = in_window(model, steps)
     error = np.where(counted[:, None], prediction(model, Y) - target, 0.0)  # (3.7)
     return Trial(x, Z, Psi, V, A, Y, error, loss(model, Y, target))
+
+
+def send(drive, t, spikes, w, lag):
+    """Add the weights w_ji of the spikes i (n_pre,) of step t to drive (steps, n_post) in step t + lag_ji."""
+    post = np.arange(len(w))
+    for i in np.flatnonzero(spikes):
+        drive[t + lag[:, i], post] += w[:, i]
+
+
+def arriving(spikes, t, lag):
+    """q^t: the spikes (T, n_pre) that act in step t, one row for every target neuron where their lags differ."""
+    sent = t - lag
+    return np.where(sent >= 0, spikes[np.maximum(sent, 0), np.arange(spikes.shape[1])], 0.0)
 
 
 def in_window(model, steps):
@@ -114,40 +170,67 @@ def loss(model, y, target):
     return -np.mean(np.sum(target * log_softmax(y), axis=1)[counted])
 
 
-def rate_regulariser(model, trial):
-    """R_j (n,): the part of the third factor that is known at the end of the trial only."""
-    steps = len(trial.z)
-    return model.c_reg * (trial.z.sum(axis=0) / steps - model.f_target) / steps
+def rate_regulariser(model, trial, batch=None):
+    """R_j (n,): the part of the third factor that is known at the end of the trial only.
+
+    The rate is that of the trial, or the mean over the trials of the batch, then R_j is the same for all of them.
+    """
+    counted = [trial] if model.rate_of == "trial" or batch is None else batch
+    rate = np.mean([each.z.sum(axis=0) / len(each.z) for each in counted], axis=0)
+    return model.c_reg * (rate - model.f_target) / len(trial.z)
 
 
-def gradient_online(model, weights, trial):
-    """Section 4: eligibility traces per synapse (n, n_pre), carried forward in time. The definition of the rule."""
-    alpha, kappa, rho, c = (np.reshape(p, (-1, 1)) for p in (model.alpha, model.kappa, model.rho, model.c))
-    beta, kappa_out = np.reshape(model.beta, (-1, 1)), model.kappa
-    steps, n = trial.z.shape
-    learning_signal = trial.error @ weights["feedback"].T  # (3.8), (T, n)
-    q = presynaptic_spikes(weights, trial)
-    shape = (n, q.shape[1])
-    zbar, eps, ebar, e_sum, G = (np.zeros(shape) for _ in range(5))
-    zo, G_out = np.zeros(n), np.zeros_like(weights["out"])
-    for t in range(steps):
-        zbar = alpha * zbar + c * q[t]
+def gradient_online(model, weights, trial, batch=None):
+    """Section 4: eligibility traces per synapse (n, n_pre), carried forward in time. The definition of the rule.
+
+    Where the readouts have a time constant each, every synapse has a filtered trace for each of them. batch: the
+    trials whose rate the regulariser counts if it is the batch's.
+    """
+    R = rate_regulariser(model, trial, batch)[:, None]
+    kappa = np.reshape(model.kappa, (-1, 1))
+    gradient = {}
+    for name, spikes in presynaptic(weights, trial, "in", "rec"):
+        ebar_sum, e_sum = eligibility(model, weights, trial, spikes, model.lag(name))
+        gradient[name] = ebar_sum + R * e_sum
+    for name, spikes in presynaptic(weights, trial, "out", "direct"):
+        zo, gradient[name] = 0.0, np.zeros_like(weights[name])
+        for t, error in enumerate(trial.error):
+            zo = kappa * zo + (1 - kappa) * arriving(spikes, t, model.lag(name))
+            gradient[name] += error[:, None] * zo
+    return finished(model, gradient)
+
+
+def presynaptic(weights, trial, *names):
+    """Those of the named matrices that exist, each with the spikes (T, n_pre) of its source."""
+    return [(name, trial.x if name in ("in", "direct") else trial.z) for name in names if name in weights]
+
+
+def eligibility(model, weights, trial, spikes, lag):
+    """sum_t L_j^t ebar_ji^t and sum_t e_ji^t, (n, n_pre) each, of the synapses that carry these spikes (T, n_pre)."""
+    alpha, rho, c, beta = (np.reshape(p, (-1, 1)) for p in (model.alpha, model.rho, model.c, model.beta))
+    kappa = np.reshape(model.kappa, (-1, 1, 1))
+    B = weights["feedback"].T[:, :, None]  # (n_out, n, 1)
+    shape = (trial.z.shape[1], spikes.shape[1])
+    zbar, eps, e_sum, G = (np.zeros(shape) for _ in range(4))
+    ebar = np.zeros((len(kappa), *shape))
+    for t, error in enumerate(trial.error):
+        zbar = alpha * zbar + c * arriving(spikes, t, lag)
         e = trial.psi[t][:, None] * (zbar - beta * eps)
         eps = rho * eps + e
         ebar = kappa * ebar + (1 - kappa) * e
-        G += learning_signal[t][:, None] * ebar
+        L = B * error[:, None, None]  # (3.8), one summand per readout
+        if len(kappa) == 1:  # one filter for all readouts: their sum first, it is faster
+            L = L.sum(axis=0, keepdims=True)
+        G += (L * ebar).sum(axis=0)
         e_sum += e
-        zo = kappa_out * zo + (1 - kappa_out) * trial.z[t]
-        G_out += np.outer(trial.error[t], zo)
-    G += rate_regulariser(model, trial)[:, None] * e_sum
-    return split(model, weights, G, G_out)
+    return G, e_sum
 
 
-def gradient_factored(model, weights, trial):
+def gradient_factored(model, weights, trial, batch=None):
     """Section 5: the same sums, backward in time on neurons, then one sweep over the spikes. No trace per synapse."""
     alpha, kappa, rho, c = model.alpha, model.kappa, model.rho, model.c
     steps, n = trial.z.shape
-    R = rate_regulariser(model, trial)
+    R = rate_regulariser(model, trial, batch)
     Ebar_k, lam, Abar_j = np.zeros(trial.error.shape[1]), np.zeros(n), np.zeros(n)
     Ebar, Abar = np.zeros_like(trial.error), np.zeros((steps, n))
     for t in reversed(range(steps)):
@@ -157,35 +240,52 @@ def gradient_factored(model, weights, trial):
         lam = rho * lam - model.beta * D
         Abar_j = alpha * Abar_j + D
         Ebar[t], Abar[t] = Ebar_k, Abar_j
-    G = np.reshape(c, (-1, 1)) * (Abar.T @ presynaptic_spikes(weights, trial))
-    return split(model, weights, G, Ebar.T @ trial.z)
+    hidden, readouts = presynaptic(weights, trial, "in", "rec"), presynaptic(weights, trial, "out", "direct")
+    gradient = {name: sweep(c * Abar, spikes, model.lag(name)) for name, spikes in hidden}
+    gradient |= {name: sweep(Ebar, spikes, model.lag(name)) for name, spikes in readouts}
+    return finished(model, gradient)
 
 
-def presynaptic_spikes(weights, trial):
-    """q (T, n_in [+ n]): input spikes act in their step, recurrent spikes one step later."""
-    if "rec" not in weights:
-        return trial.x
-    z_before = np.vstack([np.zeros_like(trial.z[:1]), trial.z[:-1]])
-    return np.hstack([trial.x, z_before])
+def sweep(values, spikes, lag):
+    """G_ji: the sum of values_j^{s + lag_ji} over the spikes (i, s) that act within the trial."""
+    n = values.shape[1]
+    G, post = np.zeros((n, spikes.shape[1])), np.arange(n)
+    lag = np.broadcast_to(lag, G.shape)
+    values = np.vstack([values, np.zeros((lag.max(), n))])  # after the trial nothing acts
+    for s, i in zip(*np.nonzero(spikes), strict=True):
+        G[:, i] += values[s + lag[:, i], post]
+    return G
 
 
-def split(model, weights, G, G_out):
-    """The gradient as a dictionary, averaged, without autapses."""
-    n_in = weights["in"].shape[1]
-    gradient = {"in": G[:, :n_in] / model.average, "out": G_out / model.average}
-    if "rec" in weights:
-        gradient["rec"] = G[:, n_in:] / model.average
+def finished(model, gradient):
+    """The gradient averaged over the steps that are asked for, without autapses."""
+    if "rec" in gradient:
         np.fill_diagonal(gradient["rec"], 0.0)
-    return gradient
+    return {name: g / model.average for name, g in gradient.items()}
 
 
 def batch_mean(gradients):
     """Mean over the trials of a batch."""
-    return {name: sum(g[name] for g in gradients) / len(gradients) for name in gradients[0]}
+    return {name: np.mean([g[name] for g in gradients], axis=0) for name in gradients[0]}
+
+
+def batch_gradient(model, weights, trials, gradient=gradient_factored):
+    """The gradient of one update: the mean over its trials."""
+    return batch_mean([gradient(model, weights, trial, trials) for trial in trials])
+
+
+def with_feedback(gradient, weights, decay=0.0):
+    """The same gradient where the feedback learns, too: dB is that of the readout, transposed, and B decays."""
+    return {**gradient, "feedback": gradient["out"].T + decay * weights["feedback"]}
+
+
+def signed(weights, signs):
+    """Weights without those of the wrong sign: signs is name -> +1 or -1 per source neuron (n_pre,)."""
+    return {name: np.where(w * signs[name] > 0, w, 0.0) if name in signs else w for name, w in weights.items()}
 
 
 def sgd(weights, gradient, rate):
-    """W - eta G. Returns new weights; what has no gradient (the feedback) is kept."""
+    """W - eta G. Returns new weights; what has no gradient (fixed feedback) is kept."""
     return {name: w - rate * gradient[name] if name in gradient else w for name, w in weights.items()}
 
 

@@ -7,49 +7,33 @@ from itertools import islice, pairwise
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from pydantic import PrivateAttr
-from random_networks import Case, Experiment
+from hypothesis import HealthCheck, Phase, example, given, settings
+from random_networks import DIFFERING, Case, Experiment, KeepingAdam, KeepingSGD, cases, drawn_cases
 from reference import e_prop as oracle
 from reference import published_draws
-from reference.test_e_prop import CLASSIFICATION_NEST, CLASSIFICATION_TF, REGRESSION_NEST, REGRESSION_TF
-from small_runs import trainer
+from reference.test_e_prop import (
+    CLASSIFICATION_NEST,
+    CLASSIFICATION_NEST_OF_TWO,
+    CLASSIFICATION_TF,
+    REGRESSION_NEST,
+    REGRESSION_TF,
+)
 
 from snnplast.assemble import assemble
+from snnplast.config.resolution import resolve
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.models.evidence_accumulation import EvidenceAccumulation
 from snnplast.models.pattern_generation import PatternGeneration
-from snnplast.optimizer import SGD, Adam
+from snnplast.optimizer import Adam
 from snnplast.rules.e_prop import EProp
-from snnplast.task import TRAINING
+from snnplast.rules.third_factors.firing_rate import FiringRate
 from snnplast.testing import check_rule, small_network
 from snnplast.train import Trainer
 
 MATRICES = {"input_to_hidden": "in", "hidden_to_hidden": "rec", "hidden_to_output": "out"}
 needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
 slow, compiling = [pytest.mark.slow], [pytest.mark.slow, needs_compiler]
-
-
-class KeepingSGD(SGD):
-    """Gradient descent that remembers the gradients it was given."""
-
-    _gradients: list = PrivateAttr(default_factory=list)
-
-    def step(self, gradient, state, eta):
-        self._gradients.append(gradient.copy())
-        return super().step(gradient, state, eta)
-
-
-class KeepingAdam(Adam):
-    """Adam that remembers the gradients it was given."""
-
-    _gradients: list = PrivateAttr(default_factory=list)
-
-    def step(self, gradient, state, eta):
-        self._gradients.append(gradient.copy())
-        return super().step(gradient, state, eta)
 
 
 def regression():
@@ -62,24 +46,42 @@ def regression():
         weights = oracle.sgd(weights, gradient, rate=1e-4)
 
 
-def classification():
-    """The same of the published classification, one trial per iteration."""
-    model, (weights, batches), state = published_draws.CLASSIFICATION, published_draws.classification(), None
+def classification(batch):
+    """The same of the published classification, means over the trials of an iteration."""
+    model, (weights, batches), state = published_draws.CLASSIFICATION, published_draws.classification(batch=batch), None
     for x, target in islice(batches, 5):
-        trial = oracle.simulate(model, weights, x[0], target[0])
-        gradient = oracle.gradient_factored(model, weights, trial)
-        yield trial.loss, gradient, trial.z.sum()
+        trials = [oracle.simulate(model, weights, *trial) for trial in zip(x, target, strict=True)]
+        gradient = oracle.batch_gradient(model, weights, trials)
+        yield np.mean([trial.loss for trial in trials]), gradient, np.mean([trial.z.sum() for trial in trials])
         weights, state = oracle.adam(weights, gradient, state, rate=5e-3)
 
 
-@pytest.fixture(scope="module", params=["pattern-generation", "evidence-accumulation"])
+PUBLISHED = {
+    "pattern-generation": (PatternGeneration, KeepingSGD, 1e-4, {}, [(REGRESSION_NEST, 1e-10), (REGRESSION_TF, 1e-7)]),
+    "evidence-accumulation": (
+        EvidenceAccumulation,
+        KeepingAdam,
+        5e-3,
+        {"average_gradient": 150},
+        [(CLASSIFICATION_NEST, 1e-10), (CLASSIFICATION_TF, 2e-7)],
+    ),
+    "evidence-accumulation-in-pairs": (
+        EvidenceAccumulation,
+        KeepingAdam,
+        5e-3,
+        {"average_gradient": 150, "batch": 2},
+        [(CLASSIFICATION_NEST_OF_TWO, 1e-10)],
+    ),
+}
+"""Model, optimiser, learning rate, settings of the rule, published losses and how far they are trusted."""
+
+
+@pytest.fixture(scope="module", params=list(PUBLISHED))
 def published(request):
-    """Model, optimiser, settings, losses of NEST and TensorFlow, and the oracle's iterations."""
-    if request.param == "pattern-generation":
-        return PatternGeneration(), KeepingSGD, 1e-4, {}, REGRESSION_NEST, REGRESSION_TF, list(regression())
-    settings = {"average_gradient": 150}
-    iterations = list(classification())
-    return EvidenceAccumulation(), KeepingAdam, 5e-3, settings, CLASSIFICATION_NEST, CLASSIFICATION_TF, iterations
+    """One of them, and the oracle's iterations."""
+    chosen = PUBLISHED[request.param]
+    iterations = regression() if chosen[0] is PatternGeneration else classification(chosen[3].get("batch", 1))
+    return *chosen, list(iterations)
 
 
 @pytest.mark.parametrize(
@@ -94,15 +96,17 @@ def published(request):
     ],
 )
 def test_the_published_runs_have_their_losses_and_the_gradients_of_the_oracle(published, evaluation, engine, target):
-    model, kind, rate, settings, nest, tensorflow, iterations = published
+    model, kind, rate, settings, references, iterations = published
     optimizers = {name: kind(learning_rate=rate) for name in MATRICES}
     rule = EProp(evaluation=evaluation, optimizers=optimizers, regularisers=("firing-rate",), **settings)
-    task = model.task(1)
-    assembly = assemble(model.network(), task.objective, rule, 1, engine, target)
+    chosen = model()
+    task = chosen.task(1)
+    assembly = assemble(chosen.network(), task.objective, rule, 1, engine, target)
     steps = list(Trainer(assembly, task, 5))
     losses = [step.metrics["loss"] for step in steps]
-    np.testing.assert_allclose(losses, nest, rtol=1e-10)
-    np.testing.assert_allclose(losses, tensorflow, rtol=2e-7)
+    for reference, tolerance in references:
+        np.testing.assert_allclose(losses, reference, rtol=tolerance)
+    np.testing.assert_allclose(losses, [loss for loss, *_ in iterations], rtol=1e-12)
     assert [step.metrics["spikes_per_trial"] for step in steps] == [spikes for *_, spikes in iterations]
     for name, matrix in MATRICES.items():
         wiring = assembly.plan.wiring[name]
@@ -111,62 +115,110 @@ def test_the_published_runs_have_their_losses_and_the_gradients_of_the_oracle(pu
     assembly.engine.close()
 
 
-@st.composite
-def cases(draw):
-    return Case(
-        seed=draw(st.integers(0, 2**32 - 1)),
-        inputs=draw(st.integers(4, 9)),
-        sizes=tuple(draw(st.lists(st.integers(2, 9), min_size=1, max_size=2))),
-        outputs=draw(st.integers(1, 3)),
-        steps=draw(st.integers(30, 90)),
-        tau_m=(draw(st.floats(5, 40)), draw(st.floats(5, 40))),
-        tau_out=draw(st.floats(3, 40)),
-        refractory=draw(st.integers(0, 4)),
-        beta=draw(st.sampled_from([0.0, 0.2])),
-        tau_a=draw(st.floats(20, 2000)),
-        normalise=draw(st.booleans()),
-        recurrent=draw(st.booleans()),
-        density=draw(st.sampled_from([0.4, 1.0])),
-        window=draw(st.sampled_from([None, 1, 20, 1000])),
-        classify=draw(st.booleans()),
-        feedback=draw(st.sampled_from(["random", "symmetric"])),
-        c_reg=draw(st.sampled_from([0.0, 300.0])),
-        average=draw(st.sampled_from([1, 20])),
-    )
+def test_the_published_task_in_pairs_is_one_key_away_in_a_config():
+    rule = resolve("evidence-accumulation", ["rules.e-prop.batch=2"]).rule
+    same = EProp(batch=2, average_gradient=150, optimizer=Adam(learning_rate=5e-3), regularisers=(FiringRate(),))
+    assert rule.model_dump() == same.model_dump()
 
 
-quickly = settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-thoroughly = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+NETWORKS, COMPILED_NETWORKS = 200, 10
+"""How many random networks the slow tests compare, on the runtime engine and on the compiled one."""
+
+quickly = settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+thoroughly = settings(quickly, max_examples=NETWORKS, derandomize=False)
+compiled = settings(quickly, max_examples=COMPILED_NETWORKS, phases=[Phase.generate])
+"""Derandomised, so that the second run finds its libraries in the cache; not shrunk, since each step would compile."""
+
+
+ALL_AT_ONCE = Case(
+    sizes=(5, 4, 3),
+    outputs=3,
+    refractory=2,
+    beta=0.2,
+    adaptive=(True, False, True),
+    differ=frozenset(DIFFERING),
+    mixed=(True, False, True),
+    normalise=True,
+    direct=True,
+    density=0.6,
+    delays="mixed",
+    surrogate="fast-sigmoid",
+    window=30,
+    classify=True,
+    c_reg=300.0,
+    average=20,
+)
 
 
 @quickly
+@example(ALL_AT_ONCE)
 @given(cases())
 def test_online_and_factored_gradients_are_those_of_the_oracle(case):
     assert_both_evaluations_are_the_oracles(case)
 
 
 @pytest.mark.slow
-@thoroughly
-@given(cases())
-def test_online_and_factored_gradients_are_those_of_the_oracle_in_many_networks(case):
-    assert_both_evaluations_are_the_oracles(case)
+def test_online_and_factored_gradients_are_those_of_the_oracle_in_200_networks():
+    assert compared(thoroughly, "runtime", "numpy") >= NETWORKS >= 200
 
 
-def assert_both_evaluations_are_the_oracles(case):
+@pytest.mark.slow
+@needs_compiler
+def test_online_and_factored_gradients_are_those_of_the_oracle_in_10_compiled_networks():
+    assert compared(compiled, "compiled", "auto") >= COMPILED_NETWORKS >= 10
+
+
+@pytest.mark.slow
+def test_hardly_any_random_network_has_nothing_to_say():
+    drawn = []
+
+    @settings(quickly, max_examples=300)
+    @given(drawn_cases())
+    def draw(case):
+        drawn.append(Experiment(case).has_something_to_say())
+
+    draw()
+    assert np.mean(drawn) > 0.9
+
+
+def compared(setting, engine, target):
+    """Compare as many networks as the setting says; returns how many they were."""
+    count = 0
+
+    @setting
+    @given(cases())
+    def compare(case):
+        nonlocal count
+        assert_both_evaluations_are_the_oracles(case, engine, target)
+        count += 1
+
+    compare()
+    return count
+
+
+def assert_both_evaluations_are_the_oracles(case, engine="runtime", target="numpy"):
     experiment = Experiment(case)
-    online, factored = experiment.run("online"), experiment.run("factored")
-    trial, expected = experiment.run_oracle(online.feedback)
+    outcomes = [experiment.run("factored", engine, target)]
+    if np.ndim(case.tau_out) == 0:
+        outcomes.append(experiment.run("online", engine, target))
+    feedback = outcomes[0].feedback if case.feedback == "random" else None
+    trial, expected = experiment.run_oracle(feedback)
     starts = np.cumsum((0, *case.sizes))
     for name, (start, stop) in zip(case.names, pairwise(starts), strict=True):
         steps, neurons = np.nonzero(trial.z[:, start:stop])
         assert steps.size, "no neuron spikes: the test is vacuous"
-        for outcome in (online, factored):
+        for outcome in outcomes:
             assert np.array_equal(outcome.record.spikes[name], (steps, neurons))
-    assert online.gradients.keys() == factored.gradients.keys() == expected.keys()
+    for outcome in outcomes:
+        assert_same_gradients(outcome.gradients, expected)
+        assert outcome.record.judgement is not None
+        np.testing.assert_allclose(outcome.record.judgement.loss, trial.loss, rtol=1e-12)
+
+
+def assert_same_gradients(found, expected):
+    assert found.keys() == expected.keys()
     for name, gradient in expected.items():
-        assert_close(online.gradients[name], gradient, name)
-        assert_close(factored.gradients[name], gradient, name)
-    np.testing.assert_allclose(online.record.judgement.loss, trial.loss, rtol=1e-12)
+        assert_close(found[name], gradient, name)
 
 
 def assert_close(found, expected, name):
@@ -176,30 +228,28 @@ def assert_close(found, expected, name):
 @pytest.mark.slow
 @needs_compiler
 def test_both_engines_give_the_same_spikes_and_gradients():
-    case = Case(sizes=(6, 5), refractory=2, density=0.6, c_reg=300.0, classify=True, window=30, beta=0.2)
-    experiment = Experiment(case)
+    experiment = Experiment(ALL_AT_ONCE)
     expected = experiment.run("online")
-    assert expected.record.counts("hidden0").sum() and expected.record.counts("hidden1").sum()
+    names = ("input", *experiment.case.names)
+    assert all(expected.record.counts(name).sum() for name in names)
     for evaluation in ("online", "factored"):
         found = experiment.run(evaluation, "compiled", "auto")
-        for name in ("input", "hidden0", "hidden1"):
+        for name in names:
             assert np.array_equal(found.record.spikes[name], expected.record.spikes[name])
-        for name, gradient in expected.gradients.items():
-            assert_close(found.gradients[name], gradient, name)
+        assert_same_gradients(found.gradients, expected.gradients)
 
 
 def test_factored_evaluation_takes_one_time_constant_per_readout():
-    case = Case(outputs=3, tau_out=np.array([5.0, 15.0, 40.0]), c_reg=300.0)
+    case = Case(outputs=3, tau_out=(5.0, 15.0, 40.0), c_reg=300.0)
     experiment = Experiment(case)
     found = experiment.run("factored")
     trial, expected = experiment.run_oracle(found.feedback)
     assert trial.z.sum() > 20
-    for name, gradient in expected.items():
-        assert_close(found.gradients[name], gradient, name)
+    assert_same_gradients(found.gradients, expected)
 
 
 def test_online_evaluation_refuses_one_time_constant_per_readout():
-    experiment = Experiment(Case(outputs=2, tau_out=np.array([5.0, 15.0])))
+    experiment = Experiment(Case(outputs=2, tau_out=(5.0, 15.0)))
     with pytest.raises(UserError, match=r"needs one tau_m for all readouts.*use 'factored'"):
         experiment.run("online")
 
@@ -207,6 +257,41 @@ def test_online_evaluation_refuses_one_time_constant_per_readout():
 def test_targets_with_different_membranes_get_a_trace_each():
     """One source, two targets: with normalised input both the decay and the gain of its trace differ."""
     assert_both_evaluations_are_the_oracles(Case(sizes=(4, 5), tau_m=(20.0, 8.0), normalise=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("constant", DIFFERING)
+def test_neurons_of_one_population_may_each_have_a(constant):
+    case = Case(sizes=(7, 5), differ=frozenset([constant]), refractory=2, beta=0.2, normalise=True, c_reg=300.0)
+    experiment = Experiment(case)
+    assert len(set(experiment.constants["hidden0"][constant])) > 1
+    assert_both_evaluations_are_the_oracles(case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("surrogate", sorted(oracle.SHAPES))
+def test_the_surrogate_derivative_has_the_shape_that_is_asked_for(surrogate):
+    case = Case(surrogate=surrogate, beta=0.2, refractory=2)
+    assert_both_evaluations_are_the_oracles(case)
+    expected = Experiment(case).run_oracle()[1]["input_to_hidden0"]
+    for other in set(oracle.SHAPES) - {surrogate}:
+        found = Experiment(replace(case, surrogate=other)).run_oracle()[1]["input_to_hidden0"]
+        assert np.abs(found - expected).max() > 0.01 * np.abs(expected).max()
+
+
+def test_a_source_may_project_to_the_readout():
+    assert_both_evaluations_are_the_oracles(Case(sizes=(4,), recurrent=False, direct=True))
+
+
+@pytest.mark.parametrize("evaluation", ["online", "factored"])
+def test_height_and_width_of_the_surrogate_derivative_are_relative_to_the_threshold(evaluation):
+    experiment = Experiment(Case(differ=frozenset(["v_threshold"])))
+    surrogate = {"name": "exponential", "height": 0.7, "relative_width": 0.4}
+    found = experiment.run(evaluation, surrogate=surrogate)
+    model = replace(experiment.model(), surrogate="exponential", height=0.7, relative_width=0.4)
+    weights = experiment.matrices(found.feedback)
+    trial = oracle.simulate(model, weights, experiment.x[0], experiment.targets[0])
+    assert_same_gradients(found.gradients, experiment.by_projection(oracle.gradient_online(model, weights, trial)))
 
 
 def test_average_gradient_divides_every_gradient():
@@ -221,28 +306,3 @@ def test_average_gradient_divides_every_gradient():
 @pytest.mark.parametrize("readout", ["leaky", "rate"])
 def test_e_prop_keeps_the_contract_of_rules(readout):
     check_rule(EProp, network=small_network(readout), regularisers=("firing-rate",))
-
-
-def straight_network():
-    """A source that projects to the readout, past the hidden neurons."""
-    net = small_network()
-    net.connect("input", "output", weights=0.1, plastic=True)
-    return net
-
-
-def test_a_source_may_project_to_the_readout_where_the_evaluation_is_factored():
-    run = trainer(EProp(), straight_network())
-    record = run.run(TRAINING, 0)
-    (teacher,) = run.assembly.teachers
-    error, kappa = record.series["output.error"], np.exp(-1 / 25)
-    trace, expected = np.zeros(12), np.zeros((12, 3))
-    for t in range(record.steps):
-        steps, indices = record.spikes["input"]
-        trace = kappa * trace + (1 - kappa) * np.bincount(indices[steps == t], minlength=12)
-        expected += np.outer(trace, error[t])
-    assert_close(teacher.gradient(record, run.task.objective)["input_to_output"], expected.reshape(-1), "input")
-
-
-def test_a_source_before_a_readout_is_refused_online():
-    with pytest.raises(UserError, match="input_to_output: evaluation = 'online' needs spiking neurons before"):
-        trainer(EProp(evaluation="online"), straight_network())

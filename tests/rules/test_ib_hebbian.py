@@ -16,7 +16,6 @@ from snnplast.objective import CrossEntropy
 from snnplast.population import LayerNorm, SpikeSource
 from snnplast.readouts import RateReadout
 from snnplast.rules.ib_hebbian import IBHebbian
-from snnplast.rules.third_factors.hsic import HSIC
 from snnplast.task import Task
 from snnplast.testing import check_rule, small_network
 from snnplast.train import Trainer
@@ -143,30 +142,6 @@ def test_hsic_asks_for_the_values_that_given_spikes_stand_for():
     assembly = assemble(network(initial_network()), task.objective, rule, 1, "runtime", "numpy")
     with pytest.raises(UserError, match=r"'input' was given spikes; .* series 'input.value'"):
         Trainer(assembly, task, 1).update()
-
-
-@pytest.mark.parametrize("window", [2, 3, 16])
-@pytest.mark.parametrize("gamma", [0.0, 10.0])
-def test_hsic_is_the_exact_gradient_of_the_objective(window, gamma):
-    """Against the oracle's closed form after every sample of a stream, and against finite differences of J."""
-    settings = {"window": window, "gamma": gamma, "sigma_x": 0.4, "sigma_y": 0.3, "sigma_z": 1.2}
-    factor, objective = HSIC(**settings), ib.Objective(**settings)
-    rng, n, dim = np.random.default_rng(window), 2 * window + 3, 5
-    x, y, z = rng.random((n, 7)), np.eye(3)[rng.integers(3, size=n)], rng.standard_normal((n, dim))
-    state = {"x": np.zeros((window, 7)), "y": np.zeros((window, 3)), "kernel": np.zeros((window, window))}
-    state["seen"], kept = np.zeros((), np.int64), np.zeros((window, dim))
-    for k in range(n):
-        row = factor.remember(x[k], y[k], state)
-        kept[row] = z[k]
-        if k + 1 < window:
-            continue
-        xi = factor.gradient(state["kernel"], kept, row)
-        X, Y, Z = (a[k + 1 - window : k + 1] for a in (x, y, z))
-        np.testing.assert_allclose(xi, ib.xi_exact(objective, X, Y, Z), rtol=1e-10, atol=1e-15)
-    for i, shift in enumerate(1e-5 * np.eye(dim)):
-        ends = [np.vstack([Z[:-1], Z[-1] + sign * shift]) for sign in (1, -1)]
-        slope = np.subtract(*(ib.objective(objective, X, Y, end) for end in ends)) / 2e-5
-        assert abs(slope - xi[i]) < 1e-6 * np.abs(xi).max()
 
 
 def test_a_batch_of_samples_is_refused():

@@ -18,7 +18,7 @@ from snnplast.population import LayerNorm, PoissonSource
 from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
-from snnplast.rules.third_factors import reservoir as reservoir_module
+from snnplast.rules.third_factors import reservoir_training
 from snnplast.rules.third_factors.reservoir import Reservoir
 from snnplast.rules.third_factors.streams import Streams
 from snnplast.testing import check_third_factor, small_network
@@ -115,8 +115,8 @@ def test_layers_of_one_size_are_fitted_one_by_one():
 
 
 def test_a_fit_is_made_once_and_kept(monkeypatch):
-    fits, plain = [], reservoir_module._ridge
-    monkeypatch.setattr(reservoir_module, "_ridge", lambda *given: fits.append(1) or plain(*given))
+    fits, plain = [], reservoir_training.ridge
+    monkeypatch.setattr(reservoir_training, "ridge", lambda *given: fits.append(1) or plain(*given))
     rule = {"name": "reservoir", **RESERVOIR}
     weights = [matrices(trainer(EProp(third_factor=rule)).assembly) for _ in range(2)]
     assert len(fits) == 2  # one per layer

@@ -14,9 +14,10 @@ from snnplast.neurons import LIF
 from snnplast.objective import CrossEntropy
 from snnplast.optimizer import SGD
 from snnplast.population import LayerNorm, PoissonSource
-from snnplast.readouts import LeakyReadout
+from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
+from snnplast.rules.third_factors.class_memory import ClassMemory
 from snnplast.rules.third_factors.firing_rate import FiringRate
 from snnplast.rules.third_factors.hsic import HSIC
 from snnplast.rules.third_factors.random import Random
@@ -29,15 +30,16 @@ from snnplast.third_factor import Broadcast, ThirdFactor
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
-def small_pair(readout_pairs=None):
+def small_pair(readout_pairs=None, readout="leaky"):
     """Source -> hidden -> readout, the second projection with chosen pairs."""
     net = Network()
     net.add("input", PoissonSource(12, peak_rate="300 Hz"))
     net.add("hidden", LIF(5, representation=LayerNorm()))
-    net.add("output", LeakyReadout(3))
+    net.add("output", LeakyReadout(3) if readout == "leaky" else RateReadout(3))
     net.connect("input", "hidden", plastic=True)
     pairs = {"connectivity": ExplicitPairs(pre=readout_pairs[0], post=readout_pairs[1])} if readout_pairs else {}
-    net.connect("hidden", "output", plastic=True, **pairs)
+    carried = {"kind": "analog", "variable": "z", "every": "trial"} if readout == "rate" else {}
+    net.connect("hidden", "output", plastic=True, **pairs, **carried)
     return net
 
 
@@ -79,6 +81,8 @@ FACTORS = [
     (Zero, {}),
     (Random, {}),
     (HSIC, {"window": 3}),
+    (HSIC, {"window": 3, "xi": "reference"}),
+    (ClassMemory, {}),
     (Reservoir, RESERVOIR),
 ]
 
@@ -95,9 +99,9 @@ def test_hsic_keeps_the_contract_under_e_prop():
     check_third_factor(HSIC, rule="e-prop", trials=4, window=3)
 
 
-@pytest.mark.parametrize("factor", [{"name": "hsic"}, {"name": "reservoir", **RESERVOIR}])
+@pytest.mark.parametrize("factor", ["hsic", "class-memory", {"name": "reservoir", **RESERVOIR}])
 def test_a_source_with_memory_refuses_batches(factor):
-    with pytest.raises(UserError, match=r"rules.e-prop.batch = 4: the third factor '\w+' takes trials one after"):
+    with pytest.raises(UserError, match=r"rules.e-prop.batch = 4: the third factor '[\w-]+' takes trials one after"):
         design(small_network(), CrossEntropy(), EProp(batch=4, third_factor=factor), 1)
 
 
@@ -144,6 +148,24 @@ def test_symmetric_feedback_needs_a_projection_to_the_readout():
     rule = EProp(third_factor={"name": "readout-error", "feedback": "symmetric"})
     with pytest.raises(UserError, match="symmetric feedback to 'first' needs a projection 'first_to_output'"):
         design(small_network(), CrossEntropy(), rule, 1)
+
+
+def test_symmetric_feedback_of_a_rate_readout_is_the_slope_of_the_loss_by_the_representation():
+    """xi = V (p - y): what back-propagation would hand to the layer, the upper control."""
+    factor = ReadoutError(feedback="symmetric")
+    rule = IBHebbian(third_factor=factor, readout_optimizer=SGD(learning_rate=0.5))
+    run = trainer(rule, small_pair(readout="rate"))
+    for _ in range(4):
+        readout, bias = matrices(run.assembly)["hidden_to_output"], run.assembly.values["output.bias"].copy()
+        (record,) = run.update().trials
+        z, y = record.representation("hidden"), record.series["output.target"][-1]
+
+        def loss(z, V=readout, c=bias, y=y):
+            return np.log(np.sum(np.exp(z @ V + c))) - y @ (z @ V + c)
+
+        slopes = [(loss(z + h) - loss(z - h)) / 2e-5 for h in 1e-5 * np.eye(z.size)]
+        np.testing.assert_allclose(factor.signal(record, ["hidden"], {})["hidden"], slopes, rtol=1e-7, atol=1e-9)
+    assert np.any(slopes)
 
 
 def test_random_feedback_has_the_scale_it_is_given_and_stays():

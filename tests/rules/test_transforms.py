@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from reference import ib_hebbian as ib
 
+from snnplast.errors import UserError
 from snnplast.population import LayerNorm
+from snnplast.rules.ib_hebbian import IBHebbian
+from snnplast.rules.third_factors.layerwise import LayerwiseFactor
 from snnplast.rules.third_factors.transforms import Chain, Clip, GainControl, LayerNormJacobian
+from snnplast.trial import Record
 
 
-class Counted:
+class Counted(Record):
     """As much of a record as transforms read."""
 
     def __init__(self, z):
@@ -29,6 +34,27 @@ def test_the_default_chain_is_the_modulation_of_the_oracle():
         np.testing.assert_allclose(found, ib.modulate(ib.Model(), layer, xi, z), rtol=1e-12)
         clipped += np.sum(np.abs(found) == 5)
     assert clipped
+
+
+def test_a_transform_that_stands_in_a_chain_twice_has_a_state_for_each_place():
+    chain, once = Chain((GainControl(memory=0.5), Clip(limit=1.0), GainControl(memory=0.0))), GainControl(memory=0.5)
+    state, own = chain.init("hidden", 4), once.init(4)
+    assert set(state) == {"hidden.1-gain-control.mean_square", "hidden.3-gain-control.mean_square"}
+    for signal in np.random.default_rng(0).standard_normal((5, 4)):
+        found = chain(signal, Counted(None), "hidden", state)
+        clipped = np.clip(once(signal, Counted(None), "hidden", own), -1, 1)
+        np.testing.assert_allclose(found, clipped / np.sqrt(np.mean(clipped**2)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("source", ["hsic", "class-memory", "random"])
+def test_the_chain_of_a_source_is_a_list_of_names_or_tables(source):
+    gain = {"name": "gain-control", "memory": 0.5}
+    factor = IBHebbian(third_factor={"name": source, "transforms": [gain, "layer-norm-jacobian"]}).third_factor
+    assert isinstance(factor, LayerwiseFactor)
+    first, second = factor.transforms
+    assert isinstance(first, GainControl) and first.memory == 0.5 and isinstance(second, LayerNormJacobian)
+    with pytest.raises(UserError, match=r"unknown transform 'gain-controll'; did you mean 'gain-control'"):
+        IBHebbian(third_factor={"name": source, "transforms": ["gain-controll"]})
 
 
 def test_the_layer_norm_jacobian_is_the_derivative_of_the_layer_norm_but_for_its_scale():

@@ -1,0 +1,32 @@
+r"""Delta rule: a readout follows a target by gradient descent on its squared error (Widrow & Hoff 1960).
+
+    dw_kj = -eta (y_k - y*_k) u_j
+
+u_j: what the synapse carries, once per trial the presynaptic variable (a rate representation, the state of a
+reservoir unit), step by step the spikes of neuron j filtered like the readout. With another objective the error is that
+objective's derivative by y_k. Hidden layers stay as drawn.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from snnplast.eligibility import ThreeFactorRule
+from snnplast.optimizer import SGD, AnyOptimizer, Schedule
+from snnplast.rules.readouts_only import ReadoutsOnly
+from snnplast.rules.references import WIDROW_1960
+from snnplast.third_factor import AnyThirdFactor
+
+
+class Delta(ReadoutsOnly, ThreeFactorRule):
+    """Delta rule of readouts (Widrow & Hoff 1960). Its third factor reaches hidden layers only, which do not learn."""
+
+    name: ClassVar[str] = "delta"
+    reference: ClassVar[str] = WIDROW_1960
+
+    third_factor: Annotated[AnyThirdFactor, Field(description="none is used")] = "zero"  # type: ignore[assignment]
+    optimizer: Annotated[AnyOptimizer, Field(description="how errors change weights")] = SGD(
+        learning_rate=1e-2, schedule=Schedule(name="linear")
+    )

@@ -1,0 +1,42 @@
+r"""Backprop: the gradient of the loss through the readout's own weights, an upper control for layer-wise sources.
+
+    xi = V (p - y) = dE/dz        V (D, C): weights of the readout, p - y: its error on this sample
+
+No neuron could know V; with a symmetric `readout-error` this is the same signal, but before the transforms that every
+layer-wise source goes through (the Jacobian of the layer normalisation, gain control, clipping).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from snnplast.errors import UserError
+from snnplast.readouts import RateReadout
+from snnplast.rules.third_factors.layerwise import LayerwiseFactor
+from snnplast.third_factor import Context, SignalKind, State
+from snnplast.trial import Record
+
+
+class Backprop(LayerwiseFactor):
+    """Gradient of the loss with respect to the representation of a layer that a `RateReadout` reads.
+
+    It goes one step back: a layer whose spikes reach the readout only through other layers is refused.
+    """
+
+    name: ClassVar[str] = "backprop"
+
+    def kind(self, context: Context, population: str) -> SignalKind:
+        kind, readout = super().kind(context, population), context.objective.readout
+        if not isinstance(context.network.population(readout), RateReadout):
+            raise UserError(f"third factor 'backprop': {readout!r} acts step by step; a RateReadout is needed")
+        if f"{population}_to_{readout}" not in context.network.projections:
+            raise UserError(f"third factor 'backprop': {population!r} needs a projection '{population}_to_{readout}'")
+        return kind
+
+    def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+        readout = next(name.removesuffix(".error") for name in record.series if name.endswith(".error"))
+        error, names = record.series[f"{readout}.error"][0], {target: f"{target}_to_{readout}" for target in targets}
+        return {target: record.wiring[name].matrix(record.values[name]) @ error for target, name in names.items()}

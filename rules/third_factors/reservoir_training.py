@@ -1,0 +1,183 @@
+r"""How a reservoir's readout is trained before the run, on streams of random classes that know nothing of the task.
+
+One trial per sample; the reservoir is at rest where a stream begins. The readout learns the exact signal, over its root
+mean square in the stream, from the first full window on:
+
+    ridge            |F W - xi|^2 + ridge mean(diag F'F) |W|^2  is minimised at once, F being the features of all samples
+    delta            the delta rule (`snnplast.rules.delta`)
+    reward-hebbian   reward-modulated Hebbian learning (`snnplast.rules.reward_hebbian`)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from snnplast import __version__
+from snnplast.network import Network
+from snnplast.objective import Judgement, MeanSquaredError
+from snnplast.optimizer import SGD, Schedule
+from snnplast.population import Analog, LayerNorm, SpikeSource
+from snnplast.readouts import RateReadout
+from snnplast.rule import Rule
+from snnplast.rules import delta, reward_hebbian
+from snnplast.rules.third_factors import hsic, reservoir_units, reward, streams
+from snnplast.rules.third_factors.reservoir_units import DrivenUnits, Units
+from snnplast.rules.third_factors.streams import Streams
+from snnplast.task import SOURCES, Task, Trial, stream
+from snnplast.third_factor import Pretraining
+from snnplast.trial import Record, Segment, Spikes
+
+if TYPE_CHECKING:
+    from snnplast.rules.third_factors.reservoir import Reservoir
+
+Signal = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""From x (length, 10), y (length, C), z (length, D) of a stream to the signal wanted (length, D), nan where none is."""
+
+
+def pretraining(settings: Reservoir, units: type[Units], layer: str, size: int, classes: int, seed: int) -> Pretraining:
+    """The experiment that trains the readout of one layer's reservoir."""
+    driven = issubclass(units, DrivenUnits)
+    reservoir = units(settings, layer, f"{layer}_z" if driven else layer, size, classes, seed)
+    network = Network(dt="1 ms")
+    if driven:
+        network.add(layer, SpikeSource(size))
+    network.add(reservoir.z_of, Analog(size, equations="z : 1", into="z"))
+    reservoir.add_to(network)
+    readout = f"{layer}_third_factor"
+    network.add(readout, RateReadout(size, biased=False))
+    connect_readout(network, reservoir, readout, plastic=True)
+    task = Lessons(settings, reservoir, readout)
+    schedule = SGD(learning_rate=settings.learning_rate, schedule=Schedule(name="linear"))
+    rules: dict[str, Rule] = {
+        "ridge": delta.Delta(),
+        "delta": delta.Delta(optimizer=schedule),
+        "reward-hebbian": reward_hebbian.RewardHebbian(optimizer=schedule),
+    }
+
+    def fit(records: Iterator[Record]) -> dict[str, np.ndarray]:
+        names = [f"{source}.{variable}" for source, variable in reservoir.features]
+        weights = ridge(_by_stream(records, names, readout, settings.stream_length), settings.ridge)
+        ends = np.cumsum([network.population(source).size for source, _ in reservoir.features])
+        parts = np.split(weights, ends[:-1])
+        return {
+            f"{readout}_from_{variable}": part.reshape(-1)
+            for (_, variable), part in zip(reservoir.features, parts, strict=True)
+        }
+
+    return Pretraining(
+        key=_key(settings, layer, size, classes, seed),
+        network=network,
+        task=task,
+        rule=rules[settings.training],
+        seed=seed,
+        epochs=settings.passes,
+        fit=fit if settings.training == "ridge" else None,
+    )
+
+
+def connect_readout(network: Network, units: Units, readout: str, plastic: bool = False) -> None:
+    """Projections of all features onto the population whose activity is the signal, with weights of 0."""
+    for source, variable in units.features:
+        settings = {"kind": "analog", "variable": variable, "every": "trial", "order": units.order, "weights": 0.0}
+        network.connect(source, readout, name=f"{readout}_from_{variable}", plastic=plastic, **settings)
+
+
+class Sample(NamedTuple):
+    """One sample of a stream: class y (C,), representation z (D,), the signal wanted (D,) or nan, spikes where driven."""
+
+    y: np.ndarray
+    z: np.ndarray
+    wanted: np.ndarray
+    spikes: Spikes | None = None
+
+
+class Lessons(Task):
+    """All samples of all streams in their order, one trial each."""
+
+    def __init__(self, settings: Reservoir, units: Units, readout: str) -> None:
+        self.settings, self.units, self.seed = settings, units, units.seed
+        self.epoch = settings.streams * settings.stream_length
+        self.objective = WhereKnown(readout=readout)
+        self.streams = Streams(settings.streams, settings.stream_length, units.classes, units.size, units.seed)
+        self.driven = isinstance(units, DrivenUnits)
+        self.duration = round(1e3 * settings.sample_time) if self.driven else 1
+
+    def trial(self, index: int) -> Trial:
+        assert self.epoch is not None
+        which, place = divmod(index % self.epoch, self.settings.stream_length)
+        sample = self.samples(which)[place]
+        units = self.units
+        series = {f"{self.objective.readout}.target": sample.wanted, f"{units.z_of}.z": sample.z}
+        series |= units.respond(sample.y) | units.present(sample.y)
+        if place == 0:
+            series |= {f"{units.name}.{variable}": np.zeros(self.settings.units) for variable in units.state}
+        yield Segment(self.duration, {units.layer: sample.spikes} if sample.spikes else {}, series)
+
+    @cache  # noqa: B019  a task lives as long as its run
+    def samples(self, which: int) -> list[Sample]:
+        """The samples of one stream."""
+        x, y, z = self.streams[which]
+        trains: list[Spikes | None] = [None] * len(z)
+        if self.driven:
+            trains, z = self._as_spikes(z, stream(self.seed, SOURCES, 8, which))
+        wanted = self.settings.exact(x, y, z)
+        return [Sample(*parts) for parts in zip(y, z, wanted, trains, strict=True)]
+
+    def _as_spikes(self, z: np.ndarray, rng: np.random.Generator) -> tuple[list[Spikes | None], np.ndarray]:
+        """Poisson spikes at rates layer_rate (1 + layer_cv z), cut at 0, and the representation of their counts."""
+        rates = np.maximum(0.0, self.settings.layer_rate * (1 + self.settings.layer_cv * z))
+        trains: list[Spikes | None] = []
+        counts = np.zeros(z.shape)
+        for k, rate in enumerate(rates):
+            steps, indices = np.nonzero(rng.random((self.duration, rate.size)) < 1e-3 * rate)
+            trains.append((steps, indices))
+            counts[k] = np.bincount(indices, minlength=rate.size)
+        return trains, np.stack([LayerNorm()(count / (1e-3 * self.duration)) for count in counts])
+
+
+class WhereKnown(MeanSquaredError):
+    """The squared error, 0 where the target is nan: for samples that nothing is wanted of."""
+
+    def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
+        return super()._judge(y, np.where(np.isnan(target), y, target), stretches)
+
+
+def ridge(parts: Iterable[tuple[np.ndarray, np.ndarray]], relative: float) -> np.ndarray:
+    """W (F, D) minimising |X W - Y|^2 + relative * mean(diag X'X) |W|^2, from X (samples, F), Y (samples, D) in parts."""
+    gram, product = np.zeros(()), np.zeros(())
+    for features, wanted in parts:
+        gram, product = gram + features.T @ features, product + features.T @ wanted
+    gram[np.diag_indices_from(gram)] += relative * np.trace(gram) / len(gram)
+    return np.linalg.solve(gram, product)
+
+
+def _by_stream(
+    records: Iterator[Record], names: list[str], readout: str, length: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Features and wanted signals of each stream, of the samples that have one."""
+    while True:
+        features, wanted = [], []
+        for _, record in zip(range(length), records, strict=False):
+            target = record.target(readout)[0]
+            if not np.isnan(target[0]):
+                features.append(np.concatenate([record.response[name] for name in names]))
+                wanted.append(target)
+        if not features:
+            return
+        yield np.stack(features), np.stack(wanted)
+
+
+def _key(settings: Reservoir, *numbers: object) -> str:
+    """What decides the outcome: all settings and sizes, the library's version, and the code itself."""
+    own = inspect.getmodule(_key)
+    modules: list[ModuleType | None] = [own, reservoir_units, streams, hsic, delta, reward_hebbian, reward]
+    code = [inspect.getsource(module) for module in modules if module is not None]
+    parts = [__version__, *code, settings.model_dump_json(exclude={"transforms"}), *map(str, numbers)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

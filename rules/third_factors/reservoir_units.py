@@ -1,0 +1,262 @@
+r"""What a reservoir is made of: units that take up one sample after another, as descriptions in the simulation.
+
+Class-gated, every unit i belonging to the pool of one class c(i). In the response step after a sample with class y and
+layer representation z, the gate g_i = [c(i) = y], and the readout sees the state r before this sample,
+
+    opened = g r,   closed = (1 - g) r,   z
+
+Rate units then take up the sample at once, spiking units in a time of their own or while it is shown; other pools hold:
+
+    RateUnits        r <- r + g leak (tanh(W_in z + W_rec r) - r)
+    WorkingUnits     tau_m dv/dt = bias + (W_in z) + tau_m (spikes through W_rec) - v,  for `sample_time` after the readout
+    DrivenUnits      tau_m dv/dt = bias + tau_m (the layer's spikes through W_in, own spikes through W_rec) - v,
+                     while the sample is shown; the readout sees a copy of r from before
+    spiking units    spike where v >= 1, v <- 0;  tau_trace dr/dt = -(1 + r),  r <- r + 1 / (tau_trace f_0) at a spike
+
+f_0 = 1 / (tau_m log(bias / (bias - 1))) is the firing rate at rest, so that r is 0 there: a slow trace of spikes that
+measures the rate as a multiple of f_0, less 1.
+
+PlainUnits are the ungated comparison: the class is an input, and the readout sees the state with this sample in it:
+
+    r <- r + leak (tanh(W_in z + W_y y + W_rec r) - r);   features r, z, y
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from snnplast.connectivity import ExplicitPairs
+from snnplast.fragments import Update
+from snnplast.network import Network
+from snnplast.neurons import CustomNeurons
+from snnplast.population import Analog, Population
+from snnplast.task import SOURCES, stream
+
+if TYPE_CHECKING:
+    from snnplast.rules.third_factors.reservoir import Reservoir
+
+_FEATURES = Update("opened = r*gate\nclosed = r*(1 - gate)", "before_synapses", event="trial")
+
+
+@dataclass(frozen=True)
+class Units:
+    """The reservoir of one layer of `size` neurons.
+
+    layer: whose spikes it hears. z_of: the population whose variable z is the layer's representation.
+    features: (population, variable) of everything the readout sees. order: of the readout among what acts in the
+    response step. state: variables that outlive trials. spiking: whether its units spike.
+    """
+
+    settings: Reservoir
+    layer: str
+    z_of: str
+    size: int
+    classes: int
+    seed: int
+
+    order: ClassVar[int] = 0
+    state: ClassVar[tuple[str, ...]] = ("r",)
+    spiking: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.layer}_reservoir"
+
+    @property
+    def features(self) -> tuple[tuple[str, str], ...]:
+        return (self.name, "opened"), (self.name, "closed"), (self.z_of, "z")
+
+    def gate(self, label: np.ndarray) -> np.ndarray:
+        """g (units,) of a sample with this one-hot class (C,)."""
+        return label[np.arange(self.settings.units) % self.classes]
+
+    def respond(self, label: np.ndarray) -> dict[str, np.ndarray]:
+        """What is set before the response step, given the one-hot class (C,)."""
+        return {f"{self.name}.gate": self.gate(label)}
+
+    def present(self, label: np.ndarray) -> dict[str, np.ndarray]:
+        """What is set before the sample is shown."""
+        return {}
+
+    def population(self) -> Population:
+        """The units."""
+        raise NotImplementedError
+
+    def add_to(self, network: Network) -> None:
+        """Units, input and recurrence; all weights are drawn from the seed."""
+        rng = stream(self.seed, SOURCES, 4)
+        recurrent = self._recurrent(rng)
+        network.add(self.name, self.population())
+        inputs = self.settings.input_scale / np.sqrt(self.size) * rng.standard_normal((self.size, self.settings.units))
+        self._connect_input(network, inputs, rng)
+        pre, post = np.nonzero(recurrent)
+        if pre.size:
+            pairs = ExplicitPairs(pre=pre, post=post)
+            self._connect_itself(network, connectivity=pairs, weights=self._per_spike * recurrent[pre, post])
+
+    def _within(self) -> np.ndarray:
+        """Which pairs (units, units) may be connected: those of one pool."""
+        pool = np.arange(self.settings.units) % self.classes
+        return pool[:, None] == pool
+
+    _per_spike: ClassVar[float] = 1.0
+    """Weight of one spike for a recurrent weight of 1."""
+
+    def _recurrent(self, rng: np.random.Generator) -> np.ndarray:
+        """W_rec (pre, post)."""
+        square = (self.settings.units, self.settings.units)
+        connected = (rng.random(square) < self.settings.connectivity) & self._within()
+        recurrent = rng.standard_normal(square) * connected
+        largest = np.abs(np.linalg.eigvals(recurrent)).max()
+        return recurrent * (self.settings.radius / largest if largest > 0 else 0.0)
+
+    def _connect_input(self, network: Network, inputs: np.ndarray, rng: np.random.Generator) -> None:
+        settings = {"kind": "analog", "variable": "z", "every": "trial", "into": "drive"}
+        network.connect(self.z_of, self.name, name=f"{self.layer}_to_{self.name}", weights=inputs, **settings)
+
+    def _connect_itself(self, network: Network, **values) -> None:
+        network.connect(self.name, self.name, kind="analog", variable="r", every="trial", **values)
+
+
+class RateUnits(Units):
+    """Class-gated rate units, clocked once per sample."""
+
+    def population(self) -> Population:
+        step = Update("r = r + gate*leak*(tanh(drive) - r)\ndrive = 0", "after_synapses", event="trial")
+        return Analog(
+            self.settings.units,
+            equations="r : 1\ngate : 1\ndrive : 1\nopened : 1\nclosed : 1",
+            updates=(_FEATURES, step),
+            constants={"leak": self.settings.leak},
+            persistent=self.state,
+        )
+
+
+class PlainUnits(Units):
+    """Ungated rate units, clocked once per sample before the readout sees them."""
+
+    order: ClassVar[int] = 2
+
+    @property
+    def features(self) -> tuple[tuple[str, str], ...]:
+        return (self.name, "r"), (self.z_of, "z"), (f"{self.layer}_label", "y")
+
+    def respond(self, label: np.ndarray) -> dict[str, np.ndarray]:
+        return {f"{self.layer}_label.y": label}
+
+    def population(self) -> Population:
+        step = Update("r = r + leak*(tanh(drive) - r)\ndrive = 0", "synapses", 1, event="trial")
+        return Analog(
+            self.settings.units,
+            equations="r : 1\ndrive : 1",
+            updates=(step,),
+            constants={"leak": self.settings.leak},
+            persistent=self.state,
+        )
+
+    def _within(self) -> np.ndarray:
+        return np.ones((self.settings.units, self.settings.units), dtype=bool)
+
+    def _connect_input(self, network: Network, inputs: np.ndarray, rng: np.random.Generator) -> None:
+        super()._connect_input(network, inputs, rng)
+        network.add(f"{self.layer}_label", Analog(self.classes, equations="y : 1", into="y"))
+        weights = self.settings.input_scale * rng.standard_normal((self.classes, self.settings.units))
+        network.connect(f"{self.layer}_label", self.name, kind="analog", variable="y", every="trial", weights=weights)
+
+
+class WorkingUnits(Units):
+    """Class-gated LIF units that take up a sample after the readout has read, in a time of their own."""
+
+    spiking: ClassVar[bool] = True
+    state: ClassVar[tuple[str, ...]] = ("v", "r")
+    equations: ClassVar[str] = """
+        dv/dt = open*(bias + drive - v)/tau_m : 1
+        dr/dt = -open*(1 + r)/tau_trace : 1
+        drive : 1
+    """
+    read: ClassVar[tuple[Update, ...]] = (_FEATURES, Update("open = gate", "after_synapses", event="trial"))
+
+    def add_to(self, network: Network) -> None:
+        super().add_to(network)
+        network.work_time = max(network.work_time, self.settings.sample_time)
+
+    def population(self) -> Population:
+        settings = self.settings
+        common = "open : 1\ngate : 1\narriving : 1\nopened : 1\nclosed : 1\nbias_current : 1 (constant, shared)\n"
+        constants = (
+            "tau_m : second (constant, shared)\ntau_trace : second (constant, shared)\njump : 1 (constant, shared)"
+        )
+        return CustomNeurons(
+            settings.units,
+            equations=self.equations.replace("bias", "bias_current") + common + constants,
+            constants={
+                "bias_current": settings.bias,
+                "tau_m": settings.tau_m,
+                "tau_trace": settings.tau_trace,
+                "jump": settings.tau_m * self._log / settings.tau_trace,
+            },
+            threshold="v >= 1",
+            reset="v = 0\nr = r + jump",
+            membrane="arriving",
+            distance="v - 1",
+            threshold_scale="1",
+            tau_m=f"{settings.tau_m!r} second",
+            updates=(*self.read, Update("v = v + open*arriving\narriving = 0", order=1)),
+            persistent=self.state,
+        )
+
+    def _recurrent(self, rng: np.random.Generator) -> np.ndarray:
+        """Every unit's weights sum to 0, so that it is not driven by what all have in common: spikes have one sign."""
+        recurrent = super()._recurrent(rng)
+        connected = recurrent != 0
+        return (recurrent - recurrent.sum(axis=0) / np.maximum(connected.sum(axis=0), 1)) * connected
+
+    @property
+    def _log(self) -> float:
+        """1 / (tau_m f_0)."""
+        return float(np.log(self.settings.bias / (self.settings.bias - 1)))
+
+    @property
+    def _per_spike(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """A unit at rest that is connected by a weight of 1 adds 1 to the mean drive."""
+        return self._log
+
+    def _connect_itself(self, network: Network, **values) -> None:
+        network.connect(self.name, self.name, **values)
+
+
+class DrivenUnits(WorkingUnits):
+    """Class-gated LIF units that the layer's own spikes drive while a sample is shown."""
+
+    state: ClassVar[tuple[str, ...]] = ("v", "r", "held")
+    equations: ClassVar[str] = """
+        dv/dt = open*(1 - responding)*(bias - v)/tau_m : 1
+        dr/dt = -open*(1 - responding)*(1 + r)/tau_trace : 1
+        held : 1
+    """
+    read: ClassVar[tuple[Update, ...]] = (
+        Update("opened = held*gate\nclosed = held*(1 - gate)", "before_synapses", event="trial"),
+        Update("held = r", "after_synapses", event="trial"),
+    )
+
+    def present(self, label: np.ndarray) -> dict[str, np.ndarray]:
+        return {f"{self.name}.open": self.gate(label)}
+
+    def respond(self, label: np.ndarray) -> dict[str, np.ndarray]:
+        """The gate is closed again: what travels at the end of the sample arrives nowhere."""
+        return {**super().respond(label), f"{self.name}.open": np.zeros(self.settings.units)}
+
+    def add_to(self, network: Network) -> None:
+        Units.add_to(self, network)
+
+    def _connect_input(self, network: Network, inputs: np.ndarray, rng: np.random.Generator) -> None:
+        """Every unit's weights sum to 0, as if inhibition took away what the rates of a layer have in common.
+
+        Scaled so that rates of `layer_rate` (1 + `layer_cv` z) make a mean drive of W_in z.
+        """
+        settings = self.settings
+        weights = (inputs - inputs.mean(axis=0)) / (settings.tau_m * settings.layer_rate * settings.layer_cv)
+        network.connect(self.layer, self.name, weights=weights)

@@ -1,0 +1,64 @@
+r"""Reward: one scalar for all, whether the readout did better than it lately did (Hoerzer, Legenstein & Maass 2014).
+
+    P   = -sum_k E_k^2                                     E: error of the objective's readout
+    M   = 1 where P > Pbar, else 0                         modulation = "binary"
+    M   = P - Pbar                                         modulation = "graded"
+    Pbar <- memory Pbar + (1 - memory) P                   after M was read
+
+For populations that learn while a readout acts step by step, or for a readout that explores, P and M change with every
+step and Pbar begins anew in each trial, with the first P. Where the readout acts once per trial, Pbar runs across trials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from snnplast.readouts import LeakyReadout
+from snnplast.rules.references import HOERZER_2014
+from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
+from snnplast.trial import Record
+
+
+class Reward(ThirdFactor):
+    """Scalar reward, broadcast to every neuron of every population (Hoerzer et al. 2014).
+
+    modulation: "binary" (default) or "graded", see above. memory: of the running average Pbar, default 0.8, in [0, 1).
+    """
+
+    name: ClassVar[str] = "reward"
+    reference: ClassVar[str] = HOERZER_2014
+    batch_mode: ClassVar[str] = "sequential"
+
+    modulation: Annotated[Literal["binary", "graded"], Field(description="what is made of the reward")] = "binary"
+    memory: Annotated[float, Field(ge=0, lt=1, description="memory of the running average of the reward")] = 0.8
+
+    def kind(self, context: Context, population: str) -> SignalKind:
+        readout = context.objective.readout
+        by_step = population == readout or isinstance(context.network.population(readout), LeakyReadout)
+        return SignalKind("reward", "step" if by_step else "trial")
+
+    def init(self, context: Context) -> State:
+        return {"expected": np.full((), np.nan)}
+
+    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+        assert record.judgement is not None
+        reward = -np.sum(record.judgement.error**2, axis=1)
+        if len(reward) > 1:
+            state["expected"][...] = np.nan
+        modulation = np.array([self._modulation(value, state["expected"]) for value in reward])
+        sizes = {name: record.network.populations[name].size for name in targets}
+        if len(reward) == 1:
+            return {name: np.full(size, modulation[0]) for name, size in sizes.items()}
+        return {name: np.broadcast_to(modulation[:, None], (len(modulation), size)) for name, size in sizes.items()}
+
+    def _modulation(self, reward: float, expected: np.ndarray) -> float:
+        """M of one reward; the first only sets what is expected."""
+        if np.isnan(expected):
+            expected[...] = reward
+        surplus = float(reward - expected)
+        expected += (1 - self.memory) * surplus
+        return surplus if self.modulation == "graded" else float(surplus > 0)
