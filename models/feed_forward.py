@@ -1,10 +1,10 @@
-"""The feed-forward network that the classification models share: Poisson source, one hidden layer of LIF, readout."""
+"""The feed-forward network that the classification models share: Poisson source, hidden layers of LIF, readout."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from snnplast.model import Model
 from snnplast.network import Network
@@ -15,14 +15,28 @@ from snnplast.units import NonNegativeTime, PositiveRate, PositiveTime
 from snnplast.weights import Normal
 
 
-class FeedForward(Model):
-    """Poisson source -> hidden LIF layer -> readout, all to all, everything plastic.
+def _sizes(value: Any) -> int | tuple[int, ...]:
+    """Neurons per hidden layer; a list of one layer is that layer's number."""
+    sizes = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not sizes or not all(type(size) is int and size >= 1 for size in sizes):
+        raise ValueError("a number of neurons, at least 1, or a list of them, one per layer, is needed")
+    first, *others = sizes
+    return sizes if others else first
 
-    readout "leaky": y follows the hidden spikes through time (e-prop). readout "rate": y = V z + c once per sample, on
-    the layer-normalised spike counts z (IB-Hebbian).
+
+class FeedForward(Model):
+    """Poisson source -> hidden LIF layers -> readout, all to all, everything plastic.
+
+    hidden: 30 is one layer, the population `hidden`; [60, 30] are two, `hidden1` and `hidden2`, and so on.
+    readout "leaky": y follows the last layer's spikes through time (e-prop). readout "rate": y = V z + c once per
+    sample, on the layer-normalised spike counts z of the last layer (IB-Hebbian).
     """
 
-    hidden: Annotated[int, Field(ge=1, description="hidden neurons")] = 100
+    hidden: Annotated[
+        int | tuple[int, ...],
+        BeforeValidator(_sizes),
+        Field(description="hidden neurons, at least 1; a list: one number per layer"),
+    ] = 100
     duration: Annotated[PositiveTime, Field(description="time a sample is shown")] = "100 ms"  # type: ignore[assignment]
     peak_rate: Annotated[PositiveRate, Field(description="input rate at value 1")] = "200 Hz"  # type: ignore[assignment]
     tau_m: Annotated[PositiveTime, Field(description="membrane time constant")] = "20 ms"  # type: ignore[assignment]
@@ -31,46 +45,47 @@ class FeedForward(Model):
     refractory: Annotated[NonNegativeTime, Field(description="refractory time")] = "0 ms"  # type: ignore[assignment]
     reset: Annotated[Literal["subtract", "subtract-next"], Field(description="reset at a spike")] = "subtract"
     v_min: Annotated[float | None, Field(description="floor of the membrane")] = -2.0
-    gain: Annotated[float, Field(ge=0, description="scale of the hidden layer's initial weights")] = 1.5
+    gain: Annotated[float, Field(ge=0, description="scale of the hidden layers' initial weights")] = 1.5
     readout: Annotated[Literal["leaky", "rate"], Field(description="kind of readout")] = "leaky"
     readout_gain: Annotated[float, Field(ge=0, description="scale of the readout's initial weights")] = 0.0
 
     def layers(self, inputs: int, classes: int) -> Network:
         """The network for `inputs` input channels and `classes` classes."""
-        ms = f"{1e3 * self.tau_m!r} ms"
         net = Network(dt="1 ms")
         net.add("input", PoissonSource(inputs, peak_rate=f"{self.peak_rate!r} Hz"))
-        net.add(
-            "hidden",
-            LIF(
-                self.hidden,
-                tau_m=ms,
-                v_threshold=self.v_threshold,
-                refractory=f"{1e3 * self.refractory!r} ms",
-                reset=self.reset,
-                v_min=self.v_min,
-                bias=0.0,
-                representation=LayerNorm(),
-            ),
-        )
-        net.connect("input", "hidden", weights=Normal(gain=self.gain), plastic=True)
+        last = "input"
+        for name, size in self._hidden_layers().items():
+            net.add(name, self._neurons(size))
+            net.connect(last, name, weights=Normal(gain=self.gain), plastic=True)
+            last = name
+        weights = Normal(gain=self.readout_gain)
         if self.readout == "leaky":
             net.add("output", LeakyReadout(classes, tau_m=f"{1e3 * self.tau_out!r} ms"))
-            net.connect("hidden", "output", weights=Normal(gain=self.readout_gain), plastic=True)
+            net.connect(last, "output", weights=weights, plastic=True)
         else:
             net.add("output", RateReadout(classes))
-            net.connect(
-                "hidden",
-                "output",
-                kind="analog",
-                variable="z",
-                every="trial",
-                weights=Normal(gain=self.readout_gain),
-                plastic=True,
-            )
+            net.connect(last, "output", kind="analog", variable="z", every="trial", weights=weights, plastic=True)
         return net
 
     @property
     def steps(self) -> int:
         """Duration of a sample in steps of 1 ms."""
         return round(1e3 * self.duration)
+
+    def _hidden_layers(self) -> dict[str, int]:
+        """Names and sizes of the hidden populations, from the input on."""
+        if isinstance(self.hidden, int):
+            return {"hidden": self.hidden}
+        return {f"hidden{k}": size for k, size in enumerate(self.hidden, 1)}
+
+    def _neurons(self, size: int) -> LIF:
+        return LIF(
+            size,
+            tau_m=f"{1e3 * self.tau_m!r} ms",
+            v_threshold=self.v_threshold,
+            refractory=f"{1e3 * self.refractory!r} ms",
+            reset=self.reset,
+            v_min=self.v_min,
+            bias=0.0,
+            representation=LayerNorm(),
+        )

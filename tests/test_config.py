@@ -96,6 +96,19 @@ def test_a_table_without_a_name_changes_the_default_of_its_field(tiny):
     assert (rule.third_factor.name, rule.third_factor.feedback) == ("readout-error", "symmetric")
 
 
+def test_neurons_to_be_recorded_are_all_spiking_populations_but_the_sources(tiny):
+    assert resolve("experiment.toml").recorded_spikes == ("hidden",)
+    assert resolve("experiment.toml", ["record.spikes=neurons"]).recorded_spikes == ("hidden",)
+    named = resolve("experiment.toml", ['record.spikes=["hidden", "input", "neurons"]'])
+    assert named.recorded_spikes == ("hidden", "input")
+    assert 'spikes = ["hidden", "input", "neurons"]' in named.text()
+    tiny.write("tiny.py", (tiny.path / "tiny.py").read_text().replace('"input"', '"neurons"'))
+    text = (tiny.path / "tiny.py").read_text().replace("seed=seed)", 'seed=seed, source="neurons")')
+    tiny.write("tiny.py", text)
+    taken = resolve("experiment.toml", ["record.spikes=neurons"])
+    assert taken.recorded_spikes == ("neurons",), "a population of that name is what is meant"
+
+
 def test_settings_of_a_third_factor_hold_wherever_it_is_used(tiny):
     tiny.write("tiny.toml", "[third_factors.firing-rate]\ntarget = '7 Hz'\ncoefficient = 2\n")
     regulariser = 'rules.e-prop.regularisers=[{name = "firing-rate", coefficient = 5}]'
@@ -298,7 +311,7 @@ def test_what_is_neither_model_nor_file_names_the_nearest(tiny):
 
 def test_nothing_said_about_model_rule_or_length_is_a_mistake(tiny):
     tiny.write("e.toml", "")
-    assert "model: a name or a file is needed; Known: digits" in mistake("e.toml")
+    assert "model: a name or a file is needed; Known: arrays, digits" in mistake("e.toml")
     assert "rule: the name of a rule is needed" in mistake("tiny.py")
     assert mistake("tiny.py", "rule=e-prop") == "train: either iterations or epochs is needed"
 

@@ -14,6 +14,7 @@ import zipfile
 from importlib import import_module
 from pathlib import Path
 
+import data_files
 import pytest
 
 from snnplast import __version__, registry
@@ -94,11 +95,14 @@ def test_requirements_hold_back_numpy_where_brian2_needs_it(setup):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.toml")), ids=lambda path: path.stem)
-def test_the_defaults_of_every_model_make_an_experiment_for_every_rule_they_name(path):
+def test_the_defaults_of_every_model_make_an_experiment_for_every_rule_they_name(path, tmp_path):
     name = path.stem.replace("_", "-")
     assert name in registry.names("model")
+    data = [f"model.{key}={value or 'none'}" for key, value in data_files.settings(name, tmp_path).items()]
     for rule in tomllib.loads(path.read_text()).get("rules", {}):
-        assert resolve(name, [f"rule={rule}"]).rule.name == rule
+        experiment = resolve(name, [f"rule={rule}", *data])
+        assert experiment.rule.name == rule
+        assert set(experiment.recorded_spikes) <= set(experiment.network.populations)
 
 
 def test_the_library_knows_no_rule_and_no_model():

@@ -18,8 +18,12 @@ from snnplast.engine.opening import ENGINES, TARGETS
 from snnplast.errors import UserError, nearest
 from snnplast.model import Model
 from snnplast.network import Network
+from snnplast.population import SpikeSource
 from snnplast.rule import Rule
 from snnplast.task import Task
+
+NEURONS = "neurons"
+"""In `record.spikes`: all spiking populations of the model that are no sources."""
 
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 
@@ -40,12 +44,24 @@ class EngineChoice(Description):
 
 
 class Training(Description):
-    """How long and from which seed. iterations: updates; epochs: passes through the training data; one of the two."""
+    """How long and from which seed. iterations: updates; epochs: passes through the training data; one of the two.
+
+    checkpoint_every: rounds (epochs, or iterations of a task without) between checkpoints; 0: only at the end and after
+    Ctrl-C; "auto": about every 10 s, less often where that would take more than 1 % of the time.
+    """
 
     iterations: Annotated[int | None, Field(ge=1, description="number of updates")] = None
     epochs: Annotated[int | None, Field(ge=1, description="passes through the training data")] = None
     seed: Annotated[int, Field(ge=0, description="seed of weights, order and noise")] = 1
     workers: Annotated[int, Field(ge=1, description="threads for the trials of a batch")] = 1
+    checkpoint_every: Annotated[int | str, Field(description="epochs or iterations, 0 for none, or 'auto'")] = "auto"
+
+    @field_validator("checkpoint_every", mode="before")
+    @classmethod
+    def _is_rounds_or_auto(cls, value: Any) -> Any:
+        if value != "auto" and not (isinstance(value, int) and value >= 0):
+            raise UserError(f"{value!r} is neither 'auto' nor a number of epochs or iterations, 0 for none")
+        return value
 
     @model_validator(mode="after")
     def _has_one_length(self) -> Training:
@@ -55,14 +71,16 @@ class Training(Description):
 
 
 class Recording(Description):
-    """What is kept. path: the file, "" for none. spikes: populations. variables: 'population.variable', every step.
+    """What is kept. path: the file, "" for none. variables: 'population.variable', every step.
+
+    spikes: populations and sources; "neurons" stands for all spiking populations of the model that are no sources.
 
     trials: whose spikes and variables; default "test" where the task has test trials, else "training".
     every: only those of every k-th epoch (iteration, where the task has no epochs), and of the last one.
     """
 
     path: Annotated[str, Field(description="HDF5 file, '' for none")] = "run.h5"
-    spikes: Annotated[Names, Field(description="populations and sources whose spikes are kept")] = ()
+    spikes: Annotated[Names, Field(description="populations whose spikes are kept; 'neurons': all but sources")] = ()
     variables: Annotated[Names, Field(description="'population.variable', kept at every step")] = ()
     trials: Literal["test", "training", "all"] | None = None
     every: Annotated[int, Field(ge=1, description="keep those of every k-th epoch or iteration")] = 1
@@ -102,6 +120,14 @@ class Experiment:
         """The model's task for the run's seed."""
         with users_code(self.file):
             return self.model.task(self.train.seed)
+
+    @property
+    def recorded_spikes(self) -> tuple[str, ...]:
+        """Populations whose spikes are kept: `record.spikes`, with "neurons" spelt out."""
+        populations = self.network.populations
+        neurons = [name for name, p in populations.items() if p.spiking and not isinstance(p, SpikeSource)]
+        spelt_out = {} if NEURONS in populations else {NEURONS: neurons}
+        return tuple(dict.fromkeys(name for given in self.record.spikes for name in spelt_out.get(given, [given])))
 
     def text(self) -> str:
         """All settings as TOML; given back as a file it makes the same run."""

@@ -7,6 +7,7 @@ table wins: [rules.NAME.model] over [model], [rules.NAME.train] over [train], a 
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -55,14 +56,31 @@ def resolve(target: str | Path, sets: Sequence[str] = ()) -> Experiment:
         One sentence with the file or option, the table and key, the value, what is allowed and the nearest name.
     """
     layers = _layers(target, sets)
-    name = (_fold(layers, "model") or {}).get("name")
-    if not isinstance(name, Leaf) or not isinstance(name.value, str | Path):
-        raise UserError(f"{target}: model: a name or a file is needed; {nearest('', registry.names('model'))}")
+    name = _name_of_model(layers, str(target))
     model_class, defaults = _model(name)
     if defaults is not None and not (Path(target).exists() and Path(target).resolve() == defaults.resolve()):
         source = Source(f"{defaults.name}: ", DEFAULTS, defaults.parent)
         layers.insert(0, _layer(read_toml(defaults), source, model=name))
     return _Resolution(layers, name, model_class).experiment()
+
+
+def resolve_text(text: str, opening: str, sets: Sequence[str] = ()) -> Experiment:
+    """The experiment of a config that states every setting, as `Experiment.text` does: no defaults are laid under it.
+
+    opening: how a sentence about one of its keys begins. Raises `UserError` as `resolve` does.
+    """
+    here = Path.cwd()
+    given, options = Source(opening, FILE, here), Source("--set ", OPTIONS, here)
+    layers = [_layer(tomllib.loads(text), given), _layer(parse_sets(sets), options)]
+    name = _name_of_model(layers, opening.rstrip(": "))
+    return _Resolution(layers, name, _model(name)[0]).experiment()
+
+
+def _name_of_model(layers: list[Table], target: str) -> Leaf:
+    name = (_fold(layers, "model") or {}).get("name")
+    if not isinstance(name, Leaf) or not isinstance(name.value, str | Path):
+        raise UserError(f"{target}: model: a name or a file is needed; {nearest('', registry.names('model'))}")
+    return name
 
 
 def _layers(target: str | Path, sets: Sequence[str]) -> list[Table]:
