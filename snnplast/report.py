@@ -7,17 +7,14 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from rich.table import Table
 
+from snnplast.figures import GREY, SHOWN_SPIKES, colours, panels, spike_size
 from snnplast.record.results import Run, read_run
 
-COLOURS = ("#1f5fa8", "#d1602b", "#2f8f5b", "#8a4fa3", "#b8952a", "#5b6570")
-GREY = "#5b6570"
 RASTER_INCHES = 1.9
-SHOWN_SPIKES = 50_000  # more than this is a black surface, and a slow one
 
 
 def write_figures(path: str | os.PathLike[str]) -> list[Path]:
@@ -44,12 +41,12 @@ def learning_curves(run: Run) -> Figure | None:
     """
     losses = [name for name in run.metrics if _is_loss(name) and _finite_rows(run, name).any()]
     accuracies = [name for name in run.metrics if _is_accuracy(name) and _finite_rows(run, name).any()]
-    panels = [(kind, names) for kind, names in (("loss", losses), ("accuracy", accuracies)) if names]
-    if not panels:
+    shown = [(kind, names) for kind, names in (("loss", losses), ("accuracy", accuracies)) if names]
+    if not shown:
         return None
-    figure, axes = _figure(len(panels), height=2.6)
-    for axis, (kind, names) in zip(axes, panels, strict=True):
-        for colour, name in zip(_colours(len(names)), names, strict=True):
+    figure, axes = panels([2.6] * len(shown))
+    for axis, (kind, names) in zip(axes, shown, strict=True):
+        for colour, name in zip(colours(len(names)), names, strict=True):
             _draw_metric(axis, run, name, colour)
         axis.set_ylabel(kind)
         axis.legend(frameon=False, fontsize=9)
@@ -66,14 +63,14 @@ def raster(run: Run, trials: int = 1) -> Figure | None:
     rows = range(max(0, len(run.trials) - trials), len(run.trials))
     if not rows or not run.populations:
         return None
-    heights = [float(np.clip(np.sqrt(size), 3, 20)) for size in run.populations.values()]
-    figure, axes = _figure(len(heights), height=RASTER_INCHES, ratios=heights)
-    points = 72 * RASTER_INCHES * len(heights) / sum(heights)
+    shares = np.array([np.clip(np.sqrt(size), 3, 20) for size in run.populations.values()])
+    heights = RASTER_INCHES * shares / shares.mean()
+    figure, axes = panels(heights.tolist())
     begin, dt = float(run.trials["start"][rows[0]]), run.dt * 1e3
     for axis, height, colour, (name, size) in zip(
-        axes, heights, _colours(len(heights)), run.populations.items(), strict=True
+        axes, heights, colours(len(heights)), run.populations.items(), strict=True
     ):
-        marker = float(np.clip(1.2 * points * height / size, 2.8, 9))
+        marker = spike_size(height, size)
         for row in rows:
             steps, neurons = run.trial_spikes(name, row)
             every = 1 + len(steps) // SHOWN_SPIKES
@@ -115,20 +112,6 @@ def _is_accuracy(name: str) -> bool:
 
 def _finite_rows(run: Run, name: str) -> np.ndarray:
     return np.isfinite(run.metrics[name])
-
-
-def _figure(panels: int, height: float, ratios: list[float] | None = None) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(7.2, 0.9 + height * panels), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(panels, 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=9)
-    return figure, list(axes)
-
-
-def _colours(count: int) -> list[str]:
-    return [COLOURS[k % len(COLOURS)] for k in range(count)]
 
 
 def _draw_metric(axis: Axes, run: Run, name: str, colour: str) -> None:

@@ -11,13 +11,18 @@ import time
 import h5py
 import numpy as np
 import pytest
+from matplotlib.image import imread
+from rich.console import Console
 
 from snnplast import __version__, run
 from snnplast.assemble import assemble
 from snnplast.cli.command import main
+from snnplast.cli.surrogates import surrogates_figure
 from snnplast.config.resolution import resolve
 from snnplast.record.results import read_run
+from snnplast.record.run_file import RunFile
 from snnplast.registry import BUILT_IN
+from snnplast.surrogate import SURROGATES
 from snnplast.task import TEST, TRAINING
 from snnplast.train import Trainer
 
@@ -282,6 +287,122 @@ def test_the_engine_is_closed_however_a_run_ends(tiny, snnplast, monkeypatch):
     assert closed == [True, True]
 
 
+def test_a_trial_leaves_a_readable_figure_and_prints_what_the_populations_did(tiny, snnplast):
+    status, out, err = snnplast("trial", "experiment.toml", "--index", "2")
+    assert (status, err) == (0, "")
+    assert tiny.files() == {"tiny.py", "experiment.toml", "tiny.trial.png"}
+    assert imread("tiny.trial.png").std() > 0.05
+    trainer = trainer_of(resolve("experiment.toml"))
+    with trainer.assembly.engine:
+        record = trainer.run(TRAINING, 2)
+        counts, loss = record.counts("hidden"), record.judgement.loss
+    assert counts.sum()
+    rates = f"{counts.mean() / 0.01:.1f} Hz +{counts.max() / 0.01:.1f} Hz"
+    assert re.search(rf"^hidden, LIF +3 +{counts.sum()} +{rates} +{np.sum(counts == 0)}$", out, re.M)
+    assert re.search(rf"^outcome +loss {loss:.5g}, (correct|wrong)$", out, re.M)
+    assert re.search(r"^rule +e-prop, online$", out, re.M)
+    assert re.search(r"^figure +tiny.trial.png$", out, re.M)
+
+
+@pytest.mark.parametrize("rule", ["e-prop", "ib-hebbian"])
+def test_a_trial_of_digits_is_drawn_with_both_rules(folder, snnplast, rule):
+    pytest.importorskip("sklearn")
+    sets = [f"rule={rule}", "engine=runtime", "engine.target=numpy", "model.hidden=4"]
+    words = [word for text in sets for word in ("--set", text)]
+    status, _, err = snnplast("trial", "digits", *words, "--phase", "test", "--output", "digit.png")
+    assert (status, err) == (0, "")
+    assert imread("digit.png").std() > 0.05
+
+
+@pytest.mark.slow
+def test_a_trial_of_evidence_accumulation_is_drawn(folder, snnplast):
+    sets = ["engine=runtime", "engine.target=numpy", "model.hidden=6"]
+    status, out, err = snnplast("trial", "evidence-accumulation", *[word for text in sets for word in ("--set", text)])
+    assert (status, err) == (0, "")
+    assert re.search(r"^hidden, ALIF +3 ", out, re.M)
+    assert imread("evidence-accumulation.trial.png").std() > 0.05
+
+
+def test_a_trial_takes_the_weights_that_a_run_left(tiny, snnplast):
+    snnplast("run", "experiment.toml")
+    status, out, _ = snnplast("trial", "experiment.toml", "--weights", "tiny.h5", "--phase", "test", "--index", "3")
+    assert status == 0
+    trainer = trainer_of(resolve("experiment.toml"))
+    with trainer.assembly.engine:
+        untrained = trainer.run(TEST, 3).judgement.loss
+        list(trainer)
+        assert re.search(rf"^outcome +loss {(loss := trainer.run(TEST, 3).judgement.loss):.5g}, ", out, re.M)
+    assert f"{loss:.5g}" != f"{untrained:.5g}"
+    assert re.search(r"^weights +tiny.h5$", out, re.M)
+
+
+def test_a_trial_does_without_traces_where_the_online_face_is_refused(tiny, snnplast):
+    text = (tiny.path / "tiny.py").read_text()
+    tiny.write("tiny.py", text.replace("LeakyReadout(2)", 'LeakyReadout(2, tau_m=["10 ms", "20 ms"])'))
+    status, out, err = snnplast("trial", "experiment.toml")
+    assert (status, err) == (0, "")
+    assert out.startswith(
+        "no eligibility traces, since evaluation = 'online' is refused: evaluation = 'online' needs one"
+    )
+    assert re.search(r"^rule +e-prop, factored$", out, re.M)
+    assert imread("tiny.trial.png").std() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--weights", "none.h5"], "there is no file 'none.h5'"),
+        (["--weights", "tiny.py"], "'tiny.py' cannot be read as HDF5"),
+        (["--weights", "tiny.h5", "--set", "model.hidden=4"],
+         "'tiny.h5' does not fit this network: 'input_to_hidden' connects other pairs (12 synapses there, 16 here)"),
+        (["--weights", "tiny.h5", "--set", "rules.e-prop.third_factor=zero"],
+         "'tiny.h5' does not fit this network: 'feedback_hidden' is in the file only"),
+        (["--phase", "tset"], "--phase: unknown phase 'tset'; did you mean 'test'?"),
+        (["--phase", "test", "--index", "4"], "--index 4: there is no such test trial; 0 to 3 are allowed"),
+        (["--index", "-1"], "--index -1: there is no such training trial; 0 and above are allowed"),
+        (["--index", "first"], "argument --index: invalid int value: 'first'"),
+        (["--output", "nowhere/x.png"], "--output: cannot write 'nowhere/x.png': there is no directory 'nowhere'"),
+        (["--output", "x.txt"], "--output: 'x.txt' names no format of figures; .pdf, .png, .svg are allowed"),
+        (["--set", "rule=e-porp"], "did you mean 'e-prop'?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_a_mistake_about_a_trial_is_one_sentence_and_nothing_is_written(tiny, snnplast, words, sentence):
+    run.run(resolve("experiment.toml"), Console(quiet=True), quiet=True)
+    before = tiny.files()
+    assert sentence in mistake(snnplast("trial", "experiment.toml", *words))
+    assert tiny.files() == before
+
+
+def test_a_file_without_weights_and_a_task_without_tests_are_mistakes(tiny, snnplast):
+    with RunFile(tiny.path / "empty.h5", config="", seed=0, versions={}, dt=1e-3, populations={"hidden": 3}) as file:
+        file.metrics("epoch", {"loss": 1.0})
+    sentence = mistake(snnplast("trial", "experiment.toml", "--weights", "empty.h5"))
+    assert "'empty.h5' holds no weights: its status is 'finished'" in sentence
+    sentence = mistake(snnplast("trial", "pattern-generation", "--phase", "test"))
+    assert "--phase test: this task has no test trials; --phase training is allowed" in sentence
+
+
+def test_surrogate_derivatives_are_listed_with_their_formulas_and_drawn(folder, snnplast):
+    status, out, _ = snnplast("surrogates")
+    assert status == 0
+    for name, kind in SURROGATES.items():
+        assert re.search(rf"^{name} +{re.escape(kind.__doc__.rstrip('.'))}$", out, re.M)
+    assert folder.files() == set()
+    assert snnplast("surrogates", "--output", "psi.png")[0] == 0
+    assert imread("psi.png").std() > 0.05
+    assert "names no format" in mistake(snnplast("surrogates", "--output", "psi"))
+    assert folder.files() == {"psi.png"}
+
+
+def test_the_figure_of_surrogate_derivatives_shows_psi_over_the_distance_to_the_threshold():
+    (axis,) = surrogates_figure().axes
+    lines = {line.get_label(): line.get_xydata() for line in axis.lines}
+    assert lines.keys() == SURROGATES.keys()
+    for name, points in lines.items():
+        np.testing.assert_allclose(points[:, 1], SURROGATES[name]()(points[:, 0]))
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -289,7 +410,7 @@ def test_the_engine_is_closed_however_a_run_ends(tiny, snnplast, monkeypatch):
         (["run"], "the following arguments are required: NAME|FILE"),
         (["run", "digts"], "'digts' is neither a model nor an experiment file; did you mean 'digits'?"),
         (["run", "digits", "--sett", "x=1"], "unknown argument '--sett'; did you mean '--set'?"),
-        (["rules", "show"], "show: a name is needed; Known: e-prop"),
+        (["rules", "show"], "show: a name is needed; Known: "),
         (["rules", "show", "e-porp"], "unknown rule 'e-porp': did you mean 'e-prop'?"),
         (["rules", "shw", "e-prop"], "did you mean 'show'?"),
         (["compare", "none.h5"], "there is no file 'none.h5'"),

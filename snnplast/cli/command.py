@@ -1,4 +1,4 @@
-"""The command line: `snnplast run`, `rules`, `third-factors`, `models`, `cite`, `compare`."""
+"""The command line: `snnplast run`, `resume`, `trial`, `compare`, `cite`, and what lists the plugins there are."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ EPILOG = """examples:
   snnplast run digits
   snnplast run digits --set rule=ib-hebbian --set model.hidden=30
   snnplast run experiment.toml --set rules.e-prop.evaluation=online --set record.path=online.h5
+  snnplast resume digits.h5
+  snnplast trial evidence-accumulation --weights evidence-accumulation.h5
   snnplast rules show e-prop
 """
 
@@ -70,8 +72,11 @@ def _parse(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"snnplast {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
     _add_run(commands)
+    _add_resume(commands)
+    _add_trial(commands)
     for command, kind in KINDS.items():
         _add_show(commands, command, kind)
+    _add_surrogates(commands)
     _add_cite(commands)
     _add_compare(commands)
     _check_word(given, list(commands.choices))
@@ -112,6 +117,35 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
+def _add_resume(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "resume", "let an interrupted run go on, or a complete one become longer", _resume)
+    parser.add_argument("file", metavar="RUN", help="what the run has left (.h5); it goes on in the same file")
+    parser.add_argument(
+        "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[],
+        help="change train.epochs, train.iterations, train.workers or train.checkpoint_every; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--inexact", action="store_true", help="go on although versions, machine or model file changed")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _add_trial(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "trial", "draw what a network does in one trial", _trial)
+    _add_target(parser)
+    parser.add_argument("--weights", metavar="RUN", help="take weights and biases from the file of a run (.h5)")
+    parser.add_argument("--phase", default="training", help="training (default) or test")
+    parser.add_argument("--index", type=int, default=0, metavar="K", help="number of the trial, default 0")
+    _add_output(parser, "default NAME.trial.png")
+
+
+def _add_output(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument("--output", metavar="FILE", help=f"the figure (.png, .svg, .pdf), {default}")
+
+
+def _add_surrogates(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "surrogates", "list all surrogate derivatives, or draw them", _surrogates)
+    _add_output(parser, "default none")
+
+
 def _add_show(commands: argparse._SubParsersAction, command: str, kind: str) -> None:
     what = kind.replace("-", " ")
     parser = _add(commands, command, f"list all {what}s, or show one with its parameters", _show)
@@ -134,6 +168,29 @@ def _run(options: argparse.Namespace) -> None:
     from snnplast.run import run
 
     run(resolve(options.target, options.sets), standard_output(), options.quiet)
+
+
+def _resume(options: argparse.Namespace) -> None:
+    from snnplast.cli.console import standard_output
+    from snnplast.resume import resume
+
+    resume(options.file, options.sets, standard_output(), options.quiet, options.inexact)
+
+
+def _trial(options: argparse.Namespace) -> None:
+    from snnplast.cli.console import standard_output
+    from snnplast.cli.trial import show_trial
+    from snnplast.config.resolution import resolve
+
+    experiment = resolve(options.target, options.sets)
+    show_trial(standard_output(), experiment, options.phase, options.index, options.weights, options.output)
+
+
+def _surrogates(options: argparse.Namespace) -> None:
+    from snnplast.cli.console import standard_output
+    from snnplast.cli.surrogates import show_surrogates
+
+    show_surrogates(standard_output(), options.output)
 
 
 def _show(options: argparse.Namespace) -> None:

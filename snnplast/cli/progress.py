@@ -20,9 +20,12 @@ class Display:
     """Shows the progress of one run; a context manager.
 
     updates: number of updates of the whole run. epoch: updates per epoch, 1 where the task has no epochs.
+    done: updates done before.
     """
 
-    def __init__(self, console: Console, title: str, updates: int, epoch: int, quiet: bool = False) -> None:
+    def __init__(
+        self, console: Console, title: str, updates: int, epoch: int, quiet: bool = False, done: int = 0
+    ) -> None:
         self._console, self._title, self._updates, self._epoch = console, title, updates, epoch
         self._lines = not quiet and not console.is_terminal and epoch > 1
         self._row: dict[str, float] = {}
@@ -33,7 +36,7 @@ class Display:
             TimeRemainingColumn(compact=True),
         )
         self._progress = Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
-        self._bar = self._progress.add_task(self._place(0), total=updates, metrics="")
+        self._bar = self._progress.add_task(self._place(done), total=updates, completed=done, metrics="")
 
     def update(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """After an update."""
@@ -52,6 +55,10 @@ class Display:
     def testing(self) -> None:
         """Test trials begin."""
         self._progress.update(self._bar, description=f"{self._title} test")
+
+    def stopping(self) -> None:
+        """The run is to stop at the next moment at which nothing is half done."""
+        self._progress.update(self._bar, description=f"{self._title} stopping, Ctrl-C again stops at once")
 
     def __enter__(self) -> Self:
         self._progress.__enter__()

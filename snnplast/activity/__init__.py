@@ -1,0 +1,1 @@
+"""What a network does in one trial: gathered by `observe`, drawn by `figure`."""

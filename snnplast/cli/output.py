@@ -1,0 +1,30 @@
+"""Figures that a command writes where the user wants them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snnplast.errors import UserError
+from snnplast.record.writable import check_writable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = (".pdf", ".png", ".svg")
+
+
+def figure_path(given: str) -> Path:
+    """The path of `--output`, if a figure can be written there; leaves nothing behind."""
+    path = check_writable(given, "--output")
+    if path.suffix.lower() not in FORMATS:
+        raise UserError(f"--output: '{path}' names no format of figures; {', '.join(FORMATS)} are allowed")
+    return path
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure whole or not at all."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:].lower(), dpi=150)
+    path.write_bytes(drawn.getvalue())

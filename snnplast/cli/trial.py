@@ -1,0 +1,130 @@
+"""`snnplast trial`: what a network does in one trial, as a figure and a table."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from snnplast.activity.activity import Activity
+from snnplast.activity.observe import observe
+from snnplast.assemble import assemble
+from snnplast.cli.console import emit
+from snnplast.cli.output import figure_path, save
+from snnplast.cli.progress import number, summary
+from snnplast.config.experiment import EngineChoice, Experiment
+from snnplast.config.model_file import users_code
+from snnplast.errors import UserError, nearest
+from snnplast.record.results import Run, read_run
+from snnplast.restore import load_values
+from snnplast.rule import Rule
+from snnplast.run import available_engine
+from snnplast.session import PHASES
+from snnplast.task import TEST, Task
+
+
+def show_trial(
+    console: Console, experiment: Experiment, phase: str, index: int, weights: str | None, output: str | None
+) -> None:
+    """Simulates one trial, writes its figure, and prints what the populations did.
+
+    phase: "training" or "test". index: which trial of it. weights: the file of a run, whose weights and biases the
+    network gets. output: the figure, by default NAME.trial.png. Raises `UserError` before anything is written.
+    """
+    path = figure_path(output or f"{experiment.title}.trial.png")
+    run = read_run(weights) if weights else None
+    task = experiment.task()
+    number_of_phase = _checked(task, phase, index)
+    engine = available_engine(experiment.engine, console)
+    refusal = None
+    with console.status("simulating the trial") if console.is_terminal else contextlib.nullcontext():
+        try:
+            activity = _observed(_with_face(experiment, "online"), engine, task, number_of_phase, index, run)
+        except UserError as error:  # the factored face takes more networks; what it refuses as well is said then
+            refusal = str(error)
+            activity = _observed(_with_face(experiment, "factored"), engine, task, number_of_phase, index, run)
+
+    from snnplast.activity.figure import draw  # matplotlib loads slowly, and the trial may fail before
+
+    origin = f"weights of {run.path.name}" if run else "weights as drawn"
+    title = f"{experiment.title}, {experiment.rule.name}: {phase} trial {index}, {origin}; {_outcome(activity)}"
+    save(draw(activity, title), path)
+    if refusal:
+        emit(console, f"no eligibility traces, since evaluation = 'online' is refused: {refusal}", wrap=False)
+    emit(console, _populations(activity))
+    emit(console, "")
+    rows = {
+        "model": experiment.title,
+        "rule": f"{experiment.rule.name}, {'factored' if refusal else 'online'}",
+        "trial": f"{phase} trial {index}, seed {experiment.train.seed}, {activity.steps} steps",
+        "weights": str(run.path) if run else "as drawn",
+        "outcome": _outcome(activity),
+        "figure": str(path),
+    }
+    summary(console, rows)
+
+
+def _checked(task: Task, phase: str, index: int) -> int:
+    """The number of the phase, if it has a trial `index`."""
+    names = {name: number for number, name in PHASES.items()}
+    if phase not in names:
+        raise UserError(f"--phase: unknown phase {phase!r}; {nearest(phase, names)}")
+    if names[phase] == TEST and not task.tests:
+        raise UserError("--phase test: this task has no test trials; --phase training is allowed")
+    allowed = f"0 to {task.tests - 1}" if names[phase] == TEST else "0 and above"
+    if index < 0 or (names[phase] == TEST and index >= task.tests):
+        raise UserError(f"--index {index}: there is no such {phase} trial; {allowed} are allowed")
+    return names[phase]
+
+
+def _with_face(experiment: Experiment, evaluation: str) -> Experiment:
+    """The experiment with another evaluation of all its rules."""
+    others = {name: _evaluated(rule, evaluation) for name, rule in experiment.others.items()}
+    return replace(experiment, rule=_evaluated(experiment.rule, evaluation), others=others)
+
+
+def _evaluated(rule: Rule, evaluation: str) -> Rule:
+    faces = get_args(type(rule).model_fields["evaluation"].annotation)
+    if evaluation not in faces:
+        raise UserError(f"rule {rule.name!r} knows {' and '.join(map(repr, faces))} only")
+    return rule.model_copy(update={"evaluation": evaluation})
+
+
+def _observed(
+    experiment: Experiment, engine: EngineChoice, task: Task, phase: int, index: int, run: Run | None
+) -> Activity:
+    assembly = assemble(
+        experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target,
+        others=experiment.others,
+    )  # fmt: skip
+    with assembly.engine, users_code(experiment.file), np.errstate(over="ignore", invalid="ignore"):
+        if run is not None:
+            load_values(run, assembly.values, assembly.plan.wiring)
+        return observe(assembly, task, phase, index)
+
+
+def _outcome(activity: Activity) -> str:
+    """Loss and correctness in words."""
+    found, correct = f"loss {number(activity.metrics['loss'])}", activity.metrics.get("accuracy")
+    if correct is None:
+        return found
+    words = {0.0: "wrong", 1.0: "correct"}
+    return f"{found}, {words.get(correct, f'{correct:.0%} of the answers correct')}"
+
+
+def _populations(activity: Activity) -> Table:
+    """What each kind of neuron did."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("population")
+    for column in ("neurons", "spikes", "mean rate", "largest rate", "silent"):
+        table.add_column(column, justify="right")
+    duration = activity.steps * activity.dt
+    for group in activity.groups:
+        counts = activity.counts(group)
+        rates = (f"{rate / duration:.1f} Hz" for rate in (counts.mean(), counts.max()))
+        table.add_row(group.name, str(counts.size), str(counts.sum()), *rates, str(np.sum(counts == 0)))
+    return table
