@@ -129,7 +129,7 @@ def test_reading_through_a_journal_changes_nothing_on_disk(tmp_path):
     file.close()
     disk.close()
     before = path.read_bytes()
-    journal = atomic_file._journal([(0, b"snn")], len(before), len(before))
+    journal = b"".join(atomic_file._journal([(0, b"snn")], len(before), len(before)))
     path.write_bytes(before + journal)
     with pytest.raises(OSError):
         open_consistent(path)  # the journal overwrites the HDF5 signature: it is really read through
@@ -144,7 +144,7 @@ def test_an_incomplete_journal_is_ignored(tmp_path, damage):
     file.close()
     disk.close()
     before = path.read_bytes()
-    path.write_bytes(before + damage(atomic_file._journal([(0, b"snn")], len(before), len(before))))
+    path.write_bytes(before + damage(b"".join(atomic_file._journal([(0, b"snn")], len(before), len(before)))))
     with open_consistent(path) as file:
         assert state_of(file) == 3
     assert plainly_readable(path)

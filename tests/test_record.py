@@ -15,8 +15,10 @@ import pytest
 
 from snnplast.errors import UserError
 from snnplast.record import run_file as record
+from snnplast.record import writable
 from snnplast.record.results import read_run
-from snnplast.record.run_file import RunFile, check_writable
+from snnplast.record.run_file import RunFile
+from snnplast.record.writable import check_writable
 
 STEPS = 100
 
@@ -260,7 +262,7 @@ def test_a_directory_without_permission_is_one_sentence(path, monkeypatch):
     def refuse(**_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(record.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(writable.tempfile, "TemporaryFile", refuse)
     with pytest.raises(UserError, match=r"^output: cannot write '.*run.h5': Permission denied$"):
         check_writable(path, place="output")
 

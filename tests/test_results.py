@@ -62,7 +62,7 @@ def test_another_kind_of_file_is_one_sentence(tmp_path):
 def test_a_file_whose_writer_was_killed_amid_a_burst_is_read_through_its_journal(path):
     """Of a kill after the journal was written: the root group is still overwritten with zeros here."""
     whole = path.read_bytes()
-    journal = atomic_file._journal([(48, whole[48:5000])], len(whole), len(whole))
+    journal = b"".join(atomic_file._journal([(48, whole[48:5000])], len(whole), len(whole)))
     path.write_bytes(whole[:48] + bytes(5000 - 48) + whole[5000:] + journal)
     with pytest.raises((OSError, KeyError)), h5py.File(path) as file:
         file["trials"]

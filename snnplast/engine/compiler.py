@@ -47,6 +47,12 @@ def find_compiler() -> list[str] | None:
     return None
 
 
+def compiler_version() -> str:
+    """What the compiler calls itself, in one line; "none" where there is none."""
+    command = find_compiler()
+    return _version(tuple(command)).partition("\n")[0] if command else "none"
+
+
 @functools.lru_cache(maxsize=8)
 def _version(command: tuple[str, ...]) -> str:
     return subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout
@@ -68,11 +74,11 @@ def fingerprint() -> str:
     """Everything but the sources that the library depends on: compiler, its version, flags, processor."""
     command = command_line()
     version = _version(tuple(find_compiler() or ()))
-    return "\n".join([*command, version, platform.machine(), _processor()])
+    return "\n".join([*command, version, platform.machine(), processor()])
 
 
 @functools.cache
-def _processor() -> str:
+def processor() -> str:
     """Model and features: -march=native means another instruction set on another processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

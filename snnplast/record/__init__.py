@@ -2,4 +2,4 @@
 
 from snnplast.record.results import read_run as read_run
 from snnplast.record.run_file import RunFile as RunFile
-from snnplast.record.run_file import check_writable as check_writable
+from snnplast.record.writable import check_writable as check_writable

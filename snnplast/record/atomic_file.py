@@ -13,7 +13,8 @@ them in place, and cuts the journal off. When the process is killed
   - after that, `open_consistent` reads the new state through the journal, and `repair` writes it in place.
 
 Only a kill at some moments of the journal's application (some tens of microseconds in all) needs these two functions;
-at every other moment any HDF5 reader opens the file. This relies on the kernel keeping what a killed process has
+at every other moment any HDF5 reader opens the file. (Arrays that are replaced, such as those of a checkpoint, may read
+as half replaced for as long as that takes.) This relies on the kernel keeping what a killed process has
 written. Nothing is synced to the disk, so a power failure is another matter. POSIX only.
 
 Layout of the journal, little-endian:
@@ -24,10 +25,12 @@ Layout of the journal, little-endian:
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -84,17 +87,29 @@ class _Overlay(io.RawIOBase):
 class AtomicFile(_Overlay):
     """File object for `h5py.File(AtomicFile(path), "w")`; it appears at `path` with its first `commit`.
 
+    existing: go on with the file at `path` instead, for `h5py.File(..., "r+")`; a journal that its writer left is
+    applied, and bytes that HDF5 ignores go with the first commit. While it is open no other AtomicFile opens it so.
+
     A failed write raises OSError, from `commit` or from within h5py (which may turn it into another exception:
     `failure` keeps the original). The file is then still in its last committed state, and `abandon` leaves it there.
+    Raises BlockingIOError where another process has an existing file open.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, existing: bool = False):
         self.path = path
         self.failure: OSError | None = None
-        self._part: Path | None = path.with_name(f".{path.name}.{os.getpid()}.part")
-        super().__init__(os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666), 0, [])
+        self._part: Path | None = None if existing else path.with_name(f".{path.name}.{os.getpid()}.part")
+        fd = os.open(self._part or path, os.O_RDWR | (0 if existing else os.O_CREAT | os.O_TRUNC), 0o666)
+        try:
+            _claim(fd)
+            if existing:
+                _repair(fd)
+            self._committed = os.fstat(fd).st_size
+        except OSError:
+            os.close(fd)
+            raise
+        super().__init__(fd, self._committed, [])
         self._owner = os.getpid()
-        self._committed = 0
         self._abandoned = False
         self._journal_complete = False
 
@@ -105,7 +120,10 @@ class AtomicFile(_Overlay):
             os.truncate(self._fd, end)
             writes = self._merged_writes()
             if writes:
-                _write_all(self._fd, _journal(writes, end, self._size), end)
+                place = end
+                for piece in _journal(writes, end, self._size):
+                    _write_all(self._fd, piece, place)
+                    place += len(piece)
             self._journal_complete = True
             _apply(self._fd, writes, self._size)
             self._journal_complete = False
@@ -119,23 +137,30 @@ class AtomicFile(_Overlay):
     def _merged_writes(self) -> Writes:
         """What is held back as few pieces that do not overlap: long ones, then the others from the last in the file on.
 
-        Long ones are rows of data, which nobody sees until the length of their dataset is changed. HDF5 writes these
-        lengths before the index of the data, which lies behind them in the file. So in this order, and with all the
-        lengths in one piece, hardly any moment is left at which the file reads wrongly.
+        Long ones are rows of data, which nobody sees until the length of their dataset is changed, or arrays that are
+        replaced. HDF5 writes these lengths before the index of the data, which lies behind them in the file. So in this
+        order, and with all the lengths in one piece, hardly any moment is left at which the file reads wrongly.
         """
         spans: list[list[int]] = []
-        for start, end in sorted((offset, offset + len(data)) for offset, data in self._held):
-            gap = _GAP if end - start < _LONG and spans and spans[-1][1] - spans[-1][0] < _LONG else 0
+        alone: dict[int, bytes] = {}  # by where they start: writes that are a piece as they are
+        for start, data in sorted(self._held, key=lambda write: write[0]):
+            end = start + len(data)
+            gap = _GAP if len(data) < _LONG and spans and spans[-1][1] - spans[-1][0] < _LONG else 0
             if spans and start < spans[-1][1] + gap:
                 spans[-1][1] = max(spans[-1][1], end)
+                alone.pop(spans[-1][0], None)
             else:
                 spans.append([start, end])
+                alone[start] = data
         pieces = []
         for start, end in reversed(spans):
-            piece = bytearray(max(0, min(end, self._size) - start))
-            self.seek(start)
-            self.readinto(piece)
-            pieces.append((start, bytes(piece)))
+            piece = alone.get(start)
+            if piece is None or end > self._size:
+                copied = bytearray(max(0, min(end, self._size) - start))
+                self.seek(start)
+                self.readinto(copied)
+                piece = bytes(copied)
+            pieces.append((start, piece))
         return sorted(pieces, key=lambda piece: len(piece[1]) < _LONG)
 
     def abandon(self) -> None:
@@ -190,17 +215,45 @@ def repair(path: Path) -> bool:
     """
     fd = os.open(path, os.O_RDWR)
     try:
-        journal = _read_journal(fd)
-        if journal:
-            _apply(fd, *journal)
-        return journal is not None
+        return _repair(fd)
     finally:
         os.close(fd)
 
 
-def _journal(held: Writes, start: int, size: int) -> bytes:
-    body = b"".join(_ENTRY.pack(offset, len(data)) + data for offset, data in held)
-    return body + _FOOTER.pack(_MAGIC, start, size, zlib.crc32(body))
+def _repair(fd: int) -> bool:
+    journal = _read_journal(fd)
+    if journal:
+        _apply(fd, *journal)
+    return journal is not None
+
+
+def _claim(fd: int) -> None:
+    """Locks out other writers until this one closes the file or dies; raises BlockingIOError where there is one.
+
+    What stays is a shared lock, the kind that HDF5 takes to read: readers come and go.
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_SH)
+    except BlockingIOError:
+        raise
+    except OSError:  # a file system without locks
+        pass
+
+
+def _journal(held: Writes, start: int, size: int) -> Iterator[bytes]:
+    """The journal in pieces; what is long is not copied."""
+    crc, short = 0, bytearray()
+    for offset, data in held:
+        short += _ENTRY.pack(offset, len(data))
+        if len(data) < _LONG:
+            short += data
+            continue
+        for piece in (bytes(short), data):
+            crc = zlib.crc32(piece, crc)
+            yield piece
+        short.clear()
+    yield bytes(short) + _FOOTER.pack(_MAGIC, start, size, zlib.crc32(short, crc))
 
 
 def _read_journal(fd: int) -> tuple[Writes, int] | None:

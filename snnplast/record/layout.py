@@ -9,6 +9,7 @@
     /metrics/<name>                 (rows,) float64; attribute per = "iteration" or "epoch"
     /weights/<projection>           pre, post, weight, each (n_synapses,); attributes source, target
     /parameters/<name>              float64, other parameters such as biases
+    /checkpoint/...                 what the run goes on from, by the names of `Trainer.state`; its attributes say more
 
 The global time axis is that of the recorded trials put end to end: a spike in step k of a trial that began after K
 steps has the time (K + k) dt. While the file is being written `sorting` is "none" and `status` is "running": a file
@@ -17,6 +18,7 @@ that says so without a process behind it was killed. Spikes are stored uncompres
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,42 +46,85 @@ class TrialRows(NamedTuple):
         return TRIAL.itemsize + sum(array.nbytes for array in [*arrays, *self.states.values()])
 
 
+class Kept(NamedTuple):
+    """What stays in a file whose run goes on: the first trials, and the first rows of the metrics named."""
+
+    trials: int
+    rows: int
+    metrics: Sequence[str]
+
+
 class RunLayout:
-    """An open file with the layout of a run; it changes on disk with `commit`, and appears with the first one.
+    """An open file with the layout of a run; it changes on disk with `commit`."""
 
-    Parameters
-    ----------
-    path : the file's path.
-    attributes : config, versions, seed and dt (ms), stored at the root.
-    sizes : population to number of neurons, of the populations whose spikes are stored.
-    states : "population/variable" to number of columns.
-    """
+    def __init__(self, path: Path, mode: str) -> None:
+        self.disk = AtomicFile(path, existing=mode == "r+")
+        try:
+            # Version 1.8 of the format: later ones mark a file as open for writing, and a killed run would stay locked.
+            self.file: Any = h5py.File(self.disk, mode, libver=("v108", "v108"), rdcc_nbytes=4 * CHUNK_BYTES)
+        except BaseException:
+            self.disk.close()
+            raise
 
-    def __init__(
-        self,
+    @classmethod
+    def created(
+        cls,
         path: Path,
         attributes: Mapping[str, str | int | float],
         sizes: Mapping[str, int],
         states: Mapping[str, int],
-    ):
-        self.disk = AtomicFile(path)
-        # Version 1.8 of the format: later ones mark a file as open for writing, and a killed run would stay locked.
-        self.file: Any = h5py.File(self.disk, "w", libver=("v108", "v108"), rdcc_nbytes=4 * CHUNK_BYTES)
-        self.file.attrs["magic"] = np.uint32(0x0A7A)
-        self.file.attrs["version"] = np.array([0, 1], dtype="u4")
-        self.file.attrs.update({**attributes, "status": "running"})
+    ) -> RunLayout:
+        """A new file, which appears at `path` with the first commit.
+
+        Parameters
+        ----------
+        path : the file's path.
+        attributes : config, versions, seed and dt (ms), stored at the root.
+        sizes : population to number of neurons, of the populations whose spikes are stored.
+        states : "population/variable" to number of columns.
+        """
+        layout = cls(path, "w")
+        file = layout.file
+        file.attrs["magic"] = np.uint32(0x0A7A)
+        file.attrs["version"] = np.array([0, 1], dtype="u4")
+        file.attrs.update({**attributes, "status": "running"})
         for name in ["metrics", *(["spikes"] if sizes else [])]:
-            self.file.create_group(name, track_order=True)
+            file.create_group(name, track_order=True)
         for name, size in sizes.items():
-            group = self.file.create_group(f"spikes/{name}")
-            group.attrs.create("sorting", 0, dtype=SORTING)
+            group = file.create_group(f"spikes/{name}")
+            group.attrs.create("sorting", _sorting("none"), dtype=SORTING)
             group.attrs.update({"dt": attributes["dt"], "t_stop": 0.0, "size": size, "seed": attributes["seed"]})
             _column(group, "timestamps", "f8").attrs["units"] = "ms"
             _column(group, "node_ids", "u8")
         for name, n in states.items():
-            rows = _column(self.file, f"states/{name}", "f8", n)
+            rows = _column(file, f"states/{name}", "f8", n)
             rows.attrs.update({"dt": attributes["dt"], "population": name.partition("/")[0]})
-        _column(self.file, "trials", TRIAL).attrs["units"] = "ms"
+        _column(file, "trials", TRIAL).attrs["units"] = "ms"
+        return layout
+
+    def cut(self, kept: Kept, attributes: Mapping[str, str | int | float]) -> int:
+        """Drops what a file holds beyond `kept`, and declares its run to go on; the steps of the trials that stay."""
+        trials, dt = self.file["trials"], self.file.attrs["dt"]
+        stop = float(trials[kept.trials - 1]["stop"]) if kept.trials else 0.0
+        steps = round(stop / dt)
+        for group in self.file.get("spikes", {}).values():
+            spikes = bisect_left(group["timestamps"], (steps - 0.5) * dt)
+            group["timestamps"].resize(spikes, axis=0)
+            group["node_ids"].resize(spikes, axis=0)
+            group.attrs.modify("t_stop", stop)
+            group.attrs.modify("sorting", _sorting("none"))
+        for population in self.file.get("states", {}).values():
+            for rows in population.values():
+                rows.resize(steps, axis=0)
+        trials.resize(kept.trials, axis=0)
+        metrics = self.file["metrics"]
+        for name in list(metrics):
+            if name in kept.metrics:
+                metrics[name].resize(kept.rows, axis=0)
+            else:
+                del metrics[name]
+        self.file.attrs.update({**attributes, "status": "running"})
+        return steps
 
     def add_trials(self, trials: Sequence[TrialRows]) -> None:
         """Appends trials in time order."""
@@ -104,12 +149,13 @@ class RunLayout:
             if column.attrs["per"] == per:
                 _append(column, np.array([row.get(name, np.nan) for row in rows]))
 
-    def set_array(self, path: str, values: Mapping[str, np.ndarray], attributes: Mapping[str, str]) -> None:
+    def set_array(self, path: str, values: Mapping[str, np.ndarray], attributes: Mapping[str, str | int]) -> None:
         """Stores named columns at `path`, or a plain array where the only name is ""; replaces what was there."""
         stored = {name: self.file.get(f"{path}/{name}".rstrip("/")) for name in values}
         if all(old is not None and old.shape == values[name].shape for name, old in stored.items()):
             for name, old in stored.items():
-                old[...] = values[name]
+                if not _holds(old, values[name]):
+                    old[...] = values[name]
         else:
             if path in self.file:
                 del self.file[path]
@@ -124,9 +170,8 @@ class RunLayout:
 
     def end(self, status: str) -> None:
         """Declares the spikes sorted by time and the run over, and closes the file."""
-        by_time = np.uint8(h5py.check_enum_dtype(SORTING)["by_time"])
         for group in self.file.get("spikes", {}).values():
-            group.attrs.modify("sorting", by_time)
+            group.attrs.modify("sorting", _sorting("by_time"))
         self.file.attrs["status"] = status
         self.file.close()
         self.disk.commit()
@@ -139,11 +184,20 @@ class RunLayout:
         self.disk.close()
 
 
+def _sorting(name: str) -> np.uint8:
+    return np.uint8(h5py.check_enum_dtype(SORTING)[name])
+
+
 def _column(group: h5py.Group, name: str, dtype: np.dtype | str, n: int | None = None) -> h5py.Dataset:
     """An empty dataset that grows by rows: scalars, or n numbers each; its chunks hold about `CHUNK_BYTES`."""
     shape = () if n is None else (n,)
     rows = max(1, CHUNK_BYTES // (np.dtype(dtype).itemsize * max(1, n or 1)))
     return group.create_dataset(name, (0, *shape), dtype, chunks=(rows, *shape), maxshape=(None, *shape))
+
+
+def _holds(dataset: h5py.Dataset, values: np.ndarray) -> bool:
+    """Whether integers, such as the pairs of a projection, are stored already: reading is cheaper than writing."""
+    return values.dtype.kind in "iu" and np.array_equal(dataset[...], values)
 
 
 def _append(dataset: h5py.Dataset, rows: np.ndarray) -> None:

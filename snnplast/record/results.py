@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from snnplast.errors import UserError, nearest
@@ -129,6 +130,27 @@ def read_run(path: str | os.PathLike[str]) -> Run:
             },
             parameters={name: values[...] for name, values in file.get("parameters", {}).items()},
         )
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Attributes of the checkpoint in a run's file, and its arrays by name; both empty where there is none.
+
+    Raises `UserError` where they cannot be read.
+    """
+    arrays: dict[str, np.ndarray] = {}
+
+    def add(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    try:
+        with _open(path) as file:
+            if "checkpoint" not in file:
+                return {}, {}
+            file["checkpoint"].visititems(add)
+            return dict(file["checkpoint"].attrs), arrays
+    except (OSError, RuntimeError, KeyError) as error:
+        raise UserError(f"'{path}': its checkpoint cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def _open(path: Path) -> Any:  # h5py's types do not know which path holds a group

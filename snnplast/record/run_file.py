@@ -7,56 +7,29 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
-from threading import Event, Thread
 from typing import Literal
 
 import numpy as np
 
 from snnplast.errors import UserError, nearest
-from snnplast.record.layout import TRIAL, RunLayout, TrialRows
+from snnplast.record.layout import TRIAL, Kept, RunLayout, TrialRows
+from snnplast.record.uninterrupted import uninterrupted
+from snnplast.record.writable import check_writable
 
 Per = Literal["iteration", "epoch"]
 Status = Literal["finished", "failed", "interrupted"]
 BUFFER_BYTES = 16 * 2**20
 
 
-def check_writable(path: str | os.PathLike[str], place: str = "record.path") -> Path:
-    """`path` as a Path, if a file can be written there; leaves nothing behind.
-
-    Raises
-    ------
-    UserError
-        No such directory, not a directory, is a directory, not writable; `place` names the key in the sentence.
-    """
-    target = Path(path)
-    parent = target.parent
-    if target.is_dir():
-        raise UserError(f"{place}: '{target}' is a directory: the name of a file is needed")
-    if not parent.exists():
-        raise UserError(f"{place}: cannot write '{target}': there is no directory '{parent}'")
-    if not parent.is_dir():
-        raise UserError(f"{place}: cannot write '{target}': '{parent}' is not a directory")
-    try:
-        with tempfile.TemporaryFile(dir=parent):
-            pass
-        if target.exists() and not os.access(target, os.W_OK):
-            raise PermissionError(None, "the file exists and is write-protected")
-    except OSError as error:
-        raise UserError(f"{place}: cannot write '{target}': {error.strerror or error}") from error
-    return target
-
-
 class RunFile:
     """Writer of one run's file. Use it as a context manager: leaving it sets the status.
 
     What is recorded is kept in memory and written in one burst, at the first record and then at most once per
-    `interval` seconds or 16 MB; each burst is atomic (`record.atomic_file`). The file appears with the first record:
-    a run that fails before leaves nothing, and replaces nothing.
+    `interval` seconds or 16 MB; each burst is atomic (`record.atomic_file`). The file appears, or the one of a run that
+    goes on is cut, with the first record: a run that fails before leaves nothing, and replaces nothing.
     """
 
     def __init__(
@@ -71,11 +44,12 @@ class RunFile:
         spikes: Sequence[str] = (),
         states: Mapping[str, int] | None = None,
         interval: float = 1.0,
+        kept: Kept | None = None,
     ):
         """
         Parameters
         ----------
-        path : file to write; an existing one is replaced when the first record is written.
+        path : file to write; an existing one is replaced when the first record is written, unless `kept` is given.
         config : the resolved config, as text.
         versions : package name to version.
         dt : time step, seconds.
@@ -83,11 +57,12 @@ class RunFile:
         spikes : populations whose spikes are recorded.
         states : "population/variable" to number of columns.
         interval : seconds between bursts.
+        kept : what stays of the file of the same run at `path`, to which this one adds; None for a new file.
 
         Raises
         ------
         UserError
-            The path cannot be written; `spikes` or `states` name an unknown population.
+            The path cannot be written; `spikes` or `states` name an unknown population; another process writes it.
         """
         self.path = check_writable(path)
         for name in spikes:
@@ -101,11 +76,13 @@ class RunFile:
         self._interval = interval
         self._steps = 0
         self._per: dict[str, Per] = {}
-        self._ended = False
+        self._begun = self._ended = False
         self._burst_at = -np.inf
         self._layout: RunLayout | None = None
         self._metric_rows: dict[Per, int] = {"iteration": 0, "epoch": 0}
         self._clear()
+        if kept is not None:
+            uninterrupted(lambda: self._reopen(kept))
 
     def trial(
         self,
@@ -164,6 +141,15 @@ class RunFile:
         self._check_open()
         self._arrays[f"parameters/{_plain(name)}"] = {"": np.array(values, "f8")}, attributes
 
+    def checkpoint(self, arrays: Mapping[str, np.ndarray], **attributes: str | int) -> None:
+        """Writes everything recorded so far and, in the same commit, what the run can go on from after a kill.
+
+        arrays: by name, which may contain "/"; they are read now, and replace those of the checkpoint before.
+        """
+        self._check_open()
+        self._arrays["checkpoint"] = dict(arrays), {**attributes, "metrics": json.dumps(list(self._per))}
+        self.flush()
+
     def flush(self) -> None:
         """Writes everything recorded so far, now.
 
@@ -173,12 +159,14 @@ class RunFile:
             The disk is full or gone; the file keeps the state of the last burst and is closed.
         """
         self._check_open()
-        _uninterrupted(self._burst)
+        uninterrupted(self._burst)
 
     def finish(self, status: Status = "finished") -> None:
-        """Writes the rest and closes the file; the first call counts. Where nothing was recorded, no file is left."""
-        if not self._ended and (self._layout or self._anything()):
-            _uninterrupted(lambda: self._burst(status))
+        """Writes the rest and closes the file; the first call counts. If nothing was recorded, nothing is changed."""
+        if not self._ended and (self._begun or self._anything()):
+            uninterrupted(lambda: self._burst(status))
+        elif not self._ended and self._layout:
+            self._layout.abandon()
         self._ended = True
 
     def __enter__(self) -> RunFile:
@@ -219,7 +207,7 @@ class RunFile:
     def _clear(self) -> None:
         self._trials: list[TrialRows] = []
         self._metrics: dict[Per, list[dict[str, float]]] = {"iteration": [], "epoch": []}
-        self._arrays: dict[str, tuple[dict[str, np.ndarray], dict[str, str]]] = {}
+        self._arrays: dict[str, tuple[dict[str, np.ndarray], Mapping[str, str | int]]] = {}
         self._bytes = 0
 
     def _burst_if_due(self) -> None:
@@ -230,7 +218,7 @@ class RunFile:
         """Writes the buffers as one commit; with a `status`, closes the file."""
         try:
             if self._layout is None:
-                self._layout = RunLayout(self.path, self._attributes, self._sizes, self._states)
+                self._layout = RunLayout.created(self.path, self._attributes, self._sizes, self._states)
             self._write_buffers(self._layout)
             if status:
                 self._layout.end(status)
@@ -239,7 +227,19 @@ class RunFile:
         except Exception as error:
             self._give_up(error)
         self._clear()
+        self._begun = True
         self._burst_at = time.monotonic()
+
+    def _reopen(self, kept: Kept) -> None:
+        try:
+            self._layout = layout = RunLayout(self.path, "r+")
+            self._steps = layout.cut(kept, self._attributes)
+            self._per = {name: column.attrs["per"] for name, column in layout.file["metrics"].items()}
+            self._metric_rows |= dict.fromkeys(self._per.values(), kept.rows)
+        except BlockingIOError:
+            raise UserError(f"'{self.path}' is open in another process, which still writes or reads it") from None
+        except Exception as error:
+            self._give_up(error)
 
     def _write_buffers(self, layout: RunLayout) -> None:
         layout.add_trials(self._trials)
@@ -277,37 +277,3 @@ def _plain(name: str) -> str:
     if not name or "/" in name or name == ".":
         raise ValueError(f"'{name}' cannot name a dataset")
     return name
-
-
-def _uninterrupted(work: Callable[[], None]) -> None:
-    """Does `work` to its end, then lets a KeyboardInterrupt through.
-
-    Python raises KeyboardInterrupt in the main thread only, so that it never strikes amid HDF5's calls in this thread.
-    """
-    failures: list[BaseException] = []
-    begun, done = Event(), Event()
-
-    def guarded() -> None:
-        begun.set()
-        try:
-            work()
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            done.set()
-
-    interrupt = None
-    try:
-        Thread(target=guarded, name="snnplast-record").start()
-        done.wait()
-    except KeyboardInterrupt as error:
-        interrupt = error
-        while not done.is_set():
-            with suppress(KeyboardInterrupt):
-                if not begun.wait(1):  # interrupted before the thread could start: nothing was written
-                    break
-                done.wait()
-    for failure in failures:
-        raise failure
-    if interrupt:
-        raise interrupt

@@ -1,0 +1,92 @@
+"""`snnplast resume`: which runs may go on, with which settings changed."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from snnplast.checkpoint import Checkpoint
+from snnplast.config.experiment import Experiment, Training
+from snnplast.config.layers import parse_sets
+from snnplast.config.resolution import resolve_text
+from snnplast.errors import UserError, nearest
+from snnplast.origin import MODEL_FILE, fingerprint, origin
+from snnplast.run import available_engine, run
+
+CHANGEABLE = ("train.epochs", "train.iterations", "train.workers", "train.checkpoint_every")
+"""What may change on the way, since none of it changes a bit of what is learned until then."""
+
+
+def resume(
+    path: str | os.PathLike[str],
+    sets: Sequence[str],
+    console: Console,
+    quiet: bool = False,
+    inexact: bool = False,
+) -> None:
+    """Let the run of a file go on from its last checkpoint, in the same file.
+
+    It ends with what the uninterrupted run ends with, bit by bit. sets: "key=value" for the keys in `CHANGEABLE`.
+    inexact: go on also where versions, engine, processor or model file have changed.
+
+    Raises
+    ------
+    UserError
+        The run is complete or failed, has no checkpoint, or does not fit; another process still writes the file.
+    """
+    changed = _checked(sets)
+    checkpoint = Checkpoint.read(Path(path))
+    if checkpoint.status == "failed":
+        raise UserError(f"'{path}' ended with an error, which would come again: its run cannot go on")
+    if checkpoint.status == "finished" and not changed & {"train.epochs", "train.iterations"}:
+        raise checkpoint.complete()
+    if not inexact:
+        _check_model_file(checkpoint)
+    experiment = _experiment(checkpoint, sets)
+    if not inexact:
+        engine = available_engine(experiment.engine, console, quiet=True)
+        _check_origin(checkpoint, origin(engine, experiment.file))
+    run(experiment, console, quiet, checkpoint)
+
+
+def _checked(sets: Sequence[str]) -> set[str]:
+    """The keys that are to change, if they may."""
+    parse_sets(sets)
+    keys = {text.partition("=")[0].strip(): text for text in sets}
+    for key, text in keys.items():
+        if key not in CHANGEABLE:
+            raise UserError(f"--set {text}: a run that goes on keeps this setting; {nearest(key, CHANGEABLE)}")
+    return set(keys)
+
+
+def _experiment(checkpoint: Checkpoint, sets: Sequence[str]) -> Experiment:
+    """The run's own experiment with what is to change."""
+    experiment = resolve_text(checkpoint.config, f"{checkpoint.path}: ", sets)
+    unchanged = Training(**tomllib.loads(checkpoint.config)["train"])
+    if replace(experiment, train=unchanged).text() != checkpoint.config:
+        raise UserError(f"'{checkpoint.path}': its settings mean something else to this version of the model")
+    return experiment
+
+
+def _check_model_file(checkpoint: Checkpoint) -> None:
+    """Whether the user's model file, where it exists, is still the same; asked before it is imported."""
+    file = Path(tomllib.loads(checkpoint.config)["model"].get("file", ""))
+    if file.is_file() and fingerprint(file) != checkpoint.origin.get(MODEL_FILE):
+        raise _changed(checkpoint, f"its model file '{file}' has changed since it began")
+
+
+def _check_origin(checkpoint: Checkpoint, now: Mapping[str, str]) -> None:
+    """Whether everything else that shapes the numbers is as it was."""
+    then = checkpoint.origin
+    for name in dict.fromkeys([*then, *now]):
+        if then.get(name) != now.get(name):
+            raise _changed(checkpoint, f"{name} was {then.get(name)}, here it is {now.get(name)}")
+
+
+def _changed(checkpoint: Checkpoint, what: str) -> UserError:
+    return UserError(f"'{checkpoint.path}': {what}; --inexact goes on all the same, no longer bit by bit the same run")
