@@ -1,6 +1,6 @@
 """Accuracy of every rule on a model: mean and spread over seeds, with the controls beside, from the default settings.
 
-    python benchmarks/accuracy.py digits [--seeds 0 1 2] [--only e-prop frozen]
+    python benchmarks/accuracy.py digits [--seeds 0 1 2] [--only e-prop frozen] [--set 'model.hidden=[60,30]']
 
 The accuracy of a run is the mean test accuracy of its last epochs (five for e-prop, one for IB-Hebbian's short runs).
 """
@@ -17,11 +17,16 @@ from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
 from snnplast.train import Trainer
 
-IB = "rules.ib-hebbian.third_factor.name"
+SOURCE = "rules.ib-hebbian.third_factor"
+IB = f"{SOURCE}.name"
 RUNS = {
     "e-prop": ["rule=e-prop"],
     "frozen": ["rule=frozen"],
     "ib-hebbian, hsic": ["rule=ib-hebbian", f"{IB}=hsic"],
+    "ib-hebbian, reference": ["rule=ib-hebbian", f"{IB}=hsic", f"{SOURCE}.xi=reference"],
+    "ib-hebbian, class-memory": ["rule=ib-hebbian", f"{IB}=class-memory"],
+    "ib-hebbian, backprop": ["rule=ib-hebbian", f"{IB}=backprop"],
+    "ib-hebbian, symmetric": ["rule=ib-hebbian", f"{IB}=readout-error", f"{SOURCE}.feedback=symmetric"],
     "ib-hebbian, reservoir": ["rule=ib-hebbian", f"{IB}=reservoir"],
     "ib-hebbian, random": ["rule=ib-hebbian", f"{IB}=random"],
     "ib-hebbian, zero": ["rule=ib-hebbian", f"{IB}=zero"],
@@ -57,12 +62,13 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=list(RUNS), default=list(RUNS))
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another setting; repeatable")
     arguments = parser.parse_args()
     names = ("last", "last five", "third_factor_correlation", "spikes_per_trial", "synaptic_operations", "cpu s")
-    print(f"{arguments.model}, seeds {arguments.seeds}: mean +- standard deviation")
+    print(", ".join([arguments.model, *arguments.set, f"seeds {arguments.seeds}: mean +- standard deviation"]))
     print(f"{'':24}" + "".join(f"{name.replace('third_factor_', '').replace('_', ' '):>22}" for name in names))
     for run in arguments.only:
-        found = [train(arguments.model, RUNS[run], seed) for seed in arguments.seeds]
+        found = [train(arguments.model, [*RUNS[run], *arguments.set], seed) for seed in arguments.seeds]
         cells = []
         for name in names:
             values = [row[name] for row in found if name in row]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
-from snnplast.run import Session
+from snnplast.session import Session
 
 
 class Watch:
@@ -30,7 +30,10 @@ class Watch:
     def row(self, iteration: int, metrics: dict[str, float]) -> None:
         pass
 
-    def testing(self, running: bool) -> None:
+    def testing(self) -> None:
+        pass
+
+    def stopping(self) -> None:
         pass
 
 
@@ -48,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, assembly.engine:
         session = Session.of(experiment, assembly, task)
         path = Path(folder) / "run.h5"
-        with session.open(path, experiment) as file:
+        with session.open(path) as file:
             session.train(file, watch)  # type: ignore[arg-type]
         size = path.stat().st_size / 2**20
     growth = watch.peak[arguments.last] - watch.peak[arguments.first]
