@@ -34,6 +34,7 @@ BUILT_IN = {
         "firing-rate": "snnplast.rules.third_factors.firing_rate:FiringRate",
         "hsic": "snnplast.rules.third_factors.hsic:HSIC",
         "class-memory": "snnplast.rules.third_factors.class_memory:ClassMemory",
+        "backprop": "snnplast.rules.third_factors.backprop:Backprop",
         "reservoir": "snnplast.rules.third_factors.reservoir:Reservoir",
         "reward": "snnplast.rules.third_factors.reward:Reward",
         "zero": "snnplast.rules.third_factors.zero:Zero",

@@ -118,7 +118,7 @@ class ThirdFactor(Description):
         """Called before each update's first trial; e.g. to copy weights that are defined by others."""
 
     def present(self, segment: Segment, targets: Sequence[str]) -> dict[str, np.ndarray]:
-        """'population.variable' -> values (n,) to be set before a segment runs, e.g. what a teacher knows of a sample."""
+        """'population.variable' -> values (n,) to be set before a segment runs, e.g. what a teacher knows."""
         return {}
 
     def respond(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray]:

@@ -130,7 +130,7 @@ class Bench:
                 factor.prepare(assembly.network, assembly.values, assembly.plan.wiring)
         record = simulate(assembly, task.trial(index), index, task.seed, stream(task.seed, SOURCES, TRAINING, index))
         hidden = [name for teacher in assembly.teachers for name in teacher.targets]
-        silent = [name for name in hidden if not record.spikes[name][0].size]
+        silent = [name for name in hidden if name in record.spikes and not record.spikes[name][0].size]
         promise(not silent, f"trial {index}: no neuron of {', '.join(silent)} spikes; nothing can be checked")
         return record
 

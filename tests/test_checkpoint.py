@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -143,6 +145,10 @@ def begin(*sets):
     return ["run", "experiment.toml", *options("record.path=run.h5", *sets)]
 
 
+def opened(path, mode="r") -> Any:  # h5py's types do not know which path holds a group
+    return h5py.File(path, mode)
+
+
 def tree(path, leave=()):
     """Everything in an HDF5 file: values of all datasets, attributes of all objects but those to `leave` out."""
     found = {}
@@ -152,7 +158,7 @@ def tree(path, leave=()):
             found[name] = item.dtype, item.shape, item[()].tobytes()
         found.update({(name, key): np.array(value).tolist() for key, value in item.attrs.items() if key not in leave})
 
-    with h5py.File(path) as file:
+    with opened(path) as file:
         add("/", file)
         file.visititems(add)
         found["order of metrics"] = list(file["metrics"])
@@ -249,7 +255,7 @@ def test_a_run_interrupted_again_and_again_leaves_the_same_file(small, snnplast,
 def test_ctrl_c_waits_for_the_end_of_the_update(small, snnplast, disturb):
     disturb(4, ctrl_c)  # amid the second update
     snnplast(*begin())
-    checkpoint = Checkpoint.read(running.Path("run.h5"))
+    checkpoint = Checkpoint.read(Path("run.h5"))
     assert checkpoint.updates == 2
     assert len(read_run("run.h5").trials) == 4
     np.testing.assert_array_equal(
@@ -398,7 +404,7 @@ def test_a_run_writes_as_many_checkpoints_as_were_asked_for_and_one_at_the_end(s
         saved.clear()
         snnplast(*begin(f"train.checkpoint_every={every}", "train.epochs=5"))
         assert saved == expected
-        assert Checkpoint.read(running.Path("run.h5")).updates == 20
+        assert Checkpoint.read(Path("run.h5")).updates == 20
 
 
 @pytest.mark.parametrize("value", ["-1", "often", "1.5"])
@@ -528,7 +534,7 @@ def test_a_model_file_that_is_gone_is_named(interrupted, snnplast):
 def test_another_version_or_machine_is_named_and_may_be_accepted(small, snnplast, disturb, what, sentence):
     disturb(6, ctrl_c)
     snnplast(*begin())
-    with h5py.File("run.h5", "r+") as file:
+    with opened("run.h5", "r+") as file:
         attributes = file["checkpoint"].attrs
         known = f'"{what}": "' in attributes["origin"]
         changed = re.sub(f'("{what}": ")[^"]*', r"\g<1>1.0", attributes["origin"])
@@ -541,7 +547,7 @@ def test_another_version_or_machine_is_named_and_may_be_accepted(small, snnplast
 def test_settings_that_mean_something_else_now_are_noticed(small, snnplast, disturb):
     disturb(6, ctrl_c)
     snnplast(*begin())
-    with h5py.File("run.h5", "r+") as file:
+    with opened("run.h5", "r+") as file:
         file.attrs["config"] = file.attrs["config"].replace("fresh = false\n", "")
     assert "its settings mean something else" in refused(snnplast("resume", "run.h5"))
 
@@ -566,14 +572,14 @@ def test_what_is_not_the_file_of_a_run_is_refused(small, snnplast, disturb, dama
 def test_a_checkpoint_without_its_attributes_or_of_another_network_is_refused(small, snnplast, disturb):
     disturb(6, ctrl_c)
     snnplast(*begin())
-    with h5py.File("run.h5", "r+") as file:
+    with opened("run.h5", "r+") as file:
         weights = file["checkpoint/values/input_to_first"][:]
         del file["checkpoint/values/input_to_first"]
         file["checkpoint/values/input_to_first"] = weights[:5]
     assert "checkpoint: 'values/input_to_first' has shape (5,), the experiment (96,)" in refused(
         snnplast("resume", "run.h5")
     )
-    with h5py.File("run.h5", "r+") as file:
+    with opened("run.h5", "r+") as file:
         del file["checkpoint"].attrs["round"]
     assert "'run.h5': its checkpoint is not one of this version" in refused(snnplast("resume", "run.h5"))
 
@@ -615,6 +621,6 @@ def last_change(path):
 
 def holds_a_checkpoint(path):
     try:
-        return Checkpoint.read(running.Path(path)).updates > 0
+        return Checkpoint.read(Path(path)).updates > 0
     except UserError:
         return False

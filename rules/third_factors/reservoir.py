@@ -43,7 +43,7 @@ class Reservoir(HSIC):
     streams, stream_length: synthetic streams of the a-priori training, defaults 150 of 150 samples.
     training: of the readout, "ridge" (default), "delta" or "reward-hebbian".
     ridge: regularisation relative to the mean squared feature, default 1e-2, > 0.
-    passes, learning_rate: through the streams and of the rule that learns them, defaults 3 and 1e-2 (falling to a tenth).
+    passes, learning_rate: through the streams, of the rule that learns them, defaults 3 and 1e-2 (falling to a tenth).
     """
 
     name: ClassVar[str] = "reservoir"
@@ -89,7 +89,7 @@ class Reservoir(HSIC):
         network = context.network.copy()
         for target in context.targets:
             size = network.population(target).size
-            units = self._kind_of_units(self, target, target, size, self._classes(context), context.seed)
+            units = self._units_of(target, size, self._classes(context), context.seed)
             units.add_to(network)
             network.add(f"{target}_third_factor", Analog(size, equations="drive : 1"))
             reservoir_training.connect_readout(network, units, f"{target}_third_factor")
@@ -104,11 +104,17 @@ class Reservoir(HSIC):
         return tuple(f"{name}_third_factor.drive" for name in context.targets)
 
     def present(self, segment: Segment, targets: Sequence[str]) -> dict[str, np.ndarray]:
-        label = next((np.atleast_2d(s)[-1] for name, s in segment.series.items() if name.endswith(".target")), None)
-        return {} if label is None else self._values(Units.present.__name__, label, targets)
+        given: dict[str, np.ndarray] = {}
+        for label in (np.atleast_2d(s)[-1] for name, s in segment.series.items() if name.endswith(".target")):
+            for name in targets:
+                given |= self._units_of(name, 0, label.size).present(label)
+        return given
 
     def respond(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray]:
-        return self._values(Units.respond.__name__, wanted(record), targets)
+        label, given = wanted(record), {}
+        for name in targets:
+            given |= self._units_of(name, 0, label.size).respond(label)
+        return given
 
     def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
         signals: dict[str, np.ndarray | None] = {}
@@ -162,12 +168,8 @@ class Reservoir(HSIC):
             raise UserError(f"third factor 'reservoir': units = {self.units}: at least {classes}, one per class")
         return classes
 
-    def _values(self, when: str, label: np.ndarray, targets: Sequence[str]) -> dict[str, np.ndarray]:
-        found: dict[str, np.ndarray] = {}
-        for name in targets:
-            units = self._kind_of_units(self, name, name, 0, label.size, 0)
-            found |= getattr(units, when)(label)
-        return found
+    def _units_of(self, layer: str, size: int, classes: int, seed: int = 0) -> Units:
+        return self._kind_of_units(self, layer, layer, size, classes, seed)
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -3,7 +3,7 @@ r"""How a reservoir's readout is trained before the run, on streams of random cl
 One trial per sample; the reservoir is at rest where a stream begins. The readout learns the exact signal, over its root
 mean square in the stream, from the first full window on:
 
-    ridge            |F W - xi|^2 + ridge mean(diag F'F) |W|^2  is minimised at once, F being the features of all samples
+    ridge            |F W - xi|^2 + ridge mean(diag F'F) |W|^2  is minimised, F being the features of all samples
     delta            the delta rule (`snnplast.rules.delta`)
     reward-hebbian   reward-modulated Hebbian learning (`snnplast.rules.reward_hebbian`)
 """
@@ -90,7 +90,7 @@ def connect_readout(network: Network, units: Units, readout: str, plastic: bool 
 
 
 class Sample(NamedTuple):
-    """One sample of a stream: class y (C,), representation z (D,), the signal wanted (D,) or nan, spikes where driven."""
+    """One sample of a stream: class y (C,), representation z (D,), the signal wanted (D,) or nan, and spikes."""
 
     y: np.ndarray
     z: np.ndarray
@@ -150,7 +150,7 @@ class WhereKnown(MeanSquaredError):
 
 
 def ridge(parts: Iterable[tuple[np.ndarray, np.ndarray]], relative: float) -> np.ndarray:
-    """W (F, D) minimising |X W - Y|^2 + relative * mean(diag X'X) |W|^2, from X (samples, F), Y (samples, D) in parts."""
+    """W (F, D) minimising |X W - Y|^2 + relative * mean(diag X'X) |W|^2, from parts of X (n, F), Y (n, D)."""
     gram, product = np.zeros(()), np.zeros(())
     for features, wanted in parts:
         gram, product = gram + features.T @ features, product + features.T @ wanted

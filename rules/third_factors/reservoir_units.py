@@ -8,7 +8,7 @@ layer representation z, the gate g_i = [c(i) = y], and the readout sees the stat
 Rate units then take up the sample at once, spiking units in a time of their own or while it is shown; other pools hold:
 
     RateUnits        r <- r + g leak (tanh(W_in z + W_rec r) - r)
-    WorkingUnits     tau_m dv/dt = bias + (W_in z) + tau_m (spikes through W_rec) - v,  for `sample_time` after the readout
+    WorkingUnits     tau_m dv/dt = bias + (W_in z) + tau_m (spikes through W_rec) - v,  for `sample_time` afterwards
     DrivenUnits      tau_m dv/dt = bias + tau_m (the layer's spikes through W_in, own spikes through W_rec) - v,
                      while the sample is shown; the readout sees a copy of r from before
     spiking units    spike where v >= 1, v <- 0;  tau_trace dr/dt = -(1 + r),  r <- r + 1 / (tau_trace f_0) at a spike
@@ -24,6 +24,7 @@ PlainUnits are the ungated comparison: the class is an input, and the readout se
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import dedent
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -172,11 +173,10 @@ class WorkingUnits(Units):
 
     spiking: ClassVar[bool] = True
     state: ClassVar[tuple[str, ...]] = ("v", "r")
-    equations: ClassVar[str] = """
-        dv/dt = open*(bias + drive - v)/tau_m : 1
-        dr/dt = -open*(1 + r)/tau_trace : 1
-        drive : 1
-    """
+    own: ClassVar[str] = "drive"
+    """A variable of this kind of units."""
+    towards: ClassVar[str] = "bias_current + drive"
+    opening: ClassVar[str] = "open"
     read: ClassVar[tuple[Update, ...]] = (_FEATURES, Update("open = gate", "after_synapses", event="trial"))
 
     def add_to(self, network: Network) -> None:
@@ -185,13 +185,18 @@ class WorkingUnits(Units):
 
     def population(self) -> Population:
         settings = self.settings
-        common = "open : 1\ngate : 1\narriving : 1\nopened : 1\nclosed : 1\nbias_current : 1 (constant, shared)\n"
-        constants = (
-            "tau_m : second (constant, shared)\ntau_trace : second (constant, shared)\njump : 1 (constant, shared)"
-        )
+        variables = [f"{name} : 1" for name in ("v", "r", "open", "gate", "arriving", "opened", "closed", self.own)]
+        units = {"bias_current": "1", "tau_m": "second", "tau_trace": "second", "jump": "1"}
+        constants = [f"{name} : {unit} (constant, shared)" for name, unit in units.items()]
+        # Each step is the exact solution of the equations above, written so that closed units hold every bit.
+        step = f"""
+            v = v + {self.opening}*((1 - exp(-dt/tau_m))*({self.towards} - v) + arriving)
+            r = r - {self.opening}*(1 - exp(-dt/tau_trace))*(1 + r)
+            arriving = 0
+        """
         return CustomNeurons(
             settings.units,
-            equations=self.equations.replace("bias", "bias_current") + common + constants,
+            equations="\n".join(variables + constants),
             constants={
                 "bias_current": settings.bias,
                 "tau_m": settings.tau_m,
@@ -204,7 +209,7 @@ class WorkingUnits(Units):
             distance="v - 1",
             threshold_scale="1",
             tau_m=f"{settings.tau_m!r} second",
-            updates=(*self.read, Update("v = v + open*arriving\narriving = 0", order=1)),
+            updates=(*self.read, Update(dedent(step).strip(), order=1)),
             persistent=self.state,
         )
 
@@ -232,11 +237,9 @@ class DrivenUnits(WorkingUnits):
     """Class-gated LIF units that the layer's own spikes drive while a sample is shown."""
 
     state: ClassVar[tuple[str, ...]] = ("v", "r", "held")
-    equations: ClassVar[str] = """
-        dv/dt = open*(1 - responding)*(bias - v)/tau_m : 1
-        dr/dt = -open*(1 - responding)*(1 + r)/tau_trace : 1
-        held : 1
-    """
+    own: ClassVar[str] = "held"
+    towards: ClassVar[str] = "bias_current"
+    opening: ClassVar[str] = "open*(1 - responding)"
     read: ClassVar[tuple[Update, ...]] = (
         Update("opened = held*gate\nclosed = held*(1 - gate)", "before_synapses", event="trial"),
         Update("held = r", "after_synapses", event="trial"),
@@ -244,10 +247,6 @@ class DrivenUnits(WorkingUnits):
 
     def present(self, label: np.ndarray) -> dict[str, np.ndarray]:
         return {f"{self.name}.open": self.gate(label)}
-
-    def respond(self, label: np.ndarray) -> dict[str, np.ndarray]:
-        """The gate is closed again: what travels at the end of the sample arrives nowhere."""
-        return {**super().respond(label), f"{self.name}.open": np.zeros(self.settings.units)}
 
     def add_to(self, network: Network) -> None:
         Units.add_to(self, network)

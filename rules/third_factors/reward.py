@@ -6,7 +6,7 @@ r"""Reward: one scalar for all, whether the readout did better than it lately di
     Pbar <- memory Pbar + (1 - memory) P                   after M was read
 
 For populations that learn while a readout acts step by step, or for a readout that explores, P and M change with every
-step and Pbar begins anew in each trial, with the first P. Where the readout acts once per trial, Pbar runs across trials.
+step and Pbar begins anew in each trial, with the first P. Where it acts once per trial, Pbar runs across trials.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     Raises
     ------
     UserError
-        No such file, no HDF5 file, or not the file of a run.
+        No such file, no HDF5 file, not the file of a run, or damaged.
     """
     path = Path(path)
     if not path.is_file():
@@ -111,25 +111,32 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     with file:
         if "status" not in file.attrs or "trials" not in file:
             raise UserError(f"'{path}' is not the file of a run: it has no status or no trials")
-        metrics = file.get("metrics", {})
-        return Run(
-            path=path,
-            status=str(file.attrs["status"]),
-            seed=int(file.attrs["seed"]),
-            config=str(file.attrs["config"]),
-            versions=json.loads(file.attrs["versions"]),
-            dt=float(file.attrs["dt"]) / 1e3,
-            metrics={name: column[:] for name, column in metrics.items()},
-            per={name: str(column.attrs["per"]) for name, column in metrics.items()},
-            trials=_with_text(file["trials"][:]),
-            populations={name: int(group.attrs["size"]) for name, group in file.get("spikes", {}).items()},
-            states=[f"{name}/{variable}" for name, group in file.get("states", {}).items() for variable in group],
-            projections={
-                name: (str(group.attrs["source"]), str(group.attrs["target"]))
-                for name, group in file.get("weights", {}).items()
-            },
-            parameters={name: values[...] for name, values in file.get("parameters", {}).items()},
-        )
+        try:
+            return _run_in(path, file)
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise UserError(f"'{path}' is damaged: {str(error).splitlines()[0]}") from error
+
+
+def _run_in(path: Path, file: Any) -> Run:
+    metrics = file.get("metrics", {})
+    return Run(
+        path=path,
+        status=str(file.attrs["status"]),
+        seed=int(file.attrs["seed"]),
+        config=str(file.attrs["config"]),
+        versions=json.loads(file.attrs["versions"]),
+        dt=float(file.attrs["dt"]) / 1e3,
+        metrics={name: column[:] for name, column in metrics.items()},
+        per={name: str(column.attrs["per"]) for name, column in metrics.items()},
+        trials=_with_text(file["trials"][:]),
+        populations={name: int(group.attrs["size"]) for name, group in file.get("spikes", {}).items()},
+        states=[f"{name}/{variable}" for name, group in file.get("states", {}).items() for variable in group],
+        projections={
+            name: (str(group.attrs["source"]), str(group.attrs["target"]))
+            for name, group in file.get("weights", {}).items()
+        },
+        parameters={name: values[...] for name, values in file.get("parameters", {}).items()},
+    )
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

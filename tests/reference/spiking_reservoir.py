@@ -1,6 +1,6 @@
 """Class-gated reservoirs of LIF neurons (section 4 C of the specification), step by step in plain numpy.
 
-Every neuron belongs to the pool of one class. Where its pool is open (gate 1) it integrates and its slow trace of spikes
+Every neuron belongs to the pool of one class. Where its pool is open (gate 1) it integrates and its trace of spikes
 r decays to -1; each spike adds 1 / (tau_trace f_0) to r, f_0 being the firing rate at rest. Where it is closed nothing
 of it changes, and what arrives is lost.
 """
@@ -41,7 +41,7 @@ def rest(res):
 
 
 def step(res, state, gate, drive, arriving):
-    """One step. drive: current (R,); arriving: what spikes of the step before add to v (R,). Returns the spikes (R,)."""
+    """One step. drive: current (R,); arriving: what spikes before add to v (R,). Returns the spikes (R,)."""
     towards = res.bias + drive
     v = towards + (state.v - towards) * np.exp(-1 / res.tau_m)
     r = -1 + (state.r + 1) * np.exp(-1 / res.tau_trace)

@@ -1,4 +1,4 @@
-"""Spiking reservoirs: neuron for neuron the oracle's, read before they take up a sample, and kept from trial to trial."""
+"""Spiking reservoirs: those of the oracle, read before they take up a sample, and kept from trial to trial."""
 
 from __future__ import annotations
 

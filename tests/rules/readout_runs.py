@@ -1,0 +1,53 @@
+"""A readout of features that the task hands over, nothing else: where rules of readouts are compared with numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snnplast.assemble import assemble
+from snnplast.network import Network
+from snnplast.objective import MeanSquaredError
+from snnplast.population import Analog
+from snnplast.readouts import RateReadout
+from snnplast.task import Task
+from snnplast.train import Trainer
+from snnplast.trial import Segment
+
+FEATURES, OUTPUTS, SAMPLES = 5, 3, 8
+
+
+class Regression(Task):
+    """Targets that are linear in the features."""
+
+    def __init__(self, seed=3):
+        rng = np.random.default_rng(seed)
+        self.seed, self.epoch, self.tests = seed, SAMPLES, SAMPLES
+        self.objective = MeanSquaredError()
+        self.u = rng.standard_normal((SAMPLES, FEATURES))
+        self.targets = self.u @ rng.standard_normal((FEATURES, OUTPUTS))
+
+    def trial(self, index):
+        return self.test(index % SAMPLES)
+
+    def test(self, index):
+        yield Segment(2, series={"features.u": self.u[index], "output.target": self.targets[index]})
+
+
+def regression(rule, iterations, biased=False) -> Trainer:
+    net = Network()
+    net.add("features", Analog(FEATURES, equations="u : 1", into="u"))
+    net.add("output", RateReadout(OUTPUTS, biased=biased))
+    settings = {"kind": "analog", "variable": "u", "every": "trial", "plastic": True}
+    net.connect("features", "output", weights=0.0, **settings)
+    task = Regression()
+    return Trainer(assemble(net, task.objective, rule, 1, "runtime", "numpy"), task, iterations)
+
+
+def weights(run) -> np.ndarray:
+    """(features, outputs), a copy."""
+    return run.assembly.values["features_to_output"].reshape(FEATURES, OUTPUTS).copy()
+
+
+def loss(run) -> float:
+    """Mean loss of the test trials."""
+    return float(np.mean([run.measure(record)["loss"] for record in run.evaluate()]))
