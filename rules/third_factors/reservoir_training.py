@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -36,6 +36,12 @@ from snnplast.trial import Record, Segment, Spikes
 
 if TYPE_CHECKING:
     from snnplast.rules.third_factors.reservoir import Reservoir
+
+CODE = tuple(
+    inspect.getsource(module)
+    for module in (sys.modules[__name__], reservoir_units, streams, hsic, delta, reward_hebbian, reward)
+)
+"""What was imported, as it was then: with other code another fit is kept."""
 
 Signal = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """From x (length, 10), y (length, C), z (length, D) of a stream to the signal wanted (length, D), nan where none is."""
@@ -176,8 +182,5 @@ def _by_stream(
 
 def _key(settings: Reservoir, *numbers: object) -> str:
     """What decides the outcome: all settings and sizes, the library's version, and the code itself."""
-    own = inspect.getmodule(_key)
-    modules: list[ModuleType | None] = [own, reservoir_units, streams, hsic, delta, reward_hebbian, reward]
-    code = [inspect.getsource(module) for module in modules if module is not None]
-    parts = [__version__, *code, settings.model_dump_json(exclude={"transforms"}), *map(str, numbers)]
+    parts = [__version__, *CODE, settings.model_dump_json(exclude={"transforms"}), *map(str, numbers)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

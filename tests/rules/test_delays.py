@@ -232,6 +232,20 @@ def test_delays_may_be_drawn_from_an_interval():
         assert_close(found.gradients, experiment.run_oracle(found.feedback)[1])
 
 
+@engines
+def test_the_same_code_takes_whatever_delays_it_is_given(engine, target):
+    """A compiled library is found in the cache by its code, to which the values of delays do not belong."""
+    several = np.arange(36).reshape(6, 6) % 7
+    for delays in (
+        {"hidden0_to_hidden0": several},
+        {"hidden0_to_hidden0": several.T},
+        {"hidden0_to_hidden0": 6 - several},
+    ):
+        experiment = delayed(RECURRENT, **delays)
+        found = experiment.run("online", engine, target)
+        assert_close(found.gradients, experiment.run_oracle(found.feedback)[1])
+
+
 # What is refused
 
 

@@ -92,6 +92,7 @@ def test_the_readout_is_the_ridge_regression_onto_the_exact_signal():
     np.testing.assert_allclose(res.readout, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_a_small_fitted_reservoir_follows_the_exact_signal_of_streams_it_has_not_seen():
     settings = {"window": 8, "units": 90, "streams": 30, "stream_length": 80, "leak": 0.5}
     run = trainer(IBHebbian(third_factor={"name": "reservoir", **settings}), small_network("rate"))

@@ -23,6 +23,7 @@ from snnplast.rules.third_factors.hsic import HSIC
 from snnplast.rules.third_factors.random import Random
 from snnplast.rules.third_factors.readout_error import ReadoutError
 from snnplast.rules.third_factors.reservoir import Reservoir
+from snnplast.rules.third_factors.reward import Reward
 from snnplast.rules.third_factors.zero import Zero
 from snnplast.testing import check_third_factor, small_network
 from snnplast.third_factor import Broadcast, ThirdFactor
@@ -84,6 +85,7 @@ FACTORS = [
     (HSIC, {"window": 3, "xi": "reference"}),
     (ClassMemory, {}),
     (Reservoir, RESERVOIR),
+    (Reward, {}),
 ]
 
 
