@@ -28,6 +28,15 @@ RUNS = {
     "ib-hebbian, backprop": ["rule=ib-hebbian", f"{IB}=backprop"],
     "ib-hebbian, symmetric": ["rule=ib-hebbian", f"{IB}=readout-error", f"{SOURCE}.feedback=symmetric"],
     "ib-hebbian, reservoir": ["rule=ib-hebbian", f"{IB}=reservoir"],
+    "reservoir, plain": ["rule=ib-hebbian", f"{IB}=reservoir", f"{SOURCE}.gating=none"],
+    "reservoir, spiking": ["rule=ib-hebbian", f"{IB}=reservoir", f"{SOURCE}.dynamics=spiking"],
+    "reservoir, spike-driven": [
+        "rule=ib-hebbian", f"{IB}=reservoir", f"{SOURCE}.dynamics=spiking", f"{SOURCE}.drive=spikes",
+    ],
+    "reservoir, delta": ["rule=ib-hebbian", f"{IB}=reservoir", f"{SOURCE}.training=delta"],
+    "reservoir, reward-hebbian": [
+        "rule=ib-hebbian", f"{IB}=reservoir", f"{SOURCE}.training=reward-hebbian", f"{SOURCE}.passes=20",
+    ],
     "ib-hebbian, random": ["rule=ib-hebbian", f"{IB}=random"],
     "ib-hebbian, zero": ["rule=ib-hebbian", f"{IB}=zero"],
 }
@@ -66,7 +75,7 @@ def main() -> None:
     arguments = parser.parse_args()
     names = ("last", "last five", "third_factor_correlation", "spikes_per_trial", "synaptic_operations", "cpu s")
     print(", ".join([arguments.model, *arguments.set, f"seeds {arguments.seeds}: mean +- standard deviation"]))
-    print(f"{'':24}" + "".join(f"{name.replace('third_factor_', '').replace('_', ' '):>22}" for name in names))
+    print(f"{'':27}" + "".join(f"{name.replace('third_factor_', '').replace('_', ' '):>22}" for name in names))
     for run in arguments.only:
         found = [train(arguments.model, [*RUNS[run], *arguments.set], seed) for seed in arguments.seeds]
         cells = []
@@ -74,7 +83,7 @@ def main() -> None:
             values = [row[name] for row in found if name in row]
             digits = 3 if name in ("last", "last five", "third_factor_correlation") else 0
             cells.append(f"{np.mean(values):.{digits}f} +- {np.std(values):.{digits}f}" if values else "-")
-        print(f"{run:24}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
+        print(f"{run:27}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
 
 
 if __name__ == "__main__":

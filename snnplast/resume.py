@@ -29,9 +29,17 @@ def resume(
     quiet: bool = False,
     inexact: bool = False,
 ) -> None:
-    """Let the run of a file go on from its last checkpoint, in the same file.
+    """Let the run of a file go on from its last checkpoint, in the same file; arguments and errors of `continued`."""
+    experiment, checkpoint = continued(path, sets, inexact)
+    run(experiment, console, quiet, checkpoint)
 
-    It ends with what the uninterrupted run ends with, bit by bit. sets: "key=value" for the keys in `CHANGEABLE`.
+
+def continued(
+    path: str | os.PathLike[str], sets: Sequence[str], inexact: bool = False
+) -> tuple[Experiment, Checkpoint]:
+    """The experiment of a file and where it goes on, to end with what the uninterrupted run ends with, bit by bit.
+
+    sets: "key=value" for the keys in `CHANGEABLE`.
     inexact: go on also where versions, engine, processor or model file have changed.
 
     Raises
@@ -49,9 +57,9 @@ def resume(
         _check_model_file(checkpoint)
     experiment = _experiment(checkpoint, sets)
     if not inexact:
-        engine = available_engine(experiment.engine, console, quiet=True)
+        engine = available_engine(experiment.engine, Console(quiet=True), quiet=True)
         _check_origin(checkpoint, origin(engine, experiment.file))
-    run(experiment, console, quiet, checkpoint)
+    return experiment, checkpoint
 
 
 def _checked(sets: Sequence[str]) -> set[str]:

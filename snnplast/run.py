@@ -26,7 +26,20 @@ from snnplast.session import Session
 def run(
     experiment: Experiment, console: Console, quiet: bool = False, checkpoint: Checkpoint | None = None
 ) -> Path | None:
-    """Train, and leave the file; its path, or None where `record.path` is "".
+    """`perform`, then figures beside the file and a summary; the path of the file."""
+    session, engine, path = perform(experiment, console, quiet, checkpoint)
+    figures = _figures(path) if path else []
+    if not quiet:
+        summary(console, _summary(session, engine, path, figures))
+        if path:
+            emit(console, _metrics(path))
+    return path
+
+
+def perform(
+    experiment: Experiment, console: Console, quiet: bool = False, checkpoint: Checkpoint | None = None
+) -> tuple[Session, EngineChoice, Path | None]:
+    """Train, and leave the file: the session that has ended, its engine, and the file, None where `record.path` is "".
 
     checkpoint: where to go on, in the file that it was read from.
 
@@ -62,12 +75,7 @@ def run(
                 session.train(file, display)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"interrupted{_remains(session, path)}") from None
-    figures = _figures(path) if path else []
-    if not quiet:
-        summary(console, _summary(session, engine, path, figures))
-        if path:
-            emit(console, _metrics(path))
-    return path
+    return session, engine, path
 
 
 def available_engine(wanted: EngineChoice, console: Console, quiet: bool = False) -> EngineChoice:

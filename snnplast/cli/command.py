@@ -1,4 +1,4 @@
-"""The command line: `snnplast run`, `resume`, `trial`, `compare`, `cite`, and what lists the plugins there are."""
+"""The command line: `snnplast run`, `resume`, `sweep`, `trial`, `compare`, `cite`, and what lists the plugins there are."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ EPILOG = """examples:
   snnplast run digits --set rule=ib-hebbian --set model.hidden=30
   snnplast run experiment.toml --set rules.e-prop.evaluation=online --set record.path=online.h5
   snnplast resume digits.h5
+  snnplast sweep digits --over model.hidden=10,30,100 --over rule=e-prop,ib-hebbian --jobs 2
   snnplast trial evidence-accumulation --weights evidence-accumulation.h5
   snnplast rules show e-prop
 """
@@ -73,6 +74,7 @@ def _parse(given: list[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
     _add_run(commands)
     _add_resume(commands)
+    _add_sweep(commands)
     _add_trial(commands)
     for command, kind in KINDS.items():
         _add_show(commands, command, kind)
@@ -128,6 +130,19 @@ def _add_resume(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
+def _add_sweep(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "sweep", "run every combination of some settings' values and of seeds, and compare", _sweep)
+    _add_target(parser)
+    parser.add_argument(
+        "--over", metavar="KEY=V,V,...", action="append", required=True,
+        help="a setting and its values; the first is the figure's horizontal axis; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--seeds", default="0,1,2", metavar="S,S,...", help="default 0,1,2")
+    parser.add_argument("--metric", action="append", default=[], help="what to compare; may be repeated")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs side by side, default 1")
+    parser.add_argument("--output", metavar="DIR", help="where files, table and figure go, default NAME.sweep")
+
+
 def _add_trial(commands: argparse._SubParsersAction) -> None:
     parser = _add(commands, "trial", "draw what a network does in one trial", _trial)
     _add_target(parser)
@@ -175,6 +190,16 @@ def _resume(options: argparse.Namespace) -> None:
     from snnplast.resume import resume
 
     resume(options.file, options.sets, standard_output(), options.quiet, options.inexact)
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    from snnplast.cli.console import standard_output
+    from snnplast.cli.sweep import sweep
+
+    sweep(
+        standard_output(), options.target, options.sets, options.over, options.seeds, options.metric, options.jobs,
+        options.output,
+    )  # fmt: skip
 
 
 def _trial(options: argparse.Namespace) -> None:

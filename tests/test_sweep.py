@@ -1,0 +1,149 @@
+"""A sweep: every combination runs once, goes on where it was cut off, and ends in a table, a figure and a file each."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from snnplast.cli.command import main
+from snnplast.errors import UserError
+from snnplast.record.results import read_run
+from snnplast.sweep import Axis, grid
+
+OVER = ["--over", "model.hidden=3,4", "--over", "rule=e-prop,frozen", "--seeds", "0,5"]
+SETS = ["--set", "rules.frozen.batch=2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("model.hidden=3", ("3",)),
+        ("model.hidden=10, 30 ,100", ("10", "30", "100")),
+        ("model.hidden=[60,30],30", ("[60,30]", "30")),
+        ('a.b={ name = "x", y = [1, 2] },"p,q",r', ('{ name = "x", y = [1, 2] }', '"p,q"', "r")),
+    ],
+)
+def test_an_axis_is_a_key_and_values_that_may_have_commas_of_their_own(text, values):
+    assert Axis.parse(text).values == values
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("model.hidden", "--over model.hidden: key=value,value,... is needed"),
+        ("model.hidden=", "key=value,value,... is needed"),
+        ("model.hidden=3,,4", "key=value,value,... is needed"),
+        ("=3,4", "key=value,value,... is needed"),
+        ("model.hidden=3,4,3", "a value is given twice"),
+        ("train.seed=0,1", "--seeds and --output are allowed"),
+    ],
+)
+def test_what_is_no_axis_is_said_in_a_sentence(text, sentence):
+    with pytest.raises(UserError, match=sentence.replace("...", r"\.\.\.")):
+        Axis.parse(text)
+
+
+def test_two_settings_of_one_name_whose_values_would_share_a_file_are_refused(tiny):
+    axes = [Axis("rules.e-prop.batch", ("1", "2")), Axis("rules.frozen.batch", ("1", "2"))]
+    assert len(grid("experiment.toml", [], axes, [0], tiny.path)) == 4
+    swapped = [Axis("rules.e-prop.batch", ("1", "2,batch=1")), Axis("rules.frozen.batch", ("2", "1,batch=2"))]
+    with pytest.raises(UserError):
+        grid("experiment.toml", [], swapped, [0], tiny.path)
+
+
+def test_a_sweep_leaves_the_runs_their_table_and_a_figure(tiny, capsys):
+    assert main(["sweep", "experiment.toml", *OVER, *SETS, "--jobs", "2"]) == 0
+    out = capsys.readouterr().out
+    directory = tiny.path / "experiment.sweep"
+    with (directory / "runs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    combinations = [(row["model.hidden"], row["rule"], row["seed"]) for row in rows]
+    assert combinations == [(h, r, s) for h in "34" for r in ("e-prop", "frozen") for s in "05"]
+    for row in rows:
+        run = read_run(directory / row["file"])
+        assert (run.status, run.seed, run.populations) == ("finished", int(row["seed"]), {})
+        assert f"hidden = {row['model.hidden']}" in run.config
+        assert f'rule = "{row["rule"]}"' in run.config
+        assert float(row["test_accuracy"]) == run.metrics["test_accuracy"][-1]
+    last = [float(row["test_accuracy"]) for row in rows[:2]]
+    assert f"{np.mean(last):.5g} ± {np.std(last):.2g}" in out
+    assert imread(directory / "sweep.png").size
+    assert {path.name for path in directory.iterdir()} == {"runs.csv", "sweep.png", *(row["file"] for row in rows)}
+
+
+def test_a_run_of_a_sweep_is_the_run_alone(tiny):
+    main(["sweep", "experiment.toml", "--over", "model.hidden=4", "--seeds", "7", "--metric", "loss"])
+    main(["run", "experiment.toml", "--set", "model.hidden=4", "--set", "train.seed=7"])
+    alone, swept = read_run("tiny.h5"), read_run("experiment.sweep/hidden=4,seed=7.h5")
+    np.testing.assert_array_equal(alone.metrics["loss"], swept.metrics["loss"])
+    np.testing.assert_array_equal(alone.weights("input_to_hidden")[2], swept.weights("input_to_hidden")[2])
+
+
+def test_what_is_complete_is_not_run_again_unless_its_settings_have_changed(tiny):
+    words = ["sweep", "experiment.toml", "--over", "model.hidden=3,4", "--seeds", "0"]
+    main(words)
+    paths = [tiny.path / "experiment.sweep" / f"hidden={n},seed=0.h5" for n in (3, 4)]
+    first = [path.stat().st_mtime_ns for path in paths]
+    main(words)
+    assert [path.stat().st_mtime_ns for path in paths] == first
+    main([*words, "--set", "rules.e-prop.batch=3"])
+    assert all(path.stat().st_mtime_ns > before for path, before in zip(paths, first, strict=True))
+
+
+def test_runs_that_fail_are_named_at_the_end_and_the_others_are_kept(tiny, capsys):
+    over = "rules.e-prop.optimizer.learning_rate=1e-3,1e308"
+    assert main(["sweep", "experiment.toml", "--over", over, "--seeds", "0", "--set", "train.epochs=3"]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("snnplast: 1 of 2 runs failed, the first: iteration")
+    table = out[out.index("learning_rate  ") :].splitlines()
+    assert [line.split()[0] for line in table[1:3]] == ["1e-3", "1e308"]
+    assert table[2].split()[1] == "-"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--over", "model.hiden=3,4"], "--set model.hiden: unknown key; did you mean 'hidden'?"),
+        (["--over", "model.hidden=3,0"], "hidden = 0"),
+        (["--over", "model.hidden=3", "--seeds", "0,x"], "--seeds 0,x: different whole numbers from 0 on are needed"),
+        (["--over", "model.hidden=3", "--jobs", "0"], "--jobs 0: at least 1 process is needed"),
+        (["--over", "model.hidden=3", "--output", "no/where"], "there is no directory 'no'"),
+        (["--over", "model.hidden=3", "--output", "tiny.py"], "--output: 'tiny.py' is no directory"),
+    ],
+)
+def test_a_mistake_is_one_sentence_before_anything_is_run(tiny, capsys, words, sentence):
+    assert main(["sweep", "experiment.toml", *words]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert sentence in err
+    assert tiny.files() == {"tiny.py", "experiment.toml"}
+
+
+def test_an_unknown_metric_names_those_there_are(tiny, capsys):
+    assert main(["sweep", "experiment.toml", "--over", "model.hidden=3", "--seeds", "0", "--metric", "acuracy"]) == 2
+    assert "--metric acuracy: the runs have no such metric; did you mean 'accuracy'?" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_ctrl_c_lets_runs_write_a_checkpoint_from_which_the_same_command_goes_on(tiny):
+    lasting = ["--set", "train.epochs=400", "--set", "train.checkpoint_every=1"]
+    words = ["sweep", "experiment.toml", "--over", "model.hidden=3,4", "--seeds", "0", *lasting]
+    process = subprocess.Popen([sys.executable, "-m", "snnplast", *words], stderr=subprocess.PIPE, text=True)
+    path = tiny.path / "experiment.sweep" / "hidden=3,seed=0.h5"
+    while not path.is_file() or "loss" not in read_run(path).metrics:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "snnplast: interrupted; the same command goes on where the runs were\n")
+    assert read_run(path).status == "interrupted"
+    assert main(words) == 0
+    main(["run", "experiment.toml", "--set", "model.hidden=3", "--set", "train.seed=0", *lasting])
+    np.testing.assert_array_equal(read_run("tiny.h5").metrics["loss"], read_run(path).metrics["loss"])
