@@ -1,155 +1,23 @@
-"""One experiment put together: network, rules, third factors and engine, ready to run trials."""
+"""Putting an experiment together: network, rules, third factors, what they learn before the run, and engine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
-import numpy as np
 from brian2.core.base import BrianObjectException
 
+from snnplast.assembly import Assembly, live_values
 from snnplast.build import Plan, construct, plan, refusal
-from snnplast.engine import Engine, open_engine
+from snnplast.engine import open_engine
 from snnplast.errors import UserError, nearest
 from snnplast.fragments import Injection
-from snnplast.gradient import Signal
 from snnplast.network import Network, Projection
 from snnplast.objective import Objective
-from snnplast.optimizer import Optimizer
 from snnplast.pretrain import pretrain
 from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.rule import Rule
-from snnplast.third_factor import Broadcast, Context, SignalKind, State, ThirdFactor
-from snnplast.trial import Record
-
-
-@dataclass
-class Teacher:
-    """One rule with the projections it learns and the sources it listens to. `targets`: whom they serve."""
-
-    rule: Rule
-    projections: list[Projection]
-    targets: tuple[str, ...]
-    factors: list[tuple[ThirdFactor, Context]] = field(default_factory=list)
-    states: list[State] = field(default_factory=list)
-
-    @property
-    def sequential(self) -> bool:
-        """Whether a trial depends on the one before."""
-        owners = (self.rule, *(factor for factor, _ in self.factors))
-        return any(owner.batch_mode == "sequential" for owner in owners)
-
-    def gradient(self, record: Record, objective: Objective) -> dict[str, np.ndarray]:
-        """Parameter name -> gradient of one trial. Asks every source for its signal once."""
-        return self.rule.gradient(record, self.projections, self.signals(record, objective))
-
-    def unit_gradient(self, record: Record) -> dict[str, np.ndarray]:
-        """Projection -> gradient of one trial for a trial signal of 1, where a source's signal is that of the batch."""
-        if not any(factor.over_batch for factor, _ in self.factors):
-            return {}
-        ones = {name: [Signal(np.ones(record.network.populations[name].size), "trial")] for name in self.targets}
-        hidden = [projection for projection in self.projections if projection.target in self.targets]
-        found = self.rule.gradient(record, hidden, ones)
-        return {projection.name: found[projection.name] for projection in hidden}
-
-    def operations(self, record: Record) -> int:
-        """Visits of synapses by the rule in one trial; a factored gradient for a signal of 1 is a sweep of its own."""
-        twice = self.rule.evaluation == "factored" and any(factor.over_batch for factor, _ in self.factors)
-        hidden = [projection for projection in self.projections if projection.target in self.targets]
-        return self.rule.operations(record, [*self.projections, *(hidden if twice else ())])
-
-    def batch_gradient(self, units: Mapping[str, np.ndarray], records: Sequence[Record]) -> dict[str, np.ndarray]:
-        """What the sources with one signal for the whole batch add, from the mean of the unit gradients."""
-        pulls = [factor.batch_signal(records, self.targets) for factor, _ in self.factors if factor.over_batch]
-        total = {name: np.sum([pull[name] for pull in pulls], axis=0) for name in self.targets}
-        learnt = [projection for projection in self.projections if projection.name in units]
-        return {p.name: units[p.name] * total[p.target][records[0].wiring[p.name].post] for p in learnt}
-
-    def adapted(self, gradients: Mapping[str, np.ndarray], assembly: Assembly) -> dict[str, np.ndarray]:
-        """Gradients of what the sources themselves learn."""
-        found: dict[str, np.ndarray] = {}
-        for factor, context in self.factors:
-            if factor.parameters(context):
-                found |= factor.adapt(assembly.network, gradients, assembly.values, assembly.plan.wiring)
-        return found
-
-    def parameters(self, network: Network) -> dict[str, Optimizer | None]:
-        """Names of all that the rule and its sources learn -> own optimiser, None for the configured one."""
-        own = {name: None for factor, context in self.factors for name in factor.parameters(context)}
-        return {**self.rule.parameters(network, self.projections), **own}
-
-    def signals(self, record: Record, objective: Objective) -> dict[str, list[Signal] | None]:
-        """Population -> the signals of all sources, None while one is not ready; the readout's is its error."""
-        signals: dict[str, list[Signal] | None] = {name: [] for name in self.targets}
-        readout = objective.readout
-        error = record.series[f"{readout}.error"]
-        once = f"{readout}.y" in record.response
-        if readout not in self.targets:
-            signals[readout] = [Signal(error[0] if once else error, "trial" if once else "step")]
-        for (factor, context), state in zip(self.factors, self.states, strict=True):
-            if factor.over_batch:
-                continue
-            given = factor.signal(record, self.targets, state)
-            for name in self.targets:
-                if name not in given:
-                    raise UserError(f"third factor {factor.name!r} gives no signal for the population {name!r}")
-                if given[name] is None:
-                    signals[name] = None
-                elif signals[name] is not None:
-                    signals[name].append(_signal(given[name], factor.kind(context, name), record))  # type: ignore[union-attr]
-        return {name: given or None for name, given in signals.items()}
-
-    def report(self) -> dict[str, float]:
-        """Numbers the sources want recorded with the metrics."""
-        reports = [factor.report(state) for (factor, _), state in zip(self.factors, self.states, strict=True)]
-        return {name: value for report in reports for name, value in report.items()}
-
-
-@dataclass
-class Assembly:
-    """Network, plan, engine and teachers of one experiment.
-
-    values: projection -> weights (n_synapses,), 'population.bias' -> (n,): live views into the engine, or plain arrays
-    for projections that are not simulated.
-    """
-
-    network: Network
-    plan: Plan
-    engine: Engine
-    objective: Objective
-    teachers: list[Teacher]
-    values: dict[str, np.ndarray]
-    accumulators: tuple[str, ...]
-    series: frozenset[str]
-    """Simulated variables that a task or the trial may set step by step."""
-    spiking: tuple[str, ...]
-    """Populations and sources whose spikes are recorded."""
-    responses: tuple[str, ...]
-    """Variables read at the end of the response step."""
-    compiled: bool
-    """Whether the engine, and with it the gradient, is compiled."""
-
-    @property
-    def parameters(self) -> dict[str, tuple[Rule, Optimizer | None]]:
-        """Learnable parameter -> (its rule, its own optimiser or None)."""
-        return {
-            name: (teacher.rule, own)
-            for teacher in self.teachers
-            for name, own in teacher.parameters(self.network).items()
-        }
-
-    def clone(self) -> Assembly:
-        """The same experiment on an engine of its own; plan, teachers and weights that are not simulated are shared."""
-        twin = self.engine.clone()
-        return replace(self, engine=twin, values=_values(self.plan, twin))
-
-    def persistent(self) -> dict[str, np.ndarray]:
-        """Live views of state that outlives trials."""
-        return {
-            f"{name}.{variable}": self.engine[f"{name}.{variable}"]
-            for name, population in self.network.populations.items()
-            for variable in getattr(population, "persistent", ())
-        }
+from snnplast.teacher import Teacher
+from snnplast.third_factor import Context, SignalKind
 
 
 def design(
@@ -224,7 +92,7 @@ def assemble(
     except BrianObjectException as error:
         raise refusal(error) from error
     network = drawn.network
-    values = _values(drawn, running)
+    values = live_values(drawn, running)
     for teacher in teachers:
         for factor, context in teacher.factors:
             for pretraining in factor.pretraining(context):
@@ -248,23 +116,6 @@ def assemble(
         tuple(dict.fromkeys(responses)),
         engine == "compiled",
     )
-
-
-def _values(drawn: Plan, running: Engine) -> dict[str, np.ndarray]:
-    """Live views of all weights and biases; weights of projections that are not simulated are the plan's own."""
-    weights = {
-        name: running[f"{name}.w"] if projection.simulated else drawn.weights[name]
-        for name, projection in drawn.network.projections.items()
-    }
-    biased = [name for name, code in drawn.populations.items() if "bias : 1" in code.equations]
-    return weights | {f"{name}.bias": running[f"{name}.bias"] for name in biased}
-
-
-def _signal(given: np.ndarray | Broadcast, kind: SignalKind, record: Record) -> Signal:
-    decay = None if kind.tau is None else np.exp(-record.network.dt / kind.tau)
-    if isinstance(given, Broadcast):
-        return Signal(given.values, kind.timing, decay, given.feedback, kind.variable)
-    return Signal(given, kind.timing, decay, variable=kind.variable)
 
 
 def _teachers(network: Network, rule: Rule, others: Mapping[str, Rule]) -> list[Teacher]:

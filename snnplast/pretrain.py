@@ -10,6 +10,7 @@ import numpy as np
 from snnplast.engine.cache import cache_directory
 from snnplast.task import TRAINING
 from snnplast.third_factor import Pretraining
+from snnplast.train import Trainer
 
 
 def pretrain(pretraining: Pretraining, engine: str, target: str) -> dict[str, np.ndarray]:
@@ -23,9 +24,8 @@ def pretrain(pretraining: Pretraining, engine: str, target: str) -> dict[str, np
 
 
 def _learned(pretraining: Pretraining, engine: str, target: str) -> dict[str, np.ndarray]:
-    # An experiment within an experiment: both modules import this one.
+    # An experiment within an experiment: putting one together begins here.
     from snnplast.assemble import assemble
-    from snnplast.train import Trainer
 
     task, seed = pretraining.task, pretraining.seed
     assembly = assemble(pretraining.network, task.objective, pretraining.rule, seed, engine, target)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from snnplast.assemble import Assembly
+from snnplast.assembly import Assembly
 from snnplast.checkpoint import Checkpoint, Pace, save
 from snnplast.cli.progress import Display
 from snnplast.config.experiment import Experiment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnplast.assemble import Assembly
+from snnplast.assembly import Assembly
 from snnplast.encoding import poisson
 from snnplast.errors import UserError, nearest
 from snnplast.objective import Objective

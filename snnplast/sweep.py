@@ -88,7 +88,9 @@ def grid(target: str, sets: Sequence[str], axes: Sequence[Axis], seeds: Sequence
             own = (f"{SEED}={seed}", f"record.path={path}")
             points.append(Point(values, seed, target, ("record.spikes=[]", *sets, *chosen, *own), path))
     if len({point.path for point in points}) < len(points):
-        raise UserError(f"--over {axes[0].key}: another key ends in the same word, {axes[0].label!r}, with these values")
+        raise UserError(
+            f"--over {axes[0].key}: another key ends in the same word, {axes[0].label!r}, with these values"
+        )
     for point in points:
         resolve(point.target, point.sets)
     return points

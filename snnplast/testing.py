@@ -18,7 +18,8 @@ from typing import Any, get_args
 import numpy as np
 
 from snnplast import registry
-from snnplast.assemble import Assembly, design
+from snnplast.assemble import design
+from snnplast.assembly import Assembly
 from snnplast.errors import UserError
 from snnplast.gradient import Timing
 from snnplast.network import Network, Projection

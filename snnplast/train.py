@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from snnplast.assemble import Assembly
+from snnplast.assembly import Assembly
 from snnplast.errors import UserError
 from snnplast.neurons import SpikingPopulation
 from snnplast.optimizer import Optimizer, State
@@ -169,7 +169,8 @@ class Trainer:
         for teacher, unit in zip(self.assembly.teachers, units, strict=True):
             if unit:
                 _add(gradients, teacher.batch_gradient(unit, records))
-            gradients |= teacher.adapted(gradients, self.assembly)
+            assembly = self.assembly
+            gradients |= teacher.adapted(assembly.network, gradients, assembly.values, assembly.plan.wiring)
         return gradients
 
     def measure(self, record: Record) -> dict[str, float]:

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from snnplast.assemble import Assembly, assemble
+from snnplast.assemble import assemble
+from snnplast.assembly import Assembly
 from snnplast.connectivity import Probability
 from snnplast.fragments import Fragment
 from snnplast.gradient import Timing

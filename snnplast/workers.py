@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TypeVar
 
-from snnplast.assemble import Assembly
+from snnplast.assembly import Assembly
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

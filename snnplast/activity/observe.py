@@ -15,7 +15,7 @@ import numpy as np
 from snnplast.activity.activity import Activity, Neuron, Readout, Synapse
 from snnplast.activity.examples import Place, choose_neurons, choose_synapses, groups_of
 from snnplast.activity.probe import Magnitudes, Traces, Watched
-from snnplast.assemble import Assembly
+from snnplast.assembly import Assembly
 from snnplast.engine import Engine
 from snnplast.neurons import ALIF, LIF
 from snnplast.objective import CrossEntropy

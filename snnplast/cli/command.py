@@ -1,4 +1,4 @@
-"""The command line: `snnplast run`, `resume`, `sweep`, `trial`, `compare`, `cite`, and what lists the plugins there are."""
+"""The command line: `snnplast run`, `resume`, `sweep`, `trial`, `compare`, `cite`, and the lists of plugins."""
 
 from __future__ import annotations
 

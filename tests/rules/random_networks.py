@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import PrivateAttr
 from reference import e_prop as oracle
 
-from snnplast.assemble import Assembly, assemble
+from snnplast.assemble import assemble
+from snnplast.assembly import Assembly
 from snnplast.connectivity import ExplicitPairs
 from snnplast.engine import compiler_available
 from snnplast.network import Network

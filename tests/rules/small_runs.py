@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnplast.assemble import Assembly, assemble
+from snnplast.assemble import assemble
+from snnplast.assembly import Assembly
 from snnplast.testing import small_network, small_task
 from snnplast.train import Trainer
 

@@ -1,0 +1,72 @@
+"""One experiment put together, ready to run trials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from snnplast.build import Plan
+from snnplast.engine import Engine
+from snnplast.network import Network
+from snnplast.objective import Objective
+from snnplast.optimizer import Optimizer
+from snnplast.rule import Rule
+from snnplast.teacher import Teacher
+
+
+@dataclass
+class Assembly:
+    """Network, plan, engine and teachers of one experiment.
+
+    values: projection -> weights (n_synapses,), 'population.bias' -> (n,): live views into the engine, or plain arrays
+    for projections that are not simulated.
+    """
+
+    network: Network
+    plan: Plan
+    engine: Engine
+    objective: Objective
+    teachers: list[Teacher]
+    values: dict[str, np.ndarray]
+    accumulators: tuple[str, ...]
+    series: frozenset[str]
+    """Simulated variables that a task or the trial may set step by step."""
+    spiking: tuple[str, ...]
+    """Populations and sources whose spikes are recorded."""
+    responses: tuple[str, ...]
+    """Variables read at the end of the response step."""
+    compiled: bool
+    """Whether the engine, and with it the gradient, is compiled."""
+
+    @property
+    def parameters(self) -> dict[str, tuple[Rule, Optimizer | None]]:
+        """Learnable parameter -> (its rule, its own optimiser or None)."""
+        return {
+            name: (teacher.rule, own)
+            for teacher in self.teachers
+            for name, own in teacher.parameters(self.network).items()
+        }
+
+    def clone(self) -> Assembly:
+        """The same experiment on an engine of its own; plan, teachers and weights that are not simulated are shared."""
+        twin = self.engine.clone()
+        return replace(self, engine=twin, values=live_values(self.plan, twin))
+
+    def persistent(self) -> dict[str, np.ndarray]:
+        """Live views of state that outlives trials."""
+        return {
+            f"{name}.{variable}": self.engine[f"{name}.{variable}"]
+            for name, population in self.network.populations.items()
+            for variable in getattr(population, "persistent", ())
+        }
+
+
+def live_values(drawn: Plan, running: Engine) -> dict[str, np.ndarray]:
+    """Live views of all weights and biases; weights of projections that are not simulated are the plan's own."""
+    weights = {
+        name: running[f"{name}.w"] if projection.simulated else drawn.weights[name]
+        for name, projection in drawn.network.projections.items()
+    }
+    biased = [name for name, code in drawn.populations.items() if "bias : 1" in code.equations]
+    return weights | {f"{name}.bias": running[f"{name}.bias"] for name in biased}
