@@ -157,7 +157,7 @@ def draw(axes: Sequence[Axis], found: dict[str, dict[tuple[str, ...], np.ndarray
 
 
 def _places(pane: Axes, values: Sequence[str]) -> dict[str, float]:
-    """Where values lie on the horizontal axis: numbers where they belong, on a log scale if far apart; others in a row."""
+    """Where values lie on the horizontal axis: numbers by value, on a log scale if far apart; others in a row."""
     try:
         places = {value: float(value) for value in values}
     except ValueError:
