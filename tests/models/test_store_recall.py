@@ -126,11 +126,11 @@ def test_a_network_learns_to_keep_a_bit_only_with_adapting_thresholds():
     accuracy = {}
     for adaptive in (0.5, 0.0):
         model = StoreRecall(hidden=40, adaptive=adaptive, periods=5, period="100 ms", tau_adapt="1000 ms", tests=200)
-        task, rates = model.task(1), {"name": "firing-rate", "target": "20 Hz"}
+        task, rates = model.task(2), {"name": "firing-rate", "target": "20 Hz"}
         rule = EProp(batch=16, average_gradient=100, optimizer=Adam(learning_rate=1e-2), regularisers=(rates,))
-        assembly = assemble(model.network(), task.objective, rule, 1, "compiled")
+        assembly = assemble(model.network(), task.objective, rule, 2, "compiled")
         with assembly.engine:
-            trainer = Trainer(assembly, task, 200)
+            trainer = Trainer(assembly, task, 100)
             for _ in trainer:
                 pass
             accuracy[adaptive] = np.mean([trainer.measure(record)["accuracy"] for record in trainer.evaluate()])
