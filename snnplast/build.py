@@ -255,7 +255,7 @@ class _Builder:
             synapses = self._synapses(name, source, target, equations, paths)
             synapses.pre.when = "synapses" if post.readout else "after_groups"
             if fragment.on_spike:
-                synapses.learn.when, synapses.learn.order = "after_synapses", 4
+                synapses.learn.when, synapses.learn.order = "after_synapses", 5
         synapses.connect(i=wiring.pre, j=wiring.post)
         if wiring.delays is not None:
             self._delay(name, synapses, wiring.delays)

@@ -164,7 +164,7 @@ def _synaptic_traces(kinds: Sequence[SignalKind], target: SpikingPopulation, per
         equations.append("zbar_synapse : 1")
         code.append("zbar_synapse = zbar_synapse*trace_decay_post")
         arrival = ("zbar_synapse = zbar_synapse + trace_gain_post",)
-    updates = (Update("\n".join(code), "after_synapses", 4),)
+    updates = (Update("\n".join(code), "after_synapses", 5),)
     return Fragment(tuple(equations), constants, units, updates, on_arrival=arrival)
 
 
@@ -176,7 +176,7 @@ def _inject_readout(network: Network, projection: Projection) -> Injection:
         code = "gradient = gradient + error_post*zo_synapse\nzo_synapse = zo_synapse*trace_decay_post"
         synapse = Fragment(
             ("zo_synapse : 1", "gradient : 1"),
-            updates=(Update(code, "after_synapses", 4),),
+            updates=(Update(code, "after_synapses", 5),),
             on_arrival=("zo_synapse = zo_synapse + trace_gain_post",),
         )
         return Injection(post=_trace_constants(network, target), synapse=synapse)
@@ -190,7 +190,7 @@ def _inject_readout(network: Network, projection: Projection) -> Injection:
     )
     synapse = Fragment(
         ("gradient : 1",),
-        updates=(Update("gradient = gradient + error_post*zo_pre", "after_synapses", 4),),
+        updates=(Update("gradient = gradient + error_post*zo_pre", "after_synapses", 5),),
         on_spike=("gradient = gradient + error_post*readout_trace_gain_pre",),
     )
     return Injection(pre=pre, synapse=synapse)

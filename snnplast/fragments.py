@@ -8,7 +8,8 @@ mechanism. Slots are Brian2's scheduling slots; this library uses them as follow
     after_groups    0: spikes arrive, 1: bias and floor, 2: surrogate derivative and traces
     thresholds      spikes of this step
     synapses        spikes of this step reach readouts
-    after_synapses  0: readout values, 1: normalisers, 2: errors, 3: feedback, 4: synaptic traces
+    after_synapses  0: readout values, 1: normalisers, 2: errors, 3: feedback,
+                    4: what neurons make of it, 5: synaptic traces
     resets          membrane reset, counters
 """
 

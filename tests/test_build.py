@@ -150,7 +150,7 @@ def test_a_name_with_two_meanings_cannot_be_recorded():
 
 def test_a_source_gets_a_companion_for_its_traces():
     trace = Fragment(("dx/dt = -x/(10*ms) : 1",), on_spike=("x = x + 1",))
-    synapse = Fragment(("seen : 1",), updates=(Update("seen = x_pre", "after_synapses", 4),))
+    synapse = Fragment(("seen : 1",), updates=(Update("seen = x_pre", "after_synapses", 5),))
     injections = {"input_to_first": Injection(pre=trace, synapse=synapse)}
     with running(chain(), injections=injections) as engine:
         engine.set_spikes("input", [0, 2], [0, 0])

@@ -6,7 +6,8 @@ r"""Reward: one scalar for all, whether the readout did better than it lately di
     Pbar <- memory Pbar + (1 - memory) P                   after M was read
 
 For populations that learn while a readout acts step by step, or for a readout that explores, P and M change with every
-step and Pbar begins anew in each trial, with the first P. Where it acts once per trial, Pbar runs across trials.
+step and Pbar begins anew in each trial, with the first P; online, every neuron works them out from the squared errors
+that reach it. Where a readout acts once per trial, Pbar runs across trials.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from snnplast.fragments import Fragment, Update
+from snnplast.network import Network
 from snnplast.readouts import LeakyReadout
 from snnplast.rules.references import HOERZER_2014
 from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
@@ -40,6 +43,29 @@ class Reward(ThirdFactor):
         readout = context.objective.readout
         by_step = population == readout or isinstance(context.network.population(readout), LeakyReadout)
         return SignalKind("reward", "step" if by_step else "trial")
+
+    def extend(self, context: Context) -> Network:
+        readout = context.objective.readout
+        if not (context.online and isinstance(context.network.population(readout), LeakyReadout)):
+            return context.network
+        network = context.network.copy()
+        network.attach(readout, Fragment(("squared_error = error**2 : 1",)))
+        for target in context.targets:
+            network.attach(target, self._at_neurons())
+            weights = {"kind": "analog", "variable": "squared_error", "into": "punishment", "weights": 1.0}
+            network.connect(readout, target, name=f"reward_{target}", **weights)
+        return network
+
+    def _at_neurons(self) -> Fragment:
+        """M of every step, as `_modulation` has it; `judged` tells the first step of a trial from the others."""
+        surplus = "reward" if self.modulation == "graded" else "int(reward > 0)"
+        code = f"""expected = judged*expected - (1 - judged)*punishment
+judged = 1
+reward = -punishment - expected
+expected = expected + (1 - reward_memory)*reward
+reward = {surplus}"""
+        declared = tuple(f"{name} : 1" for name in ("punishment", "reward", "expected", "judged"))
+        return Fragment(declared, {"reward_memory": self.memory}, updates=(Update(code, "after_synapses", 4),))
 
     def init(self, context: Context) -> State:
         return {"expected": np.full((), np.nan)}

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from snnplast.engine import compiler_available
-
-needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
+from engine_networks import needs_compiler
 
 KINDS = [
     pytest.param(("runtime", "numpy"), id="runtime-numpy"),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from brian2 import Clock, Network, NeuronGroup, SpikeGeneratorGroup, Synapses, ms
 
-from snnplast.engine import BrianModel
+from snnplast.engine import BrianModel, compiler_available
+
+needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
 
 N_IN, N_HIDDEN, N_OUT = 10, 20, 2
 

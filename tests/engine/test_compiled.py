@@ -13,8 +13,7 @@ import brian2
 import numpy as np
 import pytest
 from brian2.devices.device import reset_device
-from conftest import needs_compiler
-from engine_networks import recurrent, relay, spontaneous
+from engine_networks import needs_compiler, recurrent, relay, spontaneous
 
 from snnplast.engine import BrianModel, cache, compiled, compiler, open_engine
 from snnplast.errors import UserError

@@ -11,8 +11,7 @@ import pytest
 from brian2.core.names import Nameable
 from brian2.core.variables import ArrayVariable
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
-from conftest import needs_compiler
-from engine_networks import N_HIDDEN, N_IN, recurrent, relay
+from engine_networks import N_HIDDEN, N_IN, needs_compiler, recurrent, relay
 
 from snnplast.engine import internals, internals_cpp, unity
 

@@ -11,8 +11,7 @@ import brian2
 import numpy as np
 import pytest
 from brian2 import Clock, Network, NeuronGroup, Synapses, ms
-from conftest import needs_compiler
-from engine_networks import pairs, recurrent, sources
+from engine_networks import needs_compiler, pairs, recurrent, sources
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -10,14 +10,16 @@ from readout_runs import OUTPUTS, SAMPLES, loss, regression, weights
 from reference import readout_rules as oracle
 from small_runs import matrices, trainer
 
-from snnplast.assemble import design
+from snnplast.assemble import assemble, design
 from snnplast.errors import UserError
 from snnplast.gradient import Signal
 from snnplast.objective import CrossEntropy
+from snnplast.rules.e_prop import EProp
 from snnplast.rules.reward_hebbian import RewardHebbian
 from snnplast.rules.third_factors.reward import Reward
 from snnplast.task import SOURCES, TRAINING, stream
-from snnplast.testing import check_rule, small_network
+from snnplast.testing import check_rule, small_network, small_task
+from snnplast.train import Trainer
 
 SGD = {"name": "sgd", "learning_rate": 0.1}
 
@@ -125,3 +127,18 @@ def test_the_average_reward_begins_anew_where_a_trial_has_several_steps():
 def test_the_average_reward_runs_across_trials_that_have_one_step():
     given = modulations(Reward(modulation="graded", memory=0.5), [[[2.0]], [[1.0]], [[1.0]]])
     assert [values[0] for values in given] == [0.0, 3.0, 1.5]
+
+
+@pytest.mark.parametrize("modulation", ["binary", "graded"])
+def test_online_every_neuron_works_out_the_same_reward_at_every_step(modulation):
+    rule = EProp(third_factor={"name": "reward", "modulation": modulation}, evaluation="online")
+    task = small_task(1)
+    recorded = ["first.reward", "second.reward"]
+    assembly = assemble(small_network(), task.objective, rule, 1, "runtime", "numpy", recorded=recorded)
+    run = Trainer(assembly, task, 3)
+    for trial in range(3):  # the average begins anew in each
+        record = run.run(TRAINING, trial)
+        expected = rule.third_factor.signal(record, ["first", "second"], rule.third_factor.init(None))
+        assert np.ptp(expected["first"]) > 0
+        for name in ("first", "second"):
+            np.testing.assert_allclose(record.history[f"{name}.reward"], expected[name], rtol=0, atol=1e-14)
