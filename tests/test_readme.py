@@ -1,0 +1,76 @@
+"""README: its files run, its commands are commands, and what it prints is printed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from snnplast.cli.command import main
+from snnplast.config.resolution import resolve
+from snnplast.record.results import read_run
+
+TEXT = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def blocks(language):
+    """Fenced blocks of one language, as they stand."""
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.M | re.S)
+
+
+def commands():
+    """Lines that call the command, without what comments add."""
+    lines = re.findall(r"^(?:    |\$ )(snnplast .*(?:\\\n.*)*)", TEXT, re.M)
+    return [shlex.split(line.replace("\\\n", " "), comments=True)[1:] for line in lines]
+
+
+@pytest.fixture
+def example(folder):
+    """README's network and experiment, in files named as README names them."""
+    (network, *_), (experiment, *_) = blocks("python"), blocks("toml")
+    for text in (network, experiment):
+        name = re.match(r"# (\S+)\n", text)
+        assert name, "a file's first line says what it is called"
+        folder.write(name[1], text)
+    return folder
+
+
+def test_the_example_runs_and_its_file_is_read_as_shown(example, monkeypatch):
+    quick = ["engine=runtime", "engine.target=numpy", "train.epochs=1"]
+    assert main(["run", "experiment.toml", "--quiet", *[word for s in quick for word in ("--set", s)]]) == 0
+    (reading,) = (text for text in blocks("python") if "read_run" in text)
+    scope = {}
+    exec(reading.replace("digits.h5", "run.h5"), scope)
+    assert len(scope["times"]) == len(scope["neurons"]) > 0
+    assert len(scope["weight"]) == 40 * 50
+    assert len(read_run("run.h5").metrics["test_accuracy"]) == 1
+
+
+@pytest.mark.slow
+def test_the_example_learns_its_task(example):
+    quick = ["engine=runtime", "engine.target=numpy"]
+    assert main(["run", "experiment.toml", "--quiet", *[word for s in quick for word in ("--set", s)]]) == 0
+    accuracy = read_run("run.h5").metrics["test_accuracy"]
+    assert accuracy[-1] > 0.9
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_the_settings_of_every_command_are_settings(example, words):
+    if words[0] in ("run", "sweep", "cite", "trial"):
+        sets = [value for flag, value in zip(words, words[1:], strict=False) if flag == "--set"]
+        over = [value for flag, value in zip(words, words[1:], strict=False) if flag == "--over"]
+        first = [axis.partition("=")[0] + "=" + axis.partition("=")[2].split(",")[0] for axis in over]
+        resolve(words[1], [*sets, *first])
+
+
+def test_the_injected_code_is_what_the_command_prints(capsys):
+    main(["rules", "show", "e-prop"])
+    printed = {line.strip() for line in capsys.readouterr().out.splitlines()}
+    shown = re.search(r"For a hidden projection, online:\n\n(.*?)\n\n", TEXT, re.S)
+    assert shown
+    whole = re.sub(r"\n +\+", " +", shown[1])
+    code = [re.sub(r"^ +(source neurons|target neurons|synapses)? +", "", line) for line in whole.splitlines()]
+    assert len(code) == 6
+    assert set(code) <= printed
