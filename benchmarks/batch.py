@@ -1,8 +1,8 @@
-"""Evidence accumulation, a batch of 64 trials on 1 and 2 threads: time per trial, and how much of it training takes.
+"""Evidence accumulation, a batch of 64 trials on 1 and 2 threads: time per trial.
 
     python benchmarks/batch.py [--batch 64] [--workers 1 2] [--iterations 20] [--repeats 3]
 
-Fresh trials of 2250 steps, 100 neurons, factored gradient, Adam. Wall and CPU time of whole iterations, the least of the
+Fresh trials of 2250 steps, 100 neurons, factored gradient, Adam. Wall and CPU time of whole iterations, least of the
 repeats; one warm-up iteration before. Weights after the run are compared bit by bit between the numbers of threads.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -59,8 +60,8 @@ def test_the_example_learns_its_task(example):
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_the_settings_of_every_command_are_settings(example, words):
     if words[0] in ("run", "sweep", "cite", "trial"):
-        sets = [value for flag, value in zip(words, words[1:], strict=False) if flag == "--set"]
-        over = [value for flag, value in zip(words, words[1:], strict=False) if flag == "--over"]
+        sets = [value for flag, value in itertools.pairwise(words) if flag == "--set"]
+        over = [value for flag, value in itertools.pairwise(words) if flag == "--over"]
         first = [axis.partition("=")[0] + "=" + axis.partition("=")[2].split(",")[0] for axis in over]
         resolve(words[1], [*sets, *first])
 
