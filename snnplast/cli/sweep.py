@@ -134,7 +134,7 @@ def _spread(values: np.ndarray) -> str:
 
 
 def draw(axes: Sequence[Axis], found: dict[str, dict[tuple[str, ...], np.ndarray]]) -> Figure:
-    """A panel per metric over the first axis, a line for each combination of the others; bands: sd over seeds."""
+    """A panel per metric over the first axis, a line for each combination of the others; strokes: sd over seeds."""
     from snnplast.figures import colours, panels  # matplotlib loads slowly
 
     figure, panes = panels([2.8] * len(found))
@@ -148,10 +148,10 @@ def draw(axes: Sequence[Axis], found: dict[str, dict[tuple[str, ...], np.ndarray
             mean, spread = (np.array([f(rows[value, *rest]) for value in known]) for f in (np.mean, np.std))
             label = ", ".join(f"{axis.label} {value}" for axis, value in zip(others, rest, strict=True))
             pane.plot(x, mean, "o-", color=colour, label=label, linewidth=1.6, markersize=3.5)
-            pane.fill_between(x, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+            pane.vlines(x, mean - spread, mean + spread, color=colour, alpha=0.4, linewidth=1.6)
         pane.set_ylabel(metric.replace("_", " ").replace("third factor ", "third factor\n"))
     if others:
-        panes[0].legend(frameon=False, fontsize=9)
+        panes[0].legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
     panes[-1].set_xlabel(first.label.replace("_", " "))
     return figure
 
