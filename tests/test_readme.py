@@ -23,7 +23,7 @@ def blocks(language):
 
 def commands():
     """Lines that call the command, without what comments add."""
-    lines = re.findall(r"^(?:    |\$ )(snnplast .*(?:\\\n.*)*)", TEXT, re.M)
+    lines = re.findall(r"^(?:    |\$ )(snnplast (?:.*\\\n)*.*)", TEXT, re.M)
     return [shlex.split(line.replace("\\\n", " "), comments=True)[1:] for line in lines]
 
 
