@@ -96,7 +96,7 @@ def assemble(
     for teacher in teachers:
         for factor, context in teacher.factors:
             for pretraining in factor.pretraining(context):
-                for name, weights in pretrain(pretraining, engine, target).items():
+                for name, weights in pretrain(pretraining, assemble, engine, target).items():
                     values[name][:] = weights
     simulated = {f"{name}.{variable}" for name, code in drawn.populations.items() for variable in code.names()}
     spiking = tuple(name for name, population in network.populations.items() if population.spiking)

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from snnplast.assembly import Assembly
 from snnplast.engine.cache import cache_directory
 from snnplast.task import TRAINING
 from snnplast.third_factor import Pretraining
 from snnplast.train import Trainer
 
+Values = dict[str, np.ndarray]
 
-def pretrain(pretraining: Pretraining, engine: str, target: str) -> dict[str, np.ndarray]:
-    """Parameter -> values, as the experiment left them; cached in the user's cache directory, per engine."""
+
+def pretrain(pretraining: Pretraining, assemble: Callable[..., Assembly], engine: str, target: str) -> Values:
+    """Parameter -> values, as the experiment left them; cached in the user's cache directory, per engine.
+
+    assemble: puts an experiment together, within which this one may be needed.
+    """
     path = cache_directory() / "pretraining" / f"{pretraining.key}-{engine}.npz"
     cached = _read(path)
     if cached is None:
-        cached = _learned(pretraining, engine, target)
+        task, rule = pretraining.task, pretraining.rule
+        cached = _learned(
+            pretraining, assemble(pretraining.network, task.objective, rule, pretraining.seed, engine, target)
+        )
         _write(path, cached)
     return cached
 
 
-def _learned(pretraining: Pretraining, engine: str, target: str) -> dict[str, np.ndarray]:
-    # An experiment within an experiment: putting one together begins here.
-    from snnplast.assemble import assemble
-
-    task, seed = pretraining.task, pretraining.seed
-    assembly = assemble(pretraining.network, task.objective, pretraining.rule, seed, engine, target)
+def _learned(pretraining: Pretraining, assembly: Assembly) -> Values:
+    task = pretraining.task
     with assembly.engine:
         trainer = Trainer(assembly, task, iterations=0)
         if pretraining.fit is not None:
@@ -39,7 +45,7 @@ def _learned(pretraining: Pretraining, engine: str, target: str) -> dict[str, np
         return {name: assembly.values[name].copy() for name in assembly.parameters}
 
 
-def _read(path: Path) -> dict[str, np.ndarray] | None:
+def _read(path: Path) -> Values | None:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return dict(stored)
@@ -47,7 +53,7 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
         return None
 
 
-def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def _write(path: Path, arrays: Values) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     with open(partial, "wb") as file:
