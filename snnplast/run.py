@@ -11,13 +11,13 @@ from rich.console import Console, RenderableType
 
 from snnplast.assemble import assemble
 from snnplast.checkpoint import Checkpoint
-from snnplast.cli.console import emit
-from snnplast.cli.progress import number, summary
 from snnplast.config.experiment import EngineChoice, Experiment
 from snnplast.config.model_file import users_code
+from snnplast.console import emit
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.origin import origin
+from snnplast.progress import number, summary
 from snnplast.record.writable import check_writable
 from snnplast.session import PHASES as PHASES
 from snnplast.session import Session

@@ -15,11 +15,11 @@ from rich.console import Console
 
 from snnplast.assembly import Assembly
 from snnplast.checkpoint import Checkpoint, Pace, save
-from snnplast.cli.progress import Display
 from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError, nearest
 from snnplast.interrupt import Interrupts, Stopped
 from snnplast.origin import versions
+from snnplast.progress import Display
 from snnplast.record.layout import Kept
 from snnplast.record.run_file import Per, RunFile
 from snnplast.task import TEST, TRAINING, Task

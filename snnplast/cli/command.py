@@ -178,23 +178,23 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from snnplast.cli.console import standard_output
     from snnplast.config.resolution import resolve
+    from snnplast.console import standard_output
     from snnplast.run import run
 
     run(resolve(options.target, options.sets), standard_output(), options.quiet)
 
 
 def _resume(options: argparse.Namespace) -> None:
-    from snnplast.cli.console import standard_output
+    from snnplast.console import standard_output
     from snnplast.resume import resume
 
     resume(options.file, options.sets, standard_output(), options.quiet, options.inexact)
 
 
 def _sweep(options: argparse.Namespace) -> None:
-    from snnplast.cli.console import standard_output
     from snnplast.cli.sweep import sweep
+    from snnplast.console import standard_output
 
     sweep(
         standard_output(), options.target, options.sets, options.over, options.seeds, options.metric, options.jobs,
@@ -203,24 +203,24 @@ def _sweep(options: argparse.Namespace) -> None:
 
 
 def _trial(options: argparse.Namespace) -> None:
-    from snnplast.cli.console import standard_output
     from snnplast.cli.trial import show_trial
     from snnplast.config.resolution import resolve
+    from snnplast.console import standard_output
 
     experiment = resolve(options.target, options.sets)
     show_trial(standard_output(), experiment, options.phase, options.index, options.weights, options.output)
 
 
 def _surrogates(options: argparse.Namespace) -> None:
-    from snnplast.cli.console import standard_output
     from snnplast.cli.surrogates import show_surrogates
+    from snnplast.console import standard_output
 
     show_surrogates(standard_output(), options.output)
 
 
 def _show(options: argparse.Namespace) -> None:
-    from snnplast.cli.console import standard_output
     from snnplast.cli.show import show_all, show_one
+    from snnplast.console import standard_output
 
     match options.words:
         case []:
@@ -244,6 +244,6 @@ def _cite(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> None:
     from snnplast.cli.compare import compare
-    from snnplast.cli.console import standard_output
+    from snnplast.console import standard_output
 
     compare(standard_output(), options.files)

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from snnplast.cli.console import emit
-from snnplast.cli.progress import number
+from snnplast.console import emit
+from snnplast.progress import number
 from snnplast.record.results import Run, read_run
 
 METRICS = ("loss", "accuracy", "test_accuracy", "spikes_per_trial", "synaptic_operations", "third_factor_correlation")

@@ -17,9 +17,9 @@ from rich.text import Text
 
 from snnplast import registry
 from snnplast.assemble import design
-from snnplast.cli.console import emit
 from snnplast.config.model_file import load_model
 from snnplast.config.schema import choice_in, table_of
+from snnplast.console import emit
 from snnplast.description import Description
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment, Injection

@@ -9,8 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from snnplast.cli.console import emit
 from snnplast.cli.output import figure_path, save
+from snnplast.console import emit
 from snnplast.surrogate import SURROGATES
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from snnplast.cli.console import emit
-from snnplast.cli.progress import number
+from snnplast.console import emit
 from snnplast.errors import UserError, nearest
+from snnplast.progress import number
 from snnplast.record.results import read_run
 from snnplast.record.writable import check_writable
 from snnplast.sweep import Axis, Point, grid, run_all

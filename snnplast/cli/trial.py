@@ -13,12 +13,12 @@ from rich.table import Table
 from snnplast.activity.activity import Activity
 from snnplast.activity.observe import observe
 from snnplast.assemble import assemble
-from snnplast.cli.console import emit
 from snnplast.cli.output import figure_path, save
-from snnplast.cli.progress import number, summary
 from snnplast.config.experiment import EngineChoice, Experiment
 from snnplast.config.model_file import users_code
+from snnplast.console import emit
 from snnplast.errors import UserError, nearest
+from snnplast.progress import number, summary
 from snnplast.record.results import Run, read_run
 from snnplast.restore import load_values
 from snnplast.rule import Rule

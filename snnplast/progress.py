@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from snnplast.cli.console import emit
+from snnplast.console import emit
 
 SHOWN = {"loss": "loss", "accuracy": "acc", "test_loss": "", "test_accuracy": "test acc"}
 """Metrics worth a place on a line, in this order, and what they are called where there is little room."""
