@@ -6,6 +6,7 @@ import signal
 import textwrap
 from pathlib import Path
 
+import brian2
 import pytest
 
 TINY = '''
@@ -71,6 +72,12 @@ def cache_between_runs(pytestconfig, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SNNPLAST_CACHE_DIR", str(directory))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def brian2_does_not_wonder_at_networks_that_are_refused():
+    """Its warning about objects that end up in no network, which comes when they are collected, after pytest's summary."""
+    brian2.BrianLogger.suppress_name("unused_brian_object")
 
 
 @pytest.fixture(scope="session", autouse=True)
