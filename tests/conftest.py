@@ -76,7 +76,7 @@ def cache_between_runs(pytestconfig, tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def brian2_does_not_wonder_at_networks_that_are_refused():
-    """Its warning about objects that end up in no network, which comes when they are collected, after pytest's summary."""
+    """Its warning about objects that end up in no network, which would come after the summary of pytest."""
     brian2.BrianLogger.suppress_name("unused_brian_object")
 
 
