@@ -79,7 +79,7 @@ class _Overlay(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and hasattr(self, "_fd"):  # without, where opening failed
             os.close(self._fd)
         super().close()
 
@@ -90,8 +90,8 @@ class AtomicFile(_Overlay):
     existing: go on with the file at `path` instead, for `h5py.File(..., "r+")`; a journal that its writer left is
     applied, and bytes that HDF5 ignores go with the first commit. While it is open no other AtomicFile opens it so.
 
-    A failed write raises OSError, from `commit` or from within h5py (which may turn it into another exception:
-    `failure` keeps the original). The file is then still in its last committed state, and `abandon` leaves it there.
+    A failed write is kept as `failure` and raised by the next `commit`, since h5py cannot always hand it on; what it
+    writes after that is dropped. The file is then still in its last committed state, and `abandon` leaves it there.
     Raises BlockingIOError where another process has an existing file open.
     """
 
@@ -114,7 +114,9 @@ class AtomicFile(_Overlay):
         self._journal_complete = False
 
     def commit(self) -> None:
-        """Makes what h5py has flushed so far the state of the file."""
+        """Makes what h5py has flushed so far the state of the file; OSError where not all of it could be written."""
+        if self.failure:
+            raise self.failure
         try:
             end = max(self._size, self._committed)
             os.truncate(self._fd, end)
@@ -130,7 +132,7 @@ class AtomicFile(_Overlay):
             if self._part:
                 os.replace(self._part, self.path)
         except OSError as error:
-            self.failure = self.failure or error
+            self.failure = error
             raise
         self._committed, self._held, self._part = self._size, [], None
 
@@ -178,7 +180,7 @@ class AtomicFile(_Overlay):
         data, start = bytes(data), self._position
         self._position += len(data)
         self._size = max(self._size, self._position)
-        if self._abandoned or os.getpid() != self._owner:  # a forked child must not touch its parent's file
+        if self._abandoned or self.failure or os.getpid() != self._owner:
             return len(data)
         inside = max(0, min(len(data), self._committed - start))
         if inside:
@@ -186,8 +188,7 @@ class AtomicFile(_Overlay):
         try:
             _write_all(self._fd, data[inside:], start + inside)
         except OSError as error:
-            self.failure = self.failure or error
-            raise
+            self.failure = error
         return len(data)
 
     def truncate(self, size: int | None = None) -> int:
