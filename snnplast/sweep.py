@@ -79,6 +79,10 @@ def grid(target: str, sets: Sequence[str], axes: Sequence[Axis], seeds: Sequence
 
     Spikes are kept only where `sets` ask for it. Raises `UserError`.
     """
+    keys = [axis.key for axis in axes]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UserError(f"--over {key}: given twice; all values of a setting go into one --over")
     points = []
     for values in itertools.product(*(axis.values for axis in axes)):
         chosen = [f"{axis.key}={value}" for axis, value in zip(axes, values, strict=True)]
@@ -87,10 +91,6 @@ def grid(target: str, sets: Sequence[str], axes: Sequence[Axis], seeds: Sequence
             path = directory / f"{quote(','.join([*labels, f'seed={seed}']), safe=' ,=.[]')}.h5"
             own = (f"{SEED}={seed}", f"record.path={path}")
             points.append(Point(values, seed, target, ("record.spikes=[]", *sets, *chosen, *own), path))
-    if len({point.path for point in points}) < len(points):
-        raise UserError(
-            f"--over {axes[0].key}: another key ends in the same word, {axes[0].label!r}, with these values"
-        )
     for point in points:
         resolve(point.target, point.sets)
     return points

@@ -50,12 +50,15 @@ def test_what_is_no_axis_is_said_in_a_sentence(text, sentence):
         Axis.parse(text)
 
 
-def test_two_settings_of_one_name_whose_values_would_share_a_file_are_refused(tiny):
+def test_settings_whose_keys_end_in_the_same_word_have_files_of_their_own(tiny):
     axes = [Axis("rules.e-prop.batch", ("1", "2")), Axis("rules.frozen.batch", ("1", "2"))]
-    assert len(grid("experiment.toml", [], axes, [0], tiny.path)) == 4
-    swapped = [Axis("rules.e-prop.batch", ("1", "2,batch=1")), Axis("rules.frozen.batch", ("2", "1,batch=2"))]
-    with pytest.raises(UserError):
-        grid("experiment.toml", [], swapped, [0], tiny.path)
+    points = grid("experiment.toml", [], axes, [0, 1], tiny.path)
+    assert len({point.path for point in points}) == len(points) == 8
+
+
+def test_a_setting_given_twice_is_refused(tiny):
+    with pytest.raises(UserError, match=r"--over model.hidden: given twice"):
+        grid("experiment.toml", [], [Axis("model.hidden", ("3",)), Axis("model.hidden", ("4",))], [0], tiny.path)
 
 
 def test_a_sweep_leaves_the_runs_their_table_and_a_figure(tiny, capsys):

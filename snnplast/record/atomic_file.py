@@ -180,7 +180,8 @@ class AtomicFile(_Overlay):
         data, start = bytes(data), self._position
         self._position += len(data)
         self._size = max(self._size, self._position)
-        if self._abandoned or self.failure or os.getpid() != self._owner:
+        forked = os.getpid() != self._owner  # a child must not touch its parent's file
+        if self._abandoned or self.failure or forked:
             return len(data)
         inside = max(0, min(len(data), self._committed - start))
         if inside:
