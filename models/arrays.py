@@ -14,7 +14,8 @@ from pydantic import Field
 from snnplast.errors import UserError, nearest
 from snnplast.models.feed_forward import FeedForward
 from snnplast.network import Network
-from snnplast.task import SOURCES, Classification, Task, stream
+from snnplast.random_streams import stream
+from snnplast.task import Classification, Task
 
 KNOWN = ("x", "y", "x_test", "y_test")
 
@@ -57,7 +58,7 @@ class Arrays(FeedForward):
         count = round(self.test_share * len(x))
         if count == len(x) or (self.test_share and not count):
             raise UserError(f"model.test_share = {self.test_share:g}: that is {count} of {len(x)} samples")
-        tests, training = np.split(stream(seed, SOURCES, 3).permutation(len(x)), [count])
+        tests, training = np.split(stream(seed, "test samples", self.name).permutation(len(x)), [count])
         return {"x": x[training], "y": y[training], "x_test": x[tests], "y_test": y[tests]}
 
 

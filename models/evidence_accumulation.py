@@ -17,9 +17,10 @@ from snnplast.network import Network
 from snnplast.neurons import ALIF
 from snnplast.objective import CrossEntropy
 from snnplast.population import SpikeSource
+from snnplast.random_streams import TEST, TRAINING, stream
 from snnplast.readouts import LeakyReadout
 from snnplast.rules.references import BELLEC_2020
-from snnplast.task import SOURCES, TEST, TRAINING, Task, Trial, stream
+from snnplast.task import Task, Trial
 from snnplast.trial import Segment, Spikes
 from snnplast.weights import Gaussian, Normal, Uniform, Weights
 
@@ -126,7 +127,7 @@ class _Accumulate(Task):
         return self._show(*self._fresh(TEST, index))
 
     def _fresh(self, phase: int, index: int) -> tuple[Spikes, int]:
-        rng = stream(self.seed, SOURCES, 6 + phase, index)
+        rng = stream(self.seed, "trial", EvidenceAccumulation.name, phase, index)
         cues = rng.random(CUES) < rng.choice([0.3, 0.7])
         spikes = rng.random((STEPS, INPUTS), dtype=np.float32) < _rates(cues)
         return _events(spikes), int(cues.sum() > CUES // 2)

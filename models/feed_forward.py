@@ -11,8 +11,12 @@ from snnplast.network import Network
 from snnplast.neurons import LIF
 from snnplast.population import LayerNorm, PoissonSource
 from snnplast.readouts import LeakyReadout, RateReadout
+from snnplast.time_steps import steps_of
 from snnplast.units import NonNegativeTime, PositiveRate, PositiveTime
 from snnplast.weights import Normal
+
+DT = 1e-3
+"""Time step, s."""
 
 
 def _sizes(value: Any) -> int | tuple[int, ...]:
@@ -51,7 +55,7 @@ class FeedForward(Model):
 
     def layers(self, inputs: int, classes: int) -> Network:
         """The network for `inputs` input channels and `classes` classes."""
-        net = Network(dt="1 ms")
+        net = Network(dt=f"{DT!r} second")
         net.add("input", PoissonSource(inputs, peak_rate=f"{self.peak_rate!r} Hz"))
         last = "input"
         for name, size in self._hidden_layers().items():
@@ -70,7 +74,7 @@ class FeedForward(Model):
     @property
     def steps(self) -> int:
         """Duration of a sample in steps of 1 ms."""
-        return round(1e3 * self.duration)
+        return steps_of("model.duration", self.duration, DT)
 
     def _hidden_layers(self) -> dict[str, int]:
         """Names and sizes of the hidden populations, from the input on."""

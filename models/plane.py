@@ -9,7 +9,8 @@ from pydantic import Field
 
 from snnplast.models.feed_forward import FeedForward
 from snnplast.network import Network
-from snnplast.task import SOURCES, Classification, Task, stream
+from snnplast.random_streams import stream
+from snnplast.task import Classification, Task
 
 TRAINING, TESTS = 900, 100
 
@@ -30,7 +31,7 @@ class Plane(FeedForward):
         return self.layers(inputs=4 * self.copies, classes=2)
 
     def task(self, seed: int) -> Task:
-        u, labels = self.points(stream(seed, SOURCES, 3), TRAINING + TESTS)
+        u, labels = self.points(stream(seed, "samples", self.name), TRAINING + TESTS)
         x = np.repeat(np.hstack([u, 1 - u]), self.copies, axis=1)
         training, tests = slice(TRAINING), slice(TRAINING, None)
         return Classification(x[training], labels[training], x[tests], labels[tests], steps=self.steps, seed=seed)

@@ -21,8 +21,10 @@ from snnplast.network import Network
 from snnplast.neurons import ALIF
 from snnplast.objective import CrossEntropy
 from snnplast.population import SpikeSource
+from snnplast.random_streams import TEST, TRAINING, stream
 from snnplast.readouts import LeakyReadout
-from snnplast.task import SOURCES, TEST, TRAINING, Task, Trial, stream
+from snnplast.task import Task, Trial
+from snnplast.time_steps import steps_of
 from snnplast.trial import Segment
 from snnplast.units import NonNegativeRate, PositiveRate, PositiveTime
 from snnplast.weights import Normal, Uniform
@@ -102,10 +104,10 @@ class _Remember(Task):
         self.model, self.seed, self.tests = model, seed, model.tests
 
     def trial(self, index: int) -> Trial:
-        return self._show(stream(self.seed, SOURCES, 8 + TRAINING, index))
+        return self._show(stream(self.seed, "trial", StoreRecall.name, TRAINING, index))
 
     def test(self, index: int) -> Trial:
-        return self._show(stream(self.seed, SOURCES, 8 + TEST, index))
+        return self._show(stream(self.seed, "trial", StoreRecall.name, TEST, index))
 
     def _show(self, rng: np.random.Generator) -> Trial:
         model = self.model
@@ -116,7 +118,7 @@ class _Remember(Task):
             active[store, STORE] = 1
             active[recall] = np.eye(GROUPS)[RECALL]
             target[recall], in_window[recall] = np.eye(2)[bits[store]], 1
-        steps = round(model.period / DT)
+        steps = steps_of("model.period", model.period, DT)
         rates = np.where(active, model.rate, model.background).repeat(model.group, axis=1)
         chance = rates.repeat(steps, axis=0) * DT
         spikes = rng.random(chance.shape, dtype=np.float32) < chance

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from brian2.core.base import BrianObjectException
 
+from snnplast.agreement import refuse_batch, refuse_two_batches, refuse_two_signals, refuse_unrecorded, refuse_untold
 from snnplast.assembly import Assembly, live_values
 from snnplast.build import Plan, construct, plan, refusal
+from snnplast.clocks import once_per_trial
 from snnplast.engine import open_engine
 from snnplast.errors import UserError, nearest
 from snnplast.fragments import Injection
@@ -34,16 +36,19 @@ def design(
     recorded: neuron variables ('population.variable') to keep step by step beside those that learning needs.
     Raises `UserError` where rule, sources and network do not fit.
     """
-    network = network.copy()
+    described, network = network, network.copy()
     readout = network.population(objective.readout)
     if not readout.readout:
         raise UserError(
             f"objective: {objective.readout!r} is no readout; readouts are: {', '.join(network.readouts) or 'none'}"
         )
     teachers = _teachers(network, rule, others or {})
+    refuse_untold(network, objective, teachers)
+    refuse_two_batches(teachers)
     if any(t.rule.evaluation == "online" for t in teachers) and isinstance(readout, LeakyReadout):
         network.attach(objective.readout, objective.fragment())
     needed = [f"{objective.readout}.y"] if isinstance(readout, LeakyReadout) else []
+    refuse_two_signals(teachers)
     for teacher in teachers:
         online = teacher.rule.evaluation == "online"
         for factor in (teacher.rule.third_factor, *teacher.rule.regularisers):
@@ -53,7 +58,7 @@ def design(
             teacher.states.append(factor.init(context))
             needed += factor.needs(context)
         if teacher.rule.batch > 1:
-            _refuse_batch(teacher)
+            refuse_batch(teacher)
     injections: dict[str, Injection] = {}
     accumulators: list[str] = []
     for teacher in teachers:
@@ -72,6 +77,7 @@ def design(
     for name in recorded:
         if name not in variables:
             raise UserError(f"record.variables: unknown variable {name!r}; {nearest(name, variables)}")
+    refuse_unrecorded(described, drawn, teachers, recorded)
     return drawn, teachers, tuple(accumulators)
 
 
@@ -103,6 +109,7 @@ def assemble(
     responses = [f"{name}.y" for name, p in network.populations.items() if isinstance(p, RateReadout)]
     responses += [n for t in teachers for factor, context in t.factors for n in factor.responses(context)]
     responses += [n for t in teachers for p in t.projections for n in t.rule.responses(network, p)]
+    once = [name for name in recorded if once_per_trial(drawn, name)]
     return Assembly(
         network,
         drawn,
@@ -113,7 +120,8 @@ def assemble(
         accumulators,
         frozenset(simulated),
         spiking,
-        tuple(dict.fromkeys(responses)),
+        tuple(dict.fromkeys([*responses, *once])),
+        frozenset(once),
         engine == "compiled",
     )
 
@@ -136,16 +144,6 @@ def _teachers(network: Network, rule: Rule, others: Mapping[str, Rule]) -> list[
     if not groups:
         raise UserError("network: no projection is plastic; write plastic=True where the rule should learn")
     return list(groups.values())
-
-
-def _refuse_batch(teacher: Teacher) -> None:
-    rule = teacher.rule
-    for owner, kind in [(rule, "rule"), *((factor, "third factor") for factor, _ in teacher.factors)]:
-        if owner.batch_mode == "sequential":
-            raise UserError(
-                f"rules.{rule.name}.batch = {rule.batch}: the {kind} {owner.name!r} takes trials one after another; "
-                "batch = 1 is allowed"
-            )
 
 
 def _kinds(teacher: Teacher, projection: Projection) -> Sequence[SignalKind]:

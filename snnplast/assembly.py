@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from snnplast.engine import Engine
 from snnplast.network import Network
 from snnplast.objective import Objective
 from snnplast.optimizer import Optimizer
+from snnplast.population import PoissonSource
 from snnplast.rule import Rule
 from snnplast.teacher import Teacher
 
@@ -36,6 +38,8 @@ class Assembly:
     """Populations and sources whose spikes are recorded."""
     responses: tuple[str, ...]
     """Variables read at the end of the response step."""
+    once: frozenset[str]
+    """Recorded variables that take their value there, once per trial."""
     compiled: bool
     """Whether the engine, and with it the gradient, is compiled."""
 
@@ -47,6 +51,18 @@ class Assembly:
             for teacher in self.teachers
             for name, own in teacher.parameters(self.network).items()
         }
+
+    @cached_property
+    def backgrounds(self) -> dict[str, PoissonSource]:
+        """Sources with a constant rate of their own."""
+        populations = self.network.populations.items()
+        return {name: p for name, p in populations if isinstance(p, PoissonSource) and not p.driven}
+
+    def prepare(self) -> None:
+        """What sources do before trials that follow an update, e.g. copying weights that are defined by others."""
+        for teacher in self.teachers:
+            for factor, context in teacher.factors:
+                factor.prepare(context, self.values, self.plan.wiring)
 
     def clone(self) -> Assembly:
         """The same experiment on an engine of its own; plan, teachers and weights that are not simulated are shared."""

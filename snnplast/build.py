@@ -18,7 +18,7 @@ from snnplast.fragments import Fragment, Injection, Value, clashes, merge, subst
 from snnplast.network import Network, Projection, Wiring
 from snnplast.neurons import SpikingPopulation
 from snnplast.population import Analog, SpikeSource
-from snnplast.task import WEIGHTS, stream
+from snnplast.random_streams import WEIGHTS, stream
 
 TRIAL_EVENT = "trial"
 """Event of populations that act once per trial; it occurs while the shared variable `responding` is 1."""
@@ -84,6 +84,7 @@ def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterab
         later = delay_steps(p.delay, stream(seed, WEIGHTS, zlib.crc32(name.encode()), 1), pre.size, network.dt)
         wiring[name] = Wiring.of(pre, post, shape, later if later.any() else None)
         weights[name] = p.signed(p.weights.draw(rng, pre, post, shape), pre)
+        _refuse_out_of_bounds(p, weights[name])
     merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys(recorded)))
     for name, population in network.populations.items():
         gain = population.input_gain(network.dt)
@@ -119,6 +120,16 @@ def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterab
             hint = nearest(p.variable, known)
             raise UserError(f"network.{name}.variable = {p.variable!r}: {p.source!r} has no such variable; {hint}")
     return merged
+
+
+def _refuse_out_of_bounds(projection: Projection, weights: np.ndarray) -> None:
+    """Initial weights lie where learning keeps them."""
+    low, high = (np.inf * sign if side is None else side for side, sign in zip(projection.bounds, (-1, 1), strict=True))
+    if weights.min() < low or weights.max() > high:
+        raise UserError(
+            f"network.{projection.name}: its initial weights span {weights.min():.6g} to {weights.max():.6g}, beyond "
+            f"bounds = ({low:g}, {high:g}); weights within them are needed, such as Uniform(low=..., high=...)"
+        )
 
 
 def _refuse_many_delays(projection: str, wiring: Wiring) -> None:
@@ -281,16 +292,17 @@ class _Builder:
             synapses.variables.add_reference(f"{variable}_pre", self.groups[name], variable, index="_presynaptic_idx")
 
     def _normaliser(self, readout: str) -> None:
-        """The sum over a readout that its softmax needs: a projection of the readout onto itself, of all to all."""
-        if "exp_sum" not in self.plan.populations[readout].names():
+        """The sums over a readout that its softmax needs: a projection of the readout onto itself, of all to all."""
+        if "inverse_softmax" not in self.plan.populations[readout].names():
             return
         group = self.groups[readout]
-        synapses = self._synapses(f"{readout}_sum", group, group, "exp_sum_post = exp_y_pre : 1 (summed)", None)
+        sums = ["inverse_softmax_post = exp(y_pre - y_post) : 1 (summed)", "target_sum_post = target_pre : 1 (summed)"]
+        synapses = self._synapses(f"{readout}_sum", group, group, sums, None)
         size = self.network.populations[readout].size
         pre, post = np.divmod(np.arange(size * size), size)
         synapses.connect(i=pre, j=post)
-        updater = synapses.summed_updaters["exp_sum_post"]
-        updater.when, updater.order = "after_synapses", 1
+        for updater in synapses.summed_updaters.values():
+            updater.when, updater.order = "after_synapses", 1
 
     def _publish(self, owner: str, group: brian2.Group, constants: Mapping[str, Value]) -> None:
         for name, variable in group.variables.items():

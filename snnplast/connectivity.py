@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, field_validator
 
+from snnplast.described import integers
 from snnplast.description import Description
 from snnplast.errors import UserError
 
@@ -86,10 +87,10 @@ class ExplicitPairs(Connectivity):
     @field_validator("pre", "post")
     @classmethod
     def _indices(cls, values: Any) -> np.ndarray:
-        array = np.asarray(values)
-        if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer) or (array.size and array.min() < 0):
-            raise ValueError("a one-dimensional array of non-negative integers is needed")
-        return array.astype(np.int64)
+        array = integers("indices", values, low=0)
+        if array.ndim != 1:
+            raise ValueError(f"indices have shape {array.shape}; (n_synapses,) is needed")
+        return array
 
     def pairs(self, rng: np.random.Generator, n_pre: int, n_post: int, itself: bool) -> Pairs:
         for name, indices, size in (("pre", self.pre, n_pre), ("post", self.post, n_post)):
@@ -97,6 +98,9 @@ class ExplicitPairs(Connectivity):
                 raise UserError(f"{name} index {indices.max()} is out of range: 0..{size - 1} are allowed")
         if self.pre.size != self.post.size:
             raise UserError(f"{self.pre.size} source and {self.post.size} target indices: equal numbers are needed")
+        if itself and np.any(self.pre == self.post):
+            neuron = self.pre[self.pre == self.post][0]
+            raise UserError(f"the pair ({neuron}, {neuron}) is listed, but self_connections = False leaves it out")
         order = np.lexsort((self.post, self.pre))
         pre, post = self.pre[order], self.post[order]
         if np.any((np.diff(pre) == 0) & (np.diff(post) == 0)):

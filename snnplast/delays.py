@@ -11,6 +11,7 @@ from snnplast.description import Description
 from snnplast.errors import UserError
 from snnplast.fragments import Value
 from snnplast.population import NonNegativeTimes
+from snnplast.time_steps import whole_steps
 from snnplast.units import NonNegativeTime
 
 
@@ -34,13 +35,12 @@ Delay = Annotated[Value | UniformDelay, BeforeValidator(_delay)]
 
 
 def delay_steps(delay: Value | UniformDelay, rng: np.random.Generator, synapses: int, dt: float) -> np.ndarray:
-    """Delays (n_synapses,) in whole steps of `dt` (s), rounded to the nearest."""
+    """Delays (n_synapses,) in steps of `dt` (s): drawn ones rounded to the nearest, given ones whole or refused."""
     if isinstance(delay, UniformDelay):
         if delay.low > delay.high:
             raise UserError(f"delay: low = {1e3 * delay.low:g} ms must not exceed high = {1e3 * delay.high:g} ms")
-        times = rng.uniform(delay.low, delay.high, synapses)
-    else:
-        times = np.asarray(delay)
-    if times.ndim and times.shape != (synapses,):
-        raise UserError(f"delay has shape {times.shape}; allowed are a time or ({synapses},), one per synapse")
-    return np.broadcast_to(np.rint(times / dt).astype(np.int64), (synapses,))
+        return np.rint(rng.uniform(delay.low, delay.high, synapses) / dt).astype(np.int64)
+    steps = whole_steps("delay", delay, dt)
+    if steps.ndim and steps.shape != (synapses,):
+        raise UserError(f"delay has shape {steps.shape}; allowed are a time or ({synapses},), one per synapse")
+    return np.broadcast_to(steps, (synapses,))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from types import UnionType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from snnplast.errors import UserError, nearest
@@ -39,6 +41,9 @@ class Description(_Validated):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True)
 
     def __init__(self, **values: Any) -> None:
+        for name, value in values.items():
+            if complaint := _coerced(type(self), name, value):
+                raise WrongValue(type(self).__name__, (name,), f" = {value!r}: {complaint}")
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -49,6 +54,36 @@ class Description(_Validated):
 
     def __hash__(self) -> int:
         return id(self)
+
+
+def _coerced(model: type[Any], name: str, value: Any) -> str:
+    """What is wrong with a number, text or truth value that would be taken for another of them; "" if nothing is."""
+    field = next((found for key, found in model.model_fields.items() if name in (key, found.alias)), None)
+    if field is None or any(hasattr(item, "validate") or isinstance(item, BeforeValidator) for item in field.metadata):
+        return ""
+    kinds, words = _alternatives(field.annotation)
+    if object in kinds:
+        return ""
+    if kinds & {int, float}:
+        if isinstance(value, str) and str not in kinds and value not in words:
+            return " or ".join(["a number", *map(repr, words)]) + " is needed"
+        if isinstance(value, bool | np.bool_) and bool not in kinds:
+            return "a number is needed"
+        if isinstance(value, float | np.floating) and float not in kinds:
+            return "an integer is needed"
+    elif bool in kinds and isinstance(value, int | float | str) and not isinstance(value, bool):
+        return "true or false is needed"
+    return ""
+
+
+def _alternatives(annotation: Any) -> tuple[set[type], list[str]]:
+    """The plain types that an annotation allows, `object` for all that has rules of its own, and its words."""
+    if get_origin(annotation) is Literal:
+        return set(), list(get_args(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        parts = [_alternatives(part) for part in get_args(annotation)]
+        return set().union(*(kinds for kinds, _ in parts)), [word for _, words in parts for word in words]
+    return {annotation if annotation in (bool, int, float, str, type(None)) else object}, []
 
 
 def _complaint(error: ValidationError, model: type[Any], given: Any) -> tuple[tuple[str, ...], str]:

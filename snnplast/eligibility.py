@@ -25,6 +25,7 @@ from pydantic import Field
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment, Injection, Update, merge
 from snnplast.gradient import Signal, adjoint_sweep
+from snnplast.membrane import refuse_other_membranes
 from snnplast.network import Network, Projection
 from snnplast.neurons import SpikingPopulation
 from snnplast.optimizer import AnyOptimizer
@@ -49,11 +50,13 @@ class ThreeFactorRule(Rule):
         target = network.populations[projection.target]
         online = self.evaluation == "online"
         if target.readout:
+            _refuse_other_readouts(self.name, network, projection)
             return _inject_readout(network, projection) if online and isinstance(target, LeakyReadout) else Injection()
         if not isinstance(target, SpikingPopulation):
             raise UserError(
                 f"rule {self.name!r}: {projection.name}: {projection.target!r} is neither spiking nor a readout"
             )
+        refuse_other_membranes(self.name, network, projection)
         post = Fragment(("psi : 1",), updates=(Update(f"psi = {self.postsynaptic(target)}", order=2),))
         if not online:
             return Injection(post=post)
@@ -94,6 +97,18 @@ class ThreeFactorRule(Rule):
             else:
                 gradients |= _factored_gradient(record, target, incoming, given)
         return gradients
+
+
+def _refuse_other_readouts(rule: str, network: Network, projection: Projection) -> None:
+    """The delta rule takes what a readout filters, or what it reads once per trial, where it arrives as input."""
+    target = network.populations[projection.target]
+    once = isinstance(target, RateReadout)
+    if (not once and projection.kind == "analog") or projection.into not in (None, target.input_variable_name):
+        allowed = "analog ones that act once per trial" if once else "spiking ones"
+        raise UserError(
+            f"rule {rule!r}: network.{projection.name}: readouts of this kind learn from {allowed}, into "
+            f"{target.input_variable_name!r}; plastic=False keeps these weights"
+        )
 
 
 def gated(expression: str, target: SpikingPopulation) -> str:

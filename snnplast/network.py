@@ -11,11 +11,13 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from snnplast.connectivity import AllToAll, Connectivity, ExplicitPairs
 from snnplast.delays import Delay, UniformDelay, delay_steps
-from snnplast.description import Description
+from snnplast.described import reals
+from snnplast.description import Description, WrongValue
 from snnplast.errors import UserError, nearest
 from snnplast.fragments import Fragment
 from snnplast.population import PoissonSource, Population
 from snnplast.readouts import RateReadout
+from snnplast.time_steps import whole_steps
 from snnplast.units import parse_quantity
 from snnplast.weights import ExplicitWeights, Normal, Weights, as_weights
 
@@ -25,10 +27,18 @@ def _signs(value: Any) -> Any:
     named = {"excitatory": 1.0, "inhibitory": -1.0}
     if value is None or (isinstance(value, str) and value in named):
         return None if value is None else np.array(named[value])
-    array = np.asarray(value)
-    if array.ndim != 1 or not np.all(np.isin(array, (-1, 1))):
+    array = None if isinstance(value, str) else reals("sign", value)
+    if array is None or array.ndim != 1 or not np.all(np.isin(array, (-1, 1))):
         raise ValueError(f"{value!r}: 'excitatory', 'inhibitory' or an array of +1 and -1 is allowed")
-    return array.astype(float)
+    return array
+
+
+def _bounds(value: Any) -> tuple[float | None, float | None]:
+    """(lowest, highest): numbers, None where a side is open."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"{value!r}: two entries, (lowest, highest), are needed; None leaves a side open")
+    low, high = (None if side is None else float(reals("bounds", side)) for side in value)
+    return low, high
 
 
 class Projection(Description):
@@ -69,7 +79,7 @@ class Projection(Description):
     plastic: bool = False
     rule: str | None = None
     self_connections: bool = True
-    bounds: tuple[float | None, float | None] = (None, None)
+    bounds: Annotated[tuple[float | None, float | None], BeforeValidator(_bounds)] = (None, None)
     simulated: bool = True
 
     @model_validator(mode="after")
@@ -176,7 +186,7 @@ class Network:
     """
 
     def __init__(self, dt: Quantity | str = "1 ms") -> None:
-        self.dt: float = parse_quantity(dt, "second")
+        self.dt: float = parse_quantity(dt, "ms")
         if not self.dt > 0:
             raise UserError(f"Network: dt = {dt!r}: a positive time is needed")
         self.work_time = 0.0
@@ -190,11 +200,10 @@ class Network:
         self._claim(name)
         if not isinstance(population, Population):
             raise UserError(f"network.{name}: {population!r} is not a population")
-        if isinstance(population, PoissonSource) and population.peak_rate * self.dt > 1:
-            raise UserError(
-                f"network.{name}.peak_rate = {population.peak_rate:g} Hz: at most one spike per step of "
-                f"{1e3 * self.dt:g} ms, {1 / self.dt:g} Hz, is allowed"
-            )
+        if isinstance(population, PoissonSource):
+            self._check_rates(name, population)
+        for field in population.in_steps:
+            whole_steps(f"network.{name}.{field}", getattr(population, field), self.dt)
         self.populations[name] = population
 
     def connect(self, source: str, target: str, *, name: str | None = None, **values: Any) -> None:
@@ -206,20 +215,37 @@ class Network:
                 raise UserError(
                     f"network.{name}: unknown {role} population {population!r}; {nearest(population, self.populations)}"
                 )
-        if "weights" in values:
-            values["weights"] = as_weights(values["weights"])
-        projection = Projection(name=name, source=source, target=target, **values)
+        self._put(name, {"name": name, "source": source, "target": target, **values})
+
+    def _put(self, name: str, values: dict[str, Any]) -> None:
+        """A projection from its fields, checked."""
+        path: tuple[str, ...] = ("weights",)
+        try:
+            if "weights" in values:
+                values["weights"] = as_weights(values["weights"])
+            path = ()
+            projection = Projection(**values)
+        except WrongValue as error:
+            place = ".".join(["network", name, *(path or error.path)])
+            raise UserError(f"{place}{error.complaint}") from None
         self._check(projection)
         self.projections[name] = projection
 
     def change(self, projection: str, **values: Any) -> None:
-        """Give fields of a projection other values, e.g. whether it is simulated or plastic."""
+        """Give fields of a projection other values, checked as in `connect`, e.g. whether it is plastic."""
         self._must_be_open()
-        self.projections[projection] = self.projections[projection].model_copy(update=values)
+        if projection not in self.projections:
+            raise UserError(f"network: unknown projection {projection!r}; {nearest(projection, self.projections)}")
+        before = self.projections[projection]
+        for fixed in ("name", "source", "target"):
+            if fixed in values:
+                raise UserError(f"network.{projection}.{fixed} cannot be changed; connect() makes another projection")
+        self._put(projection, {field: getattr(before, field) for field in Projection.model_fields} | values)
 
     def attach(self, population: str, fragment: Fragment) -> None:
         """Add Brian2 code to a population, e.g. the error of a readout."""
         self._must_be_open()
+        self.population(population)
         self.attachments[population] = (*self.attachments.get(population, ()), fragment)
 
     def population(self, name: str) -> Population:
@@ -228,9 +254,9 @@ class Network:
             raise UserError(f"network: unknown population {name!r}; {nearest(name, self.populations)}")
         return self.populations[name]
 
-    def incoming(self, target: str) -> list[Projection]:
-        """Plastic projections onto a population."""
-        return [p for p in self.projections.values() if p.target == target and p.plastic]
+    def between(self, source: str, target: str) -> list[Projection]:
+        """Projections from one population to another."""
+        return [p for p in self.projections.values() if (p.source, p.target) == (source, target)]
 
     def copy(self) -> Network:
         """An open copy that can be extended."""
@@ -254,6 +280,14 @@ class Network:
     def trial_clocked(self) -> bool:
         """Whether anything happens once per trial, in a response step after the last segment."""
         return any(projection.every == "trial" for projection in self.projections.values())
+
+    def _check_rates(self, name: str, source: PoissonSource) -> None:
+        for field, rate in (("peak_rate", source.peak_rate), ("rate", source.rate)):
+            if rate is not None and rate * self.dt > 1:
+                raise UserError(
+                    f"network.{name}.{field} = {rate:g} Hz: at most one spike per step of {1e3 * self.dt:g} ms, "
+                    f"{1 / self.dt:g} Hz, is allowed"
+                )
 
     def _must_be_open(self) -> None:
         if self._frozen:

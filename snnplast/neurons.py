@@ -79,13 +79,14 @@ class LIF(SpikingPopulation):
     tau_m: membrane time constant, default 20 ms, > 0; number or one per neuron.
     v_threshold: theta, dimensionless, default 1, > 0.
     reset: see above, default "subtract".
-    refractory: time after a spike in which v integrates but cannot spike, default 0 ms, >= 0.
+    refractory: time after a spike in which v integrates but cannot spike, default 0 ms, >= 0, in whole steps.
     v_min: floor of v, default none.
     bias: b, added each step, default none; a number or array makes it a parameter that rules may learn.
     normalise_input: c = 1 - alpha instead of c = 1.
     """
 
     input_variable: ClassVar[str | None] = "v"
+    in_steps: ClassVar[tuple[str, ...]] = ("refractory",)
     v_threshold: Annotated[Positive, Field(description="spike threshold theta")] = 1.0
     reset: Annotated[Literal["subtract", "subtract-next"] | float, Field(description="reset at a spike")] = "subtract"
     refractory: Annotated[NonNegativeTimes, Field(description="refractory time")] = 0.0
@@ -174,10 +175,12 @@ class CustomNeurons(SpikingPopulation):
     threshold_scale: expression of the base threshold, the scale of surrogate derivatives, e.g. 'theta'.
     tau_m: time constant with which the membrane forgets its input.
     constants: values of the names your equations declare as '(constant)' or '(constant, shared)'.
-    refractory: refractory time, default 0 ms.
+    refractory: refractory time, default 0 ms, in whole steps.
     updates: code run each step, or with event = "trial" once per trial in the response step.
     persistent: variables that outlive a trial: reset leaves them alone, checkpoints hold them.
     """
+
+    in_steps: ClassVar[tuple[str, ...]] = ("refractory",)
 
     equations: str
     threshold_code: Annotated[str, Field(alias="threshold")]

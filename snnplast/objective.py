@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -35,7 +35,10 @@ class Objective(Description):
         steps leaves it at None and gives them itself, as the series '<readout>.in_window' of its segments.
 
     Arrays of one trial: y and target have shape (T, n); a readout that acts once per trial has T = 1.
+    optional: whether nothing may be wanted of a trial, no step of which counts then; its error and loss are 0.
     """
+
+    optional: ClassVar[bool] = False
 
     readout: str = "output"
     window: Annotated[int | None, Field(ge=1, description="learning window: last steps of a trial")] = None
@@ -48,9 +51,11 @@ class Objective(Description):
     def judge(self, y: np.ndarray, target: np.ndarray, in_window: np.ndarray | None = None) -> Judgement:
         """Error, loss and correctness of one trial.
 
-        in_window: (T,), 0 or 1, with at least one 1; by default the last `window` steps.
+        in_window: (T,), 0 or 1, with at least one 1 unless `optional`; by default the last `window` steps.
         """
         rows = np.flatnonzero(self.in_window(len(y)) if in_window is None else in_window)
+        if not rows.size and self.optional:
+            return Judgement(np.zeros(y.shape), 0.0)
         stretches = np.flatnonzero(np.diff(rows, prepend=-2) > 1)
         inside = self._judge(y[rows], target[rows], stretches)
         error = np.zeros(y.shape)
@@ -64,7 +69,8 @@ class Objective(Description):
     def fragment(self) -> Fragment:
         """The same error as Brian2 code on the readout: variable `error`, from `target` and `in_window`.
 
-        A fragment that declares `exp_y` and `exp_sum` gets the sum of the first over the readout in the second.
+        In a fragment that declares them, `inverse_softmax` is set to sum_j exp(y_j - y_k), j over the readout, and
+        `target_sum` to the sum of `target` over it.
         """
         raise NotImplementedError
 
@@ -82,9 +88,10 @@ class MeanSquaredError(Objective):
 
 
 class CrossEntropy(Objective):
-    r"""E = softmax(y) - y*;  loss = - mean_t sum_k y*_k log softmax_k(y), over the learning window.
+    r"""E_k = (sum_j y*_j) softmax_k(y) - y*_k;  loss = - mean_t sum_k y*_k log softmax_k(y), over the learning window.
 
-    The answer in a stretch of the window is the class whose softmax, summed over the stretch, is largest.
+    Targets that sum to 1 are probabilities; a weight of a class or step scales its row. The answer in a stretch of the
+    window is the class whose softmax, summed over the stretch, is largest.
     """
 
     def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
@@ -94,10 +101,11 @@ class CrossEntropy(Objective):
         softmax = exponential / total
         loss = float(np.sum(target.sum(axis=1) * np.log(total[:, 0])) - np.vdot(target, shifted)) / len(y)
         answers, classes = (np.add.reduceat(p, stretches, axis=0).argmax(axis=1) for p in (softmax, target))
-        return Judgement(softmax - target, loss, float(np.mean(answers == classes)))
+        weight = target.sum(axis=1, keepdims=True)
+        return Judgement(weight * softmax - target, loss, float(np.mean(answers == classes)))
 
     def fragment(self) -> Fragment:
-        code = Update("error = in_window*(exp(y)/exp_sum - target)", "after_synapses", 2)
-        exponential = Update("exp_y = exp(y)", "after_synapses", 0)
-        declared = ("target : 1", "in_window : 1 (shared)", "error : 1", "exp_y : 1", "exp_sum : 1")
-        return Fragment(declared, updates=(exponential, code))
+        # 1/softmax overflows to infinity where softmax is 0 to all its digits, and exp(y) would before.
+        code = Update("error = in_window*(target_sum/inverse_softmax - target)", "after_synapses", 2)
+        sums = ("inverse_softmax : 1", "target_sum : 1")
+        return Fragment(("target : 1", "in_window : 1 (shared)", "error : 1", *sums), updates=(code,))

@@ -7,36 +7,24 @@ A value that may differ between neurons is a number or an array with one entry p
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from brian2 import Quantity
 from pydantic import BeforeValidator, Field, model_validator
 
+from snnplast.described import reals
 from snnplast.description import Description
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment, Update, Value
-from snnplast.units import PositiveRate, parse_quantity
+from snnplast.units import NonNegativeRate, PositiveRate, parse_quantity
 
 
 def _each(unit: str | None, low: float | None = None, strict: bool = False) -> BeforeValidator:
     """Validator of a number or an array (n,), in SI units, finite and above `low`."""
 
-    def number(value: Any) -> float:
-        try:
-            return parse_quantity(value, unit) if unit else float(value)
-        except TypeError:
-            raise ValueError(f"{value!r} is no number") from None
-
     def convert(value: Any) -> Value:
-        if isinstance(value, list | tuple) or (unit and isinstance(value, Quantity) and np.ndim(value) > 0):
-            array = np.array([number(entry) for entry in value])
-        elif isinstance(value, np.ndarray) and not unit:
-            array = np.array(value, dtype=float)
-        else:
-            array = np.asarray(number(value))
-        if not np.all(np.isfinite(array)):
-            raise ValueError(f"{value!r} is not finite")
+        array = np.array(reals("values", value)) if unit is None else _quantities(value, unit)
         if low is not None and not np.all(array > low if strict else array >= low):
             raise ValueError(
                 f"{value!r} is out of range: {'greater than' if strict else 'at least'} {low:g} is allowed"
@@ -46,9 +34,20 @@ def _each(unit: str | None, low: float | None = None, strict: bool = False) -> B
     return BeforeValidator(convert)
 
 
+def _quantities(value: Any, unit: str) -> np.ndarray:
+    """SI values () or (n,) of a quantity, of an array with a unit, or of a list of quantities."""
+    if isinstance(value, list | tuple):
+        return np.array([parse_quantity(entry, unit) for entry in value])
+    if np.ndim(value) == 0:
+        return np.asarray(parse_quantity(value, unit))
+    if not isinstance(value, Quantity):
+        raise ValueError(f"an array has a unit, or is a list such as ['20 {unit}', '30 {unit}']: multiply it by {unit}")
+    return np.array([parse_quantity(entry, unit) for entry in value])
+
+
 _IN_MS = Field(json_schema_extra={"unit": "ms"})
-PositiveTimes = Annotated[Value, _each("second", 0, strict=True), _IN_MS]
-NonNegativeTimes = Annotated[Value, _each("second", 0), _IN_MS]
+PositiveTimes = Annotated[Value, _each("ms", 0, strict=True), _IN_MS]
+NonNegativeTimes = Annotated[Value, _each("ms", 0), _IN_MS]
 Positive = Annotated[Value, _each(None, 0, strict=True)]
 NonNegative = Annotated[Value, _each(None, 0)]
 Real = Annotated[Value, _each(None)]
@@ -58,7 +57,12 @@ class Population(Description):
     """Neurons of one kind.
 
     size: number of neurons, >= 1.
+    clock: whether its variables take their values at every step, or once per trial, in the response step.
+    in_steps: names of fields that are times in whole steps of the simulation.
     """
+
+    clock: ClassVar[Literal["step", "trial"]] = "step"
+    in_steps: ClassVar[tuple[str, ...]] = ()
 
     size: Annotated[int, Field(ge=1, description="number of neurons")]
     spiking: ClassVar[bool] = False
@@ -103,14 +107,25 @@ class SpikeSource(Population):
 
     spiking: ClassVar[bool] = True
 
+    @property
+    def driven(self) -> bool:
+        """Whether the task says what it shows: then every trial must."""
+        return True
+
 
 class PoissonSource(SpikeSource):
     r"""Poisson spikes from values u in [0, 1]: P(spike in a step) = u * peak_rate * dt, independently.
 
     peak_rate: firing rate at u = 1, default 200 Hz, > 0.
+    rate: of every neuron at every step, for a background that the task knows nothing of; default none.
     """
 
     peak_rate: Annotated[PositiveRate, Field(description="firing rate at input value 1")] = "200 Hz"  # type: ignore[assignment]
+    rate: Annotated[NonNegativeRate | None, Field(description="constant rate of a background")] = None
+
+    @property
+    def driven(self) -> bool:
+        return self.rate is None
 
 
 class LayerNorm(Description):

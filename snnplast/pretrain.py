@@ -10,7 +10,7 @@ import numpy as np
 
 from snnplast.assembly import Assembly
 from snnplast.engine.cache import cache_directory
-from snnplast.task import TRAINING
+from snnplast.random_streams import TRAINING
 from snnplast.third_factor import Pretraining
 from snnplast.train import Trainer
 

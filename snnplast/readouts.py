@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -39,6 +39,7 @@ class RateReadout(Population):
     """
 
     readout: ClassVar[bool] = True
+    clock: ClassVar[Literal["step", "trial"]] = "trial"
     input_variable: ClassVar[str | None] = "drive"
     biased: Annotated[bool, Field(description="whether there is a bias b")] = True
 

@@ -20,9 +20,10 @@ from snnplast.errors import UserError, nearest
 from snnplast.interrupt import Interrupts, Stopped
 from snnplast.origin import versions
 from snnplast.progress import Display
+from snnplast.random_streams import TEST, TRAINING
 from snnplast.record.layout import Kept
 from snnplast.record.run_file import Per, RunFile
-from snnplast.task import TEST, TRAINING, Task
+from snnplast.task import Task
 from snnplast.train import Trainer
 from snnplast.trial import Record
 
@@ -117,6 +118,7 @@ class Session:
             populations={name: population.size for name, population in assembly.network.populations.items()},
             spikes=experiment.recorded_spikes,
             states=states,
+            once=[name.replace(".", "/") for name in record.variables if name in assembly.once],
             kept=self.kept,
         )
 
@@ -197,8 +199,12 @@ class Session:
             record.steps,
             iteration=self.trainer.iteration,
             spikes={name: record.spikes[name] for name in self.experiment.recorded_spikes},
-            states={name.replace(".", "/"): record.history[name] for name in self.experiment.record.variables},
+            states={name.replace(".", "/"): self._rows(record, name) for name in self.experiment.record.variables},
         )
+
+    def _rows(self, record: Record, name: str) -> np.ndarray:
+        """What a variable was, (steps, n), or (1, n) where it takes its value once per trial."""
+        return record.response[name][None] if name in self.trainer.assembly.once else record.history[name]
 
     def _store_parameters(self, file: RunFile | None) -> None:
         if file is None:
@@ -247,3 +253,7 @@ def _check_names(experiment: Experiment, assembly: Assembly) -> None:
     for name in experiment.recorded_spikes:
         if name not in assembly.spiking:
             raise UserError(f"record.spikes: unknown spiking population {name!r}; {nearest(name, assembly.spiking)}")
+        if name not in experiment.network.populations and assembly.network.work_time:
+            raise UserError(
+                f"record.spikes: {name!r} fires after the trial, while it takes it up, in steps that are not kept"
+            )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numpy as np
 
 from snnplast.assembly import Assembly
 from snnplast.encoding import poisson
 from snnplast.errors import UserError, nearest
+from snnplast.network import Network
 from snnplast.objective import Objective
 from snnplast.population import PoissonSource, SpikeSource
 from snnplast.task import Trial
+from snnplast.time_steps import whole_steps
 from snnplast.trial import Record, Segment, Spikes
 
 
@@ -25,13 +29,18 @@ def simulate(
     engine.reset()
     record = Record(assembly.network, assembly.plan.wiring, assembly.values, index, seed, assembly.compiled)
     given: dict[str, list[np.ndarray]] = {}
+    if not isinstance(trial, Generator):
+        raise UserError(f"task: trial {index} is {trial!r}; a generator of segments is needed: 'yield Segment(...)'")
     try:
         segment = next(trial)
         while True:
+            if not isinstance(segment, Segment):
+                raise UserError(f"task: trial {index} yields {segment!r}; a Segment is needed")
             _present(assembly, segment, record, given, rng)
             segment = trial.send(record)
     except StopIteration:
         pass
+    _check_shown(assembly.network, record)
     record.series = {name: _joined(name, parts, record.steps) for name, parts in given.items()}
     record.accumulated = {name: engine[name].copy() for name in assembly.accumulators}
     if assembly.network.trial_clocked:
@@ -47,9 +56,13 @@ def _present(
 ) -> None:
     engine, network, start = assembly.engine, assembly.network, assembly.engine.t
     for name, values in segment.inputs.items():
-        steps, indices = _encode(assembly, name, values, segment.steps, rng)
+        steps, indices = _encode(network, name, values, segment.steps, rng)
+        record.driven.add(name)
         if not isinstance(values, tuple):
             record.inputs[name] = values
+        engine.set_spikes(name, steps + start, indices)
+    for name, source in assembly.backgrounds.items():
+        steps, indices = poisson(np.ones(source.size), segment.steps, (source.rate or 0.0) * network.dt, rng)
         engine.set_spikes(name, steps + start, indices)
     window = f"{assembly.objective.readout}.in_window"
     for name, values in segment.series.items():
@@ -84,13 +97,28 @@ def _check_window(objective: Objective, name: str, values: np.ndarray) -> None:
         raise UserError(f"task: series {name!r} holds {np.unique(values)}; allowed are 0 and 1")
 
 
-def _encode(assembly: Assembly, name: str, values: np.ndarray | Spikes, steps: int, rng: np.random.Generator) -> Spikes:
-    population = assembly.network.populations.get(name)
+def _check_shown(network: Network, record: Record) -> None:
+    """A trial has steps, and every source that synapses carry spikes of was given some, or said to be silent."""
+    if not record.steps:
+        raise UserError(f"task: trial {record.index} has no segment; at least one is needed")
+    for projection in network.projections.values():
+        source = network.populations[projection.source]
+        if isinstance(source, SpikeSource) and source.driven and projection.source not in record.driven:
+            raise UserError(
+                f"task: trial {record.index} gives {projection.source!r} nothing to show, though {projection.name!r} "
+                "carries its spikes; give it values, or ([], []) for silence, or describe it with a constant rate=..."
+            )
+
+
+def _encode(network: Network, name: str, values: np.ndarray | Spikes, steps: int, rng: np.random.Generator) -> Spikes:
+    population = network.populations.get(name)
     if not isinstance(population, SpikeSource):
-        sources = [n for n, p in assembly.network.populations.items() if isinstance(p, SpikeSource)]
+        sources = [n for n, p in network.populations.items() if isinstance(p, SpikeSource)]
         raise UserError(f"task: {name!r} is no source of the network; {nearest(name, sources)}")
+    if not population.driven:
+        raise UserError(f"task: {name!r} has a constant rate of its own: it takes nothing from the task")
     if isinstance(values, tuple):
-        return np.asarray(values[0], dtype=np.int64), np.asarray(values[1], dtype=np.int64)
+        return values
     if not isinstance(population, PoissonSource):
         raise UserError(f"task: {name!r} is no PoissonSource: give it (steps, indices), not values")
     if values.shape not in ((population.size,), (steps, population.size)):
@@ -98,11 +126,7 @@ def _encode(assembly: Assembly, name: str, values: np.ndarray | Spikes, steps: i
             f"task: the values for {name!r} have shape {values.shape}, the population has {population.size} neurons; "
             f"allowed are ({population.size},) and ({steps}, {population.size})"
         )
-    if not (values.min() >= 0 and values.max() <= 1):
-        raise UserError(
-            f"task: the values for {name!r} span {values.min():g} to {values.max():g}; allowed are values in [0, 1]"
-        )
-    return poisson(values, steps, population.peak_rate * assembly.network.dt, rng)
+    return poisson(values, steps, population.peak_rate * network.dt, rng)
 
 
 def _respond(assembly: Assembly, record: Record) -> None:
@@ -133,7 +157,8 @@ def _work(assembly: Assembly, record: Record, rng: np.random.Generator | None) -
     if rng is not None:
         for teacher in assembly.teachers:
             noise |= teacher.rule.explore(network, teacher.projections, rng)
-    steps = max([round(network.work_time / network.dt), *map(len, noise.values())])
+    work = int(whole_steps("work_time", network.work_time, network.dt))
+    steps = max([work, *map(len, noise.values())])
     if not steps:
         return
     first = engine.t
@@ -152,7 +177,7 @@ def _judge(objective: Objective, record: Record) -> None:
         raise UserError(f"task: the trial gives no series '{readout}.target' for the objective")
     record.series.setdefault(f"{readout}.in_window", objective.in_window(record.steps)[:, None])
     in_window = record.in_window(readout)
-    if not np.any(in_window):
+    if not (np.any(in_window) or objective.optional):
         raise UserError(f"task: series '{readout}.in_window' is 0 wherever the readout is judged: no step counts")
     record.judgement = objective.judge(record.activity(readout), record.target(readout), in_window)
     record.series[f"{readout}.error"] = record.judgement.error

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import lru_cache
+from typing import Any, Self
 
 import numpy as np
 
-from snnplast.errors import UserError
+from snnplast.described import as_array, count, integers, reals
+from snnplast.errors import UserError, nearest
+from snnplast.network import Network
 from snnplast.objective import CrossEntropy, Objective
+from snnplast.population import PoissonSource
+from snnplast.random_streams import ORDER, TEST, TRAINING, stream
 from snnplast.trial import Record, Segment
 
-TRAINING, TEST, ORDER, WEIGHTS, SOURCES = range(5)
-"""First number of each stream of random numbers."""
-
 Trial = Generator[Segment, Record, None]
-
-
-def stream(seed: int, first: int, second: int = 0, third: int = 0) -> np.random.Generator:
-    """Independent random numbers for a seed and up to three numbers, as a pure function of them.
-
-    Philox is a function of key and counter: the key comes from the seed, the words from the upper counter words.
-    """
-    return np.random.Generator(np.random.Philox(key=_key(seed), counter=[0, first, second, third]))
-
-
-@lru_cache(maxsize=16)
-def _key(seed: int) -> np.ndarray:
-    return np.random.SeedSequence(seed).generate_state(2, np.uint64)
 
 
 class Task(ABC):
@@ -37,7 +27,7 @@ class Task(ABC):
     seed: trial k of phase p depends on (seed, p, k) only.
     objective: what the readout should do.
     epoch: number of training trials in an epoch; None for an endless stream.
-    tests: number of test trials. batch: trials per update, set by the trainer; only published draws depend on it.
+    tests: number of test trials. batch: trials per update; only published draws depend on it.
     """
 
     objective: Objective
@@ -54,45 +44,99 @@ class Task(ABC):
         """Test trial `index` in 0..tests-1."""
         raise UserError("this task has no test trials")
 
+    def on(self, network: Network, batch: int = 1) -> Self:
+        """This task as it is set to a network, `batch` trials per update: a copy, checked against the network.
+
+        Raises
+        ------
+        UserError
+            What the task says of itself cannot be meant, or does not fit the network.
+        """
+        _check(self)
+        own = copy.copy(self)
+        own.batch = batch
+        return own
+
+
+def _check(task: Task) -> None:
+    """What every task says of itself."""
+    objective = getattr(task, "objective", None)
+    if not isinstance(objective, Objective):
+        raise UserError(f"task.objective = {objective!r}: an Objective, such as CrossEntropy(), is needed")
+    count("task.seed", task.seed, low=0)
+    count("task.tests", task.tests, low=0)
+    if task.epoch is not None:
+        count("task.epoch", task.epoch)
+
 
 class Classification(Task):
     r"""Samples with class labels, each shown for a fixed time to a Poisson source, in a new order every epoch.
 
-    x, x_test: values in [0, 1], shape (samples, n_input). labels, labels_test: integers in 0..classes-1.
-    steps: duration of a sample in steps. source, objective.readout: the populations that take part.
+    x, x_test: real values in [0, 1], (samples, n_input), or (samples, steps, n_input) where they change over a sample;
+        a memory-mapped array stays on its disk.
+    labels, labels_test: one class per sample, (samples,): integers from 0, the number of the readout's unit; with
+        `classes`, members of that list.
+    steps: duration of a sample in steps, >= 1.
+    classes: what the readout's units stand for, in their order, e.g. ("cat", "dog") or (3, 8). The readout may have
+        more units than there are classes.
+    source, objective.readout: the populations that take part.
     """
 
     def __init__(
         self,
-        x: np.ndarray,
-        labels: np.ndarray,
-        x_test: np.ndarray,
-        labels_test: np.ndarray,
+        x: Any,
+        labels: Any,
+        x_test: Any,
+        labels_test: Any,
         steps: int,
         seed: int,
         source: str = "input",
         objective: Objective | None = None,
+        classes: Sequence[Any] | None = None,
     ) -> None:
-        x, labels, x_test, labels_test = map(np.asarray, (x, labels, x_test, labels_test))
-        for name, values in (("x", x), ("x_test", x_test)):
-            if values.size and not (np.all(np.isfinite(values)) and values.min() >= 0 and values.max() <= 1):
-                raise UserError(
-                    f"task.{name}: values must lie in [0, 1], these span {values.min():g} to {values.max():g}"
-                )
-        if len(x) != len(labels) or len(x_test) != len(labels_test):
-            raise UserError(
-                f"task: {len(x)} samples but {len(labels)} labels (test: {len(x_test)} and {len(labels_test)})"
-            )
-        if not len(x):
+        self.steps = count("task.steps", steps)
+        samples = {"x": _samples("x", x, self.steps), "x_test": _samples("x_test", x_test, self.steps)}
+        named = None if classes is None else _classes(classes)
+        found = {
+            name: _labels(name, given, named) for name, given in (("labels", labels), ("labels_test", labels_test))
+        }
+        for name, other in (("x", "labels"), ("x_test", "labels_test")):
+            if len(samples[name]) != len(found[other]):
+                raise UserError(f"task: {len(samples[name])} samples in {name}, but {len(found[other])} in {other}")
+        if not len(samples["x"]):
             raise UserError("task: there are no training samples")
-        for name, values in (("labels", labels), ("labels_test", labels_test)):
-            if values.size and not (np.issubdtype(values.dtype, np.integer) and values.min() >= 0):
-                raise UserError(f"task.{name}: integers from 0 are needed, not {values.min()!r}")
-        self.objective = objective or CrossEntropy()
-        self.seed, self.steps, self.source = seed, steps, source
-        self.epoch, self.tests = len(x), len(x_test)
-        self._sets = {TRAINING: (x, labels), TEST: (x_test, labels_test)}
-        self._one_hot = np.eye(int(max(values.max() for values in (labels, labels_test) if values.size)) + 1)
+        self.objective = CrossEntropy() if objective is None else objective
+        self.seed, self.source = seed, source
+        self.epoch, self.tests = len(samples["x"]), len(samples["x_test"])
+        self._sets = {
+            TRAINING: (samples["x"], found["labels"]),
+            TEST: (samples["x_test"], found["labels_test"]),
+        }
+        highest = max(int(values.max()) for values in found.values() if values.size)
+        self._units = len(named) if named else highest + 1
+        _check(self)
+
+    def on(self, network: Network, batch: int = 1) -> Self:
+        own = super().on(network, batch)
+        source = network.populations.get(self.source)
+        if not isinstance(source, PoissonSource):
+            known = [name for name, p in network.populations.items() if isinstance(p, PoissonSource)]
+            raise UserError(f"task: {self.source!r} is no PoissonSource of the network; {nearest(self.source, known)}")
+        for name, (x, _) in zip(("x", "x_test"), self._sets.values(), strict=True):
+            if len(x) and x.shape[-1] != source.size:
+                raise UserError(
+                    f"task.{name} has {x.shape[-1]} values per sample, but {self.source!r} has {source.size} neurons"
+                )
+        readout = self.objective.readout
+        size = network.population(readout).size
+        if self._units > size:
+            spanned = np.concatenate([labels for _, labels in self._sets.values()])
+            raise UserError(
+                f"task: labels span {spanned.min()} to {spanned.max()} of {self._units} classes, but the readout "
+                f"{readout!r} has {size} units, 0 to {size - 1}; classes=(...) says which unit a label stands for"
+            )
+        own._units = size
+        return own
 
     @lru_cache(maxsize=4)  # noqa: B019  a task lives as long as its run
     def order(self, epoch: int) -> np.ndarray:
@@ -108,5 +152,44 @@ class Classification(Task):
 
     def _show(self, phase: int, sample: int) -> Trial:
         x, labels = self._sets[phase]
-        target = self._one_hot[labels[sample]]
+        target = np.zeros(self._units)
+        target[labels[sample]] = 1
         yield Segment(self.steps, {self.source: x[sample]}, {f"{self.objective.readout}.target": target})
+
+
+def _samples(name: str, given: Any, steps: int) -> np.ndarray:
+    x = reals(f"task.{name}", given, 0, 1)
+    if x.size and (x.ndim not in (2, 3) or (x.ndim == 3 and x.shape[1] != steps)):
+        raise UserError(
+            f"task.{name} has shape {x.shape}; (samples, inputs), or (samples, {steps}, inputs) over steps, is needed"
+        )
+    return x
+
+
+def _labels(name: str, given: Any, classes: list[Any] | None) -> np.ndarray:
+    """The number of the readout's unit of every sample, (samples,)."""
+    place = f"task.{name}"
+    shape = np.shape(as_array(place, given, text=True))
+    if len(shape) != 1:
+        hint = "; .argmax(axis=1) makes labels of one-hot rows" if len(shape) == 2 and shape[1] > 1 else ""
+        raise UserError(f"{place} has shape {shape}; one label per sample, (samples,), is needed{hint}")
+    if classes is None:
+        return integers(place, given, low=0)
+    values = np.asarray(given).tolist()
+    unit = {(type(label), label): k for k, label in enumerate(classes)}
+    for value in values:
+        if (type(value), value) not in unit:
+            raise UserError(f"{place}: {value!r} is none of classes; {nearest(str(value), map(str, classes))}")
+    return np.array([unit[type(value), value] for value in values], dtype=np.int64)
+
+
+def _classes(given: Sequence[Any]) -> list[Any]:
+    classes = np.asarray(given).tolist()
+    if isinstance(given, str) or not isinstance(classes, list) or not classes:
+        raise UserError(f"task.classes = {given!r}: a list of labels in the order of the readout's units is needed")
+    for label in classes:
+        if isinstance(label, bool) or not isinstance(label, str | int):
+            raise UserError(f"task.classes: {label!r} is no label; text or integers, all of one kind, are needed")
+        if classes.count(label) > 1:
+            raise UserError(f"task.classes: {label!r} is given twice")
+    return classes

@@ -60,17 +60,13 @@ class Teacher:
         return {p.name: units[p.name] * total[p.target][records[0].wiring[p.name].post] for p in learnt}
 
     def adapted(
-        self,
-        network: Network,
-        gradients: Mapping[str, np.ndarray],
-        values: Mapping[str, np.ndarray],
-        wiring: Mapping[str, Wiring],
+        self, gradients: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]
     ) -> dict[str, np.ndarray]:
         """Gradients of what the sources themselves learn."""
         found: dict[str, np.ndarray] = {}
         for factor, context in self.factors:
             if factor.parameters(context):
-                found |= factor.adapt(network, gradients, values, wiring)
+                found |= factor.adapt(context, gradients, values, wiring)
         return found
 
     def parameters(self, network: Network) -> dict[str, Optimizer | None]:

@@ -114,8 +114,8 @@ class ThirdFactor(Description):
         """State that outlives trials, before the first one."""
         return {}
 
-    def prepare(self, network: Network, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]) -> None:
-        """Called before each update's first trial; e.g. to copy weights that are defined by others."""
+    def prepare(self, context: Context, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]) -> None:
+        """Called before each update's first trial; e.g. to copy weights, of its own targets, that others define."""
 
     def present(self, segment: Segment, targets: Sequence[str]) -> dict[str, np.ndarray]:
         """'population.variable' -> values (n,) to be set before a segment runs, e.g. what a teacher knows."""
@@ -144,7 +144,7 @@ class ThirdFactor(Description):
 
     def adapt(
         self,
-        network: Network,
+        context: Context,
         gradients: Mapping[str, np.ndarray],
         values: Mapping[str, np.ndarray],
         wiring: Mapping[str, Wiring],

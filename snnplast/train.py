@@ -11,8 +11,9 @@ from snnplast.assembly import Assembly
 from snnplast.errors import UserError
 from snnplast.neurons import SpikingPopulation
 from snnplast.optimizer import Optimizer, State
+from snnplast.random_streams import SOURCES, TEST, TRAINING, stream
 from snnplast.simulate import simulate
-from snnplast.task import SOURCES, TEST, TRAINING, Task, Trial, stream
+from snnplast.task import Task, Trial
 from snnplast.trial import Record
 from snnplast.workers import Workers
 
@@ -23,7 +24,7 @@ Outcome = tuple[Record, list[dict[str, np.ndarray]], dict[str, float]]
 
 @dataclass(frozen=True)
 class Step:
-    """What one iteration (or, with `test_accuracy`, the end of an epoch) gave. metrics: name -> value."""
+    """What one iteration gave. trials: their records, valid until the next iteration. metrics: name -> value."""
 
     iteration: int
     epoch: int
@@ -53,7 +54,7 @@ class Trainer:
     states: dict[str, State] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.task.batch = self.batch
+        self.task = self.task.on(self.assembly.network, self.batch)
         values = self.assembly.values
         self.states = {name: self._optimizer(name).init(values[name]) for name in self.assembly.parameters}
         network, wiring = self.assembly.network, self.assembly.plan.wiring
@@ -67,8 +68,8 @@ class Trainer:
 
     @property
     def batch(self) -> int:
-        """Trials per update."""
-        return max(teacher.rule.batch for teacher in self.assembly.teachers)
+        """Trials per update, the same for all rules."""
+        return self.assembly.teachers[0].rule.batch
 
     @property
     def scheduled(self) -> bool:
@@ -87,9 +88,7 @@ class Trainer:
         """One iteration: a batch of trials, the mean gradient, one optimiser step per parameter."""
         epoch = self.iteration // self.updates_per_epoch()
         first, size = self._batch_of(epoch)
-        for teacher in self.assembly.teachers:
-            for factor, _ in teacher.factors:
-                factor.prepare(self.assembly.network, self.assembly.values, self.assembly.plan.wiring)
+        self.assembly.prepare()
         totals: list[dict[str, np.ndarray]] = [{} for _ in range(1 + len(self.assembly.teachers))]
         sums: dict[str, float] = {}
         records = []
@@ -170,7 +169,7 @@ class Trainer:
             if unit:
                 _add(gradients, teacher.batch_gradient(unit, records))
             assembly = self.assembly
-            gradients |= teacher.adapted(assembly.network, gradients, assembly.values, assembly.plan.wiring)
+            gradients |= teacher.adapted(gradients, assembly.values, assembly.plan.wiring)
         return gradients
 
     def measure(self, record: Record) -> dict[str, float]:

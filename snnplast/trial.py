@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from snnplast.described import count, integers, reals
 from snnplast.errors import UserError
 from snnplast.network import Network, Wiring
 from snnplast.objective import Judgement
@@ -16,19 +18,51 @@ Spikes = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a trial without a decision in between.
+    """A stretch of a trial without a decision in between. What it is given is checked, and kept as arrays.
 
     steps: its length, >= 1.
-    inputs: source population -> values in [0, 1] of shape (n,) or (steps, n) for a `PoissonSource`; or
-        (steps, indices), integer arrays counted from the segment's start, for any source.
+    inputs: source population -> values in [0, 1] of shape (n,) or (steps, n) for a `PoissonSource`; or a tuple
+        (steps, indices), integers of equal number, for any source: spikes at steps 0 to steps - 1 of the segment.
     series: 'population.variable' -> array (steps, n), or (n,) for a constant; written before each step where the
         network simulates that variable, and kept in the record in any case (targets, labels). The series
         '<readout>.in_window' of shape (steps, 1), or (1,), says which steps count: 1 where they do, 0 elsewhere.
+
+    Raises `UserError` for a value that is not real, finite, complete and within these ranges.
     """
 
     steps: int
-    inputs: Mapping[str, np.ndarray | Spikes] = field(default_factory=dict)
-    series: Mapping[str, np.ndarray] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    series: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        count("Segment.steps", self.steps)
+        for what, given in (("inputs", self.inputs), ("series", self.series)):
+            if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+                raise UserError(f"Segment.{what} = {given!r}: a dictionary of arrays by name is needed")
+        object.__setattr__(self, "inputs", {name: self._input(name, given) for name, given in self.inputs.items()})
+        object.__setattr__(self, "series", {name: _series(name, given) for name, given in self.series.items()})
+
+    def _input(self, name: str, given: Any) -> np.ndarray | Spikes:
+        place = f"Segment.inputs[{name!r}]"
+        if not isinstance(given, tuple):
+            return reals(place, given, 0, 1)
+        if len(given) != 2:
+            raise UserError(f"{place}: spikes are two arrays, (steps, indices), not {len(given)}")
+        steps = integers(f"{place}: steps", given[0], 0, self.steps - 1)
+        indices = integers(f"{place}: indices", given[1], 0)
+        if steps.ndim != 1 or steps.shape != indices.shape:
+            raise UserError(
+                f"{place}: steps have shape {steps.shape}, indices {indices.shape}; one step and one index per spike "
+                "are needed"
+            )
+        return steps, indices
+
+
+def _series(name: str, given: Any) -> np.ndarray:
+    place = f"Segment.series[{name!r}]"
+    if name.count(".") != 1:
+        raise UserError(f"{place}: no name of a series; 'population.variable' is needed, such as 'output.target'")
+    return np.atleast_1d(reals(place, given))
 
 
 @dataclass
@@ -42,6 +76,7 @@ class Record:
     spikes: population -> (steps, indices), sorted by step.
     history: 'population.variable' -> array (T, n), the value at the end of each step.
     inputs: source population -> the values it was given last, where it was given values: (n,) or (steps, n).
+    driven: sources that were given anything.
     series: 'population.variable' -> array (T, n); '<readout>.in_window' (T, 1) is the learning window of this trial.
     accumulated: 'projection.variable' -> what an online rule's synapses gathered (n_synapses,).
     response: 'population.variable' -> values (n,) at the end of the response step, where the network has one.
@@ -60,6 +95,7 @@ class Record:
     spikes: dict[str, Spikes] = field(default_factory=dict)
     history: dict[str, np.ndarray] = field(default_factory=dict)
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
+    driven: set[str] = field(default_factory=set)
     series: dict[str, np.ndarray] = field(default_factory=dict)
     accumulated: dict[str, np.ndarray] = field(default_factory=dict)
     response: dict[str, np.ndarray] = field(default_factory=dict)

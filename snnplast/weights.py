@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, field_validator
 
+from snnplast.described import reals
 from snnplast.description import Description
 from snnplast.errors import UserError
 
@@ -71,13 +72,7 @@ class ExplicitWeights(Weights):
     @field_validator("values")
     @classmethod
     def _finite(cls, values: Any) -> np.ndarray:
-        try:
-            array = np.array(values, dtype=float)
-        except (TypeError, ValueError):
-            raise ValueError("a number or an array of numbers is needed") from None
-        if not np.all(np.isfinite(array)):
-            raise ValueError("weights must be finite")
-        return array
+        return np.array(reals("weights", values), dtype=float)
 
     def draw(self, rng: np.random.Generator, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         if self.values.ndim == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from snnplast.gradient import Timing
 from snnplast.network import Network
 from snnplast.neurons import LIF
 from snnplast.population import LayerNorm, PoissonSource
+from snnplast.random_streams import SOURCES, TRAINING, stream
 from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.rule import Rule
 from snnplast.simulate import simulate
-from snnplast.task import SOURCES, TRAINING, Classification, Task, Trial, stream
+from snnplast.task import Classification, Task, Trial
 from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
 from snnplast.trial import Record
 from snnplast.weights import Normal
@@ -50,7 +51,7 @@ def small_network(readout: Literal["leaky", "rate"] = "leaky") -> Network:
 
 def small_task(seed: int = 1) -> Classification:
     """24 random samples of 12 values in 3 classes, 4 of them for testing, each shown for 60 steps."""
-    rng = stream(seed, SOURCES, 6)
+    rng = stream(seed, "bench samples")
     x, labels = rng.random((24, 12)), rng.integers(3, size=24)
     labels[:3] = 0, 1, 2
     return Classification(x[:20], labels[:20], x[20:], labels[20:], steps=60, seed=seed)
@@ -92,8 +93,13 @@ class Handing(Task):
         self.task, self.sizes, self.scales = task, sizes, scales
         self.objective, self.seed = task.objective, task.seed
 
+    def on(self, network: Network, batch: int = 1) -> Self:
+        own = super().on(network, batch)
+        own.task = self.task.on(network, batch)
+        return own
+
     def trial(self, index: int) -> Trial:
-        inner, rng = self.task.trial(index), stream(self.seed, SOURCES, 7, index)
+        inner, rng = self.task.trial(index), stream(self.seed, "bench signals", index)
         segment = next(inner, None)
         while segment is not None:
             series = {
@@ -125,10 +131,8 @@ class Bench:
 
     def record(self, assembly: Assembly, index: int, task: Task | None = None) -> Record:
         """Training trial `index`."""
-        task = task or self.task
-        for teacher in assembly.teachers:
-            for factor, _ in teacher.factors:
-                factor.prepare(assembly.network, assembly.values, assembly.plan.wiring)
+        task = (task or self.task).on(assembly.network)
+        assembly.prepare()
         record = simulate(assembly, task.trial(index), index, task.seed, stream(task.seed, SOURCES, TRAINING, index))
         hidden = [name for teacher in assembly.teachers for name in teacher.targets]
         silent = [name for name in hidden if name in record.spikes and not record.spikes[name][0].size]

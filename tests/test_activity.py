@@ -16,9 +16,9 @@ from snnplast.activity.probe import Watched
 from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
 from snnplast.objective import CrossEntropy, MeanSquaredError
+from snnplast.random_streams import TEST, TRAINING
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
-from snnplast.task import TEST, TRAINING
 from snnplast.train import Trainer
 
 ADAPTS = np.array([0.0, 0.2, 0.0, 0.0, 0.2, 0.2])

@@ -32,7 +32,7 @@ from typing import Literal
 import numpy as np
 
 from snnplast import Classification, CrossEntropy, Model, Segment, Task
-from snnplast.task import SOURCES, stream
+from snnplast.random_streams import SOURCES, stream
 from snnplast.testing import small_network
 
 

@@ -19,11 +19,11 @@ from snnplast.assemble import assemble
 from snnplast.cli.command import main
 from snnplast.cli.surrogates import surrogates_figure
 from snnplast.config.resolution import resolve
+from snnplast.random_streams import TEST, TRAINING
 from snnplast.record.results import read_run
 from snnplast.record.run_file import RunFile
 from snnplast.registry import BUILT_IN
 from snnplast.surrogate import SURROGATES
-from snnplast.task import TEST, TRAINING
 from snnplast.train import Trainer
 
 

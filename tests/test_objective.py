@@ -107,3 +107,21 @@ def test_every_stretch_of_the_window_is_an_answer_of_its_own():
 def test_a_window_of_no_steps_is_refused():
     with pytest.raises(UserError, match=r"CrossEntropy\.window = 0: input should be greater than or equal to 1"):
         CrossEntropy(window=0)
+
+
+def test_targets_of_any_sum_weight_their_row():
+    """The error stays the derivative of the loss: for [1, 1] it is 2 softmax - 1, flat where both are equal."""
+    judged = CrossEntropy().judge(np.zeros((1, 2)), np.array([[1.0, 1.0]]))
+    assert np.array_equal(judged.error, [[0.0, 0.0]])
+    rng = np.random.default_rng(1)
+    y, target, h = rng.standard_normal((STEPS, N)), rng.random((STEPS, N)) * 3, 1e-6
+    found = CrossEntropy().judge(y, target).error
+    for place in np.ndindex(*y.shape):
+        shift = np.zeros_like(y)
+        shift[place] = h
+        losses = [CrossEntropy().judge(y + sign * shift, target).loss for sign in (1, -1)]
+        np.testing.assert_allclose(found[place], STEPS * (losses[0] - losses[1]) / (2 * h), atol=1e-7)
+    one = CrossEntropy().judge(y, np.tile(np.eye(N)[1], (STEPS, 1)))
+    weighted = CrossEntropy().judge(y, 2.5 * np.tile(np.eye(N)[1], (STEPS, 1)))
+    np.testing.assert_allclose(weighted.error, 2.5 * one.error, rtol=1e-12)
+    assert weighted.loss == pytest.approx(2.5 * one.loss) and weighted.correct == one.correct

@@ -11,9 +11,10 @@ from snnplast.network import Network
 from snnplast.neurons import LIF
 from snnplast.objective import MeanSquaredError
 from snnplast.population import LayerNorm, PoissonSource
+from snnplast.random_streams import TRAINING
 from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
-from snnplast.task import TRAINING, Classification, Task
+from snnplast.task import Classification, Task
 from snnplast.train import Trainer
 from snnplast.trial import Record, Segment
 

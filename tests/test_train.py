@@ -13,12 +13,12 @@ from snnplast.neurons import LIF
 from snnplast.objective import MeanSquaredError
 from snnplast.optimizer import SGD, Adam, Schedule
 from snnplast.population import LayerNorm, PoissonSource
+from snnplast.random_streams import TRAINING
 from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors.hsic import HSIC
-from snnplast.task import TRAINING
 from snnplast.testing import small_network, small_task
 from snnplast.train import Trainer
 

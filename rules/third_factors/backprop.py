@@ -32,11 +32,12 @@ class Backprop(LayerwiseFactor):
         kind, readout = super().kind(context, population), context.objective.readout
         if not isinstance(context.network.population(readout), RateReadout):
             raise UserError(f"third factor 'backprop': {readout!r} acts step by step; a RateReadout is needed")
-        if f"{population}_to_{readout}" not in context.network.projections:
-            raise UserError(f"third factor 'backprop': {population!r} needs a projection '{population}_to_{readout}'")
+        if len(context.network.between(population, readout)) != 1:
+            raise UserError(f"third factor 'backprop': {population!r} needs one projection to {readout!r}")
         return kind
 
     def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
         readout = next(name.removesuffix(".error") for name in record.series if name.endswith(".error"))
-        error, names = record.series[f"{readout}.error"][0], {target: f"{target}_to_{readout}" for target in targets}
+        error, network = record.series[f"{readout}.error"][0], record.network
+        names = {target: network.between(target, readout)[0].name for target in targets}
         return {target: record.wiring[name].matrix(record.values[name]) @ error for target, name in names.items()}

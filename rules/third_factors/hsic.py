@@ -24,6 +24,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from snnplast.network import Network
 from snnplast.population import SpikeSource
 from snnplast.rules.references import DARUWALLA_2024
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor, wanted
@@ -55,15 +56,14 @@ class HSIC(LayerwiseFactor):
 
     def init(self, context: Context) -> State:
         network, n = context.network, self.window
-        inputs = sum(p.size for p in network.populations.values() if isinstance(p, SpikeSource))
+        inputs = sum(network.populations[name].size for name in _shown(network))
         sizes = {f"{name}.z": network.populations[name].size for name in context.targets}
         sizes |= {"x": inputs, "y": network.populations[context.objective.readout].size}
         memory = {name: np.zeros((n, size)) for name, size in sizes.items()}
         return super().init(context) | memory | {"kernel": np.zeros((n, n)), "seen": np.zeros((), np.int64)}
 
     def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
-        sources = [name for name, p in record.network.populations.items() if isinstance(p, SpikeSource)]
-        x = np.concatenate([record.stimulus(name) for name in sources])
+        x = np.concatenate([record.stimulus(name) for name in _shown(record.network)])
         newest = self.remember(x, wanted(record), state)
         for name in targets:
             state[f"{name}.z"][newest] = record.representation(name)
@@ -89,6 +89,11 @@ class HSIC(LayerwiseFactor):
             pull = (means + means[newest] - 2 * kernel[newest, newest]) / n  # -(d_j + d_N) / N
         weight = pull * _kernel(z, newest, self.sigma_z)
         return -2 / (self.sigma_z**2 * dim * (n - 1) ** 2) * (weight @ (z[newest] - z))
+
+
+def _shown(network: Network) -> list[str]:
+    """The sources that show samples."""
+    return [name for name, p in network.populations.items() if isinstance(p, SpikeSource) and p.driven]
 
 
 def _kernel(a: np.ndarray, row: int, sigma: float) -> np.ndarray:

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from snnplast.random_streams import stream
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor
-from snnplast.task import SOURCES, stream
 from snnplast.third_factor import State
 from snnplast.trial import Record
 
@@ -19,6 +19,8 @@ class Random(LayerwiseFactor):
     name: ClassVar[str] = "random"
 
     def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
-        sizes = [record.network.populations[name].size for name in targets]
-        rng = stream(record.seed, SOURCES, 2, record.index)
-        return {name: rng.standard_normal(size) for name, size in zip(targets, sizes, strict=True)}
+        return {name: self._noise(record, name) for name in targets}
+
+    def _noise(self, record: Record, population: str) -> np.ndarray:
+        rng = stream(record.seed, "random", population, record.index)
+        return rng.standard_normal(record.network.populations[population].size)

@@ -16,7 +16,7 @@ network already holds is used as B instead of random weights (explicit feedback)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -24,7 +24,7 @@ from pydantic import Field
 
 from snnplast.connectivity import ExplicitPairs
 from snnplast.errors import UserError
-from snnplast.network import Network, Wiring
+from snnplast.network import Network, Projection, Wiring
 from snnplast.readouts import LeakyReadout
 from snnplast.rules.references import BELLEC_2020
 from snnplast.third_factor import Broadcast, Context, SignalKind, State, ThirdFactor
@@ -59,12 +59,7 @@ class ReadoutError(ThirdFactor):
         simulated = context.online and isinstance(network.population(readout), LeakyReadout)
         for target in context.targets:
             name = f"feedback_{target}"
-            forward = network.projections.get(f"{target}_to_{readout}")
-            if self.feedback != "random" and (forward is None or (learns and not forward.plastic)):
-                raise UserError(
-                    f"third factor 'readout-error': {self.feedback} feedback to {target!r} needs a "
-                    f"{'plastic ' if learns else ''}projection '{target}_to_{readout}'"
-                )
+            forward = None if self.feedback == "random" else self._forward(network, target, readout)
             if name in network.projections and self.feedback != "symmetric":
                 network.change(name, simulated=simulated, plastic=learns)
                 continue
@@ -86,12 +81,26 @@ class ReadoutError(ThirdFactor):
             )
         return network
 
-    def prepare(self, network: Network, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]) -> None:
-        if self.feedback != "symmetric":
-            return
-        for name, projection in network.projections.items():
-            if projection.into == "learning_signal":
-                forward, back = f"{projection.target}_to_{projection.source}", wiring[name]
+    def _forward(self, network: Network, target: str, readout: str) -> Projection:
+        """The projection whose weights the feedback to a population follows."""
+        found = network.between(target, readout)
+        if len(found) != 1 or (self.feedback == "adaptive" and not found[0].plastic):
+            raise UserError(
+                f"third factor 'readout-error': {self.feedback} feedback to {target!r} needs one "
+                f"{'plastic ' if self.feedback == 'adaptive' else ''}projection from {target!r} to {readout!r}; "
+                f"found: {', '.join(p.name for p in found) or 'none'}"
+            )
+        return found[0]
+
+    def _pairs_of(self, context: Context) -> Iterator[tuple[str, str]]:
+        """(feedback, forward) projection of every population that it serves."""
+        for target in context.targets:
+            yield f"feedback_{target}", self._forward(context.network, target, context.objective.readout).name
+
+    def prepare(self, context: Context, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]) -> None:
+        if self.feedback == "symmetric":
+            for name, forward in self._pairs_of(context):
+                back = wiring[name]
                 values[name][:] = wiring[forward].matrix(values[forward]).T[back.pre, back.post]
 
     def parameters(self, context: Context) -> tuple[str, ...]:
@@ -99,15 +108,15 @@ class ReadoutError(ThirdFactor):
 
     def adapt(
         self,
-        network: Network,
+        context: Context,
         gradients: Mapping[str, np.ndarray],
         values: Mapping[str, np.ndarray],
         wiring: Mapping[str, Wiring],
     ) -> dict[str, np.ndarray]:
         found = {}
-        for name, projection in network.projections.items():
-            forward, back = f"{projection.target}_to_{projection.source}", wiring[name]
-            if projection.into == "learning_signal" and forward in gradients:
+        for name, forward in self._pairs_of(context):
+            back = wiring[name]
+            if forward in gradients:
                 transposed = wiring[forward].matrix(gradients[forward]).T[back.pre, back.post]
                 found[name] = transposed + self.decay * values[name]
         return found

@@ -15,23 +15,25 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
 from snnplast import __version__
 from snnplast.network import Network
-from snnplast.objective import Judgement, MeanSquaredError
+from snnplast.objective import MeanSquaredError
 from snnplast.optimizer import SGD, Schedule
 from snnplast.population import Analog, LayerNorm, SpikeSource
+from snnplast.random_streams import stream
 from snnplast.readouts import RateReadout
 from snnplast.rule import Rule
 from snnplast.rules import delta, reward_hebbian
 from snnplast.rules.third_factors import hsic, reservoir_units, reward, streams
 from snnplast.rules.third_factors.reservoir_units import DrivenUnits, Units
 from snnplast.rules.third_factors.streams import Streams
-from snnplast.task import SOURCES, Task, Trial, stream
+from snnplast.task import Task, Trial
 from snnplast.third_factor import Pretraining
+from snnplast.time_steps import steps_of
 from snnplast.trial import Record, Segment, Spikes
 
 if TYPE_CHECKING:
@@ -111,16 +113,19 @@ class Lessons(Task):
         self.settings, self.units, self.seed = settings, units, units.seed
         self.epoch = settings.streams * settings.stream_length
         self.objective = WhereKnown(readout=readout)
-        self.streams = Streams(settings.streams, settings.stream_length, units.classes, units.size, units.seed)
+        numbers = settings.streams, settings.stream_length, units.classes, units.size, units.seed
+        self.streams = Streams(*numbers, owner=units.layer)
         self.driven = isinstance(units, DrivenUnits)
-        self.duration = round(1e3 * settings.sample_time) if self.driven else 1
+        self.duration = steps_of("sample_time", settings.sample_time, 1e-3) if self.driven else 1
 
     def trial(self, index: int) -> Trial:
         assert self.epoch is not None
         which, place = divmod(index % self.epoch, self.settings.stream_length)
         sample = self.samples(which)[place]
         units = self.units
-        series = {f"{self.objective.readout}.target": sample.wanted, f"{units.z_of}.z": sample.z}
+        readout, known = self.objective.readout, np.isfinite(sample.wanted[:1])
+        series = {f"{readout}.target": np.where(known, sample.wanted, 0.0), f"{readout}.in_window": known * 1.0}
+        series[f"{units.z_of}.z"] = sample.z
         series |= units.respond(sample.y) | units.present(sample.y)
         if place == 0:
             series |= {f"{units.name}.{variable}": np.zeros(self.settings.units) for variable in units.state}
@@ -132,7 +137,7 @@ class Lessons(Task):
         x, y, z = self.streams[which]
         trains: list[Spikes | None] = [None] * len(z)
         if self.driven:
-            trains, z = self._as_spikes(z, stream(self.seed, SOURCES, 8, which))
+            trains, z = self._as_spikes(z, stream(self.seed, "lesson spikes", self.units.layer, which))
         wanted = self.settings.exact(x, y, z)
         return [Sample(*parts) for parts in zip(y, z, wanted, trains, strict=True)]
 
@@ -149,10 +154,9 @@ class Lessons(Task):
 
 
 class WhereKnown(MeanSquaredError):
-    """The squared error, 0 where the target is nan: for samples that nothing is wanted of."""
+    """The squared error of samples that something is wanted of."""
 
-    def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
-        return super()._judge(y, np.where(np.isnan(target), y, target), stretches)
+    optional: ClassVar[bool] = True
 
 
 def ridge(parts: Iterable[tuple[np.ndarray, np.ndarray]], relative: float) -> np.ndarray:
@@ -171,10 +175,9 @@ def _by_stream(
     while True:
         features, wanted = [], []
         for _, record in zip(range(length), records, strict=False):
-            target = record.target(readout)[0]
-            if not np.isnan(target[0]):
+            if record.in_window(readout)[0]:
                 features.append(np.concatenate([record.response[name] for name in names]))
-                wanted.append(target)
+                wanted.append(record.target(readout)[0])
         if not features:
             return
         yield np.stack(features), np.stack(wanted)

@@ -34,7 +34,7 @@ from snnplast.fragments import Update
 from snnplast.network import Network
 from snnplast.neurons import CustomNeurons
 from snnplast.population import Analog, Population
-from snnplast.task import SOURCES, stream
+from snnplast.random_streams import stream
 
 if TYPE_CHECKING:
     from snnplast.rules.third_factors.reservoir import Reservoir
@@ -88,7 +88,7 @@ class Units:
 
     def add_to(self, network: Network) -> None:
         """Units, input and recurrence; all weights are drawn from the seed."""
-        rng = stream(self.seed, SOURCES, 4)
+        rng = stream(self.seed, "reservoir", self.layer)
         recurrent = self._recurrent(rng)
         network.add(self.name, self.population())
         inputs = self.settings.input_scale / np.sqrt(self.size) * rng.standard_normal((self.size, self.settings.units))

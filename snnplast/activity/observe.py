@@ -36,9 +36,7 @@ def observe(assembly: Assembly, task: Task, phase: int, index: int) -> Activity:
 
     Parameters and persistent state are as before afterwards; memories of third factors have seen the trial.
     """
-    for teacher in assembly.teachers:
-        for factor, _ in teacher.factors:
-            factor.prepare(assembly.network, assembly.values, assembly.plan.wiring)
+    assembly.prepare()
     variables = {name: found for name in assembly.plan.synapses if (found := _trace_variables(assembly, name))}
     sums = Magnitudes(f"{name}.{ELIGIBILITY}" for name in variables)
     record, _ = _run(assembly, sums, task, phase, index)

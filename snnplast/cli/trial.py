@@ -19,12 +19,13 @@ from snnplast.config.model_file import users_code
 from snnplast.console import emit
 from snnplast.errors import UserError, nearest
 from snnplast.progress import number, summary
+from snnplast.random_streams import TEST
 from snnplast.record.results import Run, read_run
 from snnplast.restore import load_values
 from snnplast.rule import Rule
 from snnplast.run import available_engine
 from snnplast.session import PHASES
-from snnplast.task import TEST, Task
+from snnplast.task import Task
 
 
 def show_trial(

@@ -4,7 +4,8 @@
     /spikes/<population>            attributes sorting, dt (ms), t_stop (ms), size, seed
         timestamps                  (n_spikes,) float64, ms on the global time axis
         node_ids                    (n_spikes,) uint64
-    /states/<population>/<variable> (total_steps, n) float64; attributes dt (ms), population
+    /states/<population>/<variable> (total_steps, n) float64, or (n_trials, n) of what acts once per trial; attributes
+                                    per = "step" or "trial", dt (ms), population
     /trials                         (n_trials,) records: trial, iteration, phase, start (ms), stop (ms)
     /metrics/<name>                 (rows,) float64; attribute per = "iteration" or "epoch"
     /weights/<projection>           pre, post, weight, each (n_synapses,); attributes source, target
@@ -19,7 +20,7 @@ that says so without a process behind it was killed. Spikes are stored uncompres
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,6 +74,7 @@ class RunLayout:
         attributes: Mapping[str, str | int | float],
         sizes: Mapping[str, int],
         states: Mapping[str, int],
+        once: Collection[str] = (),
     ) -> RunLayout:
         """A new file, which appears at `path` with the first commit.
 
@@ -82,6 +84,7 @@ class RunLayout:
         attributes : config, versions, seed and dt (ms), stored at the root.
         sizes : population to number of neurons, of the populations whose spikes are stored.
         states : "population/variable" to number of columns.
+        once : those of them that have one row per trial.
         """
         layout = cls(path, "w")
         file = layout.file
@@ -98,7 +101,8 @@ class RunLayout:
             _column(group, "node_ids", "u8")
         for name, n in states.items():
             rows = _column(file, f"states/{name}", "f8", n)
-            rows.attrs.update({"dt": attributes["dt"], "population": name.partition("/")[0]})
+            per = "trial" if name in once else "step"
+            rows.attrs.update({"per": per, "dt": attributes["dt"], "population": name.partition("/")[0]})
         _column(file, "trials", TRIAL).attrs["units"] = "ms"
         return layout
 
@@ -115,7 +119,7 @@ class RunLayout:
             group.attrs.modify("sorting", _sorting("none"))
         for population in self.file.get("states", {}).values():
             for rows in population.values():
-                rows.resize(steps, axis=0)
+                rows.resize(kept.trials if rows.attrs["per"] == "trial" else steps, axis=0)
         trials.resize(kept.trials, axis=0)
         metrics = self.file["metrics"]
         for name in list(metrics):

@@ -75,11 +75,18 @@ class Run:
             return steps, group["node_ids"][low:high].astype("i8")
 
     def state(self, name: str, row: int | None = None) -> np.ndarray:
-        """Variable "population/variable": (total_steps, n), or (steps, n) of the trial in row `row`."""
+        """Variable "population/variable": (total_steps, n), or (steps, n) of the trial in row `row`.
+
+        One that takes its value once per trial has (n_trials, n), or (1, n) of one trial.
+        """
         _check("recorded state variable", name, self.states)
         start, stop = (None, None) if row is None else self._steps(row)
         with _open(self.path) as file:
-            return file[f"states/{name}"][start:stop]
+            rows = file[f"states/{name}"]
+            if row is not None and rows.attrs["per"] == "trial":
+                start = range(len(self.trials))[row]
+                stop = start + 1
+            return rows[start:stop]
 
     def weights(self, projection: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(pre, post, weight) of the last stored weights, in Brian2's synapse order."""

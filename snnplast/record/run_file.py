@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Literal
 
@@ -43,6 +43,7 @@ class RunFile:
         populations: Mapping[str, int],
         spikes: Sequence[str] = (),
         states: Mapping[str, int] | None = None,
+        once: Collection[str] = (),
         interval: float = 1.0,
         kept: Kept | None = None,
     ):
@@ -56,6 +57,7 @@ class RunFile:
         populations : name to number of neurons.
         spikes : populations whose spikes are recorded.
         states : "population/variable" to number of columns.
+        once : those of them that have one row per trial instead of one per step.
         interval : seconds between bursts.
         kept : what stays of the file of the same run at `path`, to which this one adds; None for a new file.
 
@@ -73,6 +75,7 @@ class RunFile:
         self._attributes = {"config": config, "versions": json.dumps(dict(versions)), "seed": seed, "dt": self._dt}
         self._sizes = {name: populations[name] for name in spikes}
         self._states = dict(states or {})
+        self._once = frozenset(once)
         self._interval = interval
         self._steps = 0
         self._per: dict[str, Per] = {}
@@ -94,7 +97,7 @@ class RunFile:
         spikes: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
         states: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """Records one trial: `spikes` is (steps, indices) per population, `states` is (n_steps, n) per variable.
+        """Records one trial: `spikes` is (steps, indices) per population, `states` (n_steps, n) or (1, n) per variable.
 
         Steps count from 0 within the trial. Every population and variable announced to the constructor is needed.
         """
@@ -109,7 +112,10 @@ class RunFile:
         rows = TrialRows(
             (index, iteration, phase.encode(), start, stop),
             {name: self._spike_rows(name, *spikes[name], n_steps) for name in self._sizes},
-            {name: _state_rows(name, states[name], (n_steps, n)) for name, n in self._states.items()},
+            {
+                name: _state_rows(name, states[name], (1 if name in self._once else n_steps, n))
+                for name, n in self._states.items()
+            },
         )
         self._trials.append(rows)
         self._steps += n_steps
@@ -218,7 +224,7 @@ class RunFile:
         """Writes the buffers as one commit; with a `status`, closes the file."""
         try:
             if self._layout is None:
-                self._layout = RunLayout.created(self.path, self._attributes, self._sizes, self._states)
+                self._layout = RunLayout.created(self.path, self._attributes, self._sizes, self._states, self._once)
             self._write_buffers(self._layout)
             if status:
                 self._layout.end(status)

@@ -12,7 +12,7 @@ import pytest
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
 from snnplast.models.arrays import Arrays
-from snnplast.task import TEST, TRAINING
+from snnplast.random_streams import TEST, TRAINING
 
 X, Y = np.random.default_rng(0).random((12, 5)), np.arange(12) % 3
 

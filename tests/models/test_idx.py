@@ -13,7 +13,7 @@ from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
 from snnplast.models import idx
 from snnplast.models.idx import Idx, read_idx
-from snnplast.task import TEST, TRAINING
+from snnplast.random_streams import TEST, TRAINING
 
 LABELS = "train-labels-idx1-ubyte"
 IMAGES = "train-images-idx3-ubyte"

@@ -8,13 +8,13 @@ from reference import tasks
 
 from snnplast.models.linear import Linear
 from snnplast.models.xor import Xor
-from snnplast.task import SOURCES, TEST, TRAINING, stream
+from snnplast.random_streams import TEST, TRAINING, stream
 
 
 @pytest.mark.parametrize(("model", "specified"), [(Linear, tasks.linear), (Xor, tasks.xor)])
 def test_a_task_in_the_plane_is_the_specified_one_drawn_from_its_own_stream(model, specified, monkeypatch):
     task = model(copies=3).task(5)
-    monkeypatch.setattr(np.random, "default_rng", lambda seed: stream(seed, SOURCES, 3))
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: stream(seed, "samples", model.name))
     for (x, labels), samples in zip((task._sets[TRAINING], task._sets[TEST]), specified(5, copies=3), strict=True):
         assert np.array_equal(x, samples.u)
         assert np.array_equal(labels, samples.y.argmax(axis=1))

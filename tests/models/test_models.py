@@ -15,8 +15,8 @@ from snnplast.models.evidence_accumulation import CUE, CUES, PAUSE, RECALL, Evid
 from snnplast.models.pattern_generation import PatternGeneration
 from snnplast.models.xor import Xor
 from snnplast.network import Network
+from snnplast.random_streams import TRAINING
 from snnplast.rules.frozen import Frozen
-from snnplast.task import TRAINING
 from snnplast.train import Trainer
 
 SETTINGS = {

@@ -10,8 +10,8 @@ from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.models.store_recall import RECALL, STORE, StoreRecall
 from snnplast.optimizer import Adam
+from snnplast.random_streams import TRAINING
 from snnplast.rules.e_prop import EProp
-from snnplast.task import TRAINING
 from snnplast.train import Trainer
 from snnplast.workbench import Bench
 

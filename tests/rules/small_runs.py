@@ -13,9 +13,9 @@ RESERVOIR = {"window": 3, "units": 18, "streams": 6, "stream_length": 30, "leak"
 """Settings of a reservoir that is fitted in no time."""
 
 
-def trainer(rule, network=None, iterations=6, seed=1) -> Trainer:
-    task = small_task(seed)
-    assembly = assemble(network or small_network(), task.objective, rule, seed, "runtime", "numpy")
+def trainer(rule, network=None, iterations=6, seed=1, task=None, engine="runtime") -> Trainer:
+    task, target = task or small_task(seed), "numpy" if engine == "runtime" else "auto"
+    assembly = assemble(network or small_network(), task.objective, rule, seed, engine, target)
     return Trainer(assembly, task, iterations)
 
 

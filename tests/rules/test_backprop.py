@@ -75,8 +75,7 @@ def test_before_the_transforms_it_is_symmetric_feedback():
     symmetric = ReadoutError(feedback="symmetric")
     run = trainer(IBHebbian(third_factor=symmetric, readout_optimizer=SGD(learning_rate=0.3)), network())
     list(run)
-    for factor, _ in run.assembly.teachers[0].factors:
-        factor.prepare(run.assembly.network, run.assembly.values, run.assembly.plan.wiring)
+    run.assembly.prepare()
     record = run.run(0, 3)
     expected = symmetric.signal(record, ("left", "right"), {})
     for name, signal in Backprop(transforms=()).signal(record, ("left", "right"), {}).items():

@@ -23,15 +23,17 @@ EVERY_LAYER, NORM, RATE = "a readout of every layer", "a representation", "a rat
 SYMMETRIC, ADAPTIVE = ({"name": "readout-error", "feedback": kind} for kind in ("symmetric", "adaptive"))
 REFERENCE = {"name": "hsic", "window": 3, "xi": "reference"}
 
+FEEDBACK = "'readout-error': {} feedback to 'first' needs one {}projection from 'first' to 'output'; found: none"
+
 SOURCES = {  # what a rule may be driven by -> what the network must have, and what is said where it has not
     "readout-error, random": ({"name": "readout-error", "feedback": "random"}, {}),
     "readout-error, symmetric": (
         SYMMETRIC,
-        {EVERY_LAYER: "'readout-error': symmetric feedback to 'first' needs a projection 'first_to_output'"},
+        {EVERY_LAYER: FEEDBACK.format("symmetric", "")},
     ),
     "readout-error, adaptive": (
         ADAPTIVE,
-        {EVERY_LAYER: "'readout-error': adaptive feedback to 'first' needs a plastic projection 'first_to_output'"},
+        {EVERY_LAYER: FEEDBACK.format("adaptive", "plastic ")},
     ),
     "firing-rate": ({"name": "firing-rate"}, {}),
     "hsic, exact": ({"name": "hsic", "window": 3}, {NORM: "'hsic'"}),
@@ -43,7 +45,7 @@ SOURCES = {  # what a rule may be driven by -> what the network must have, and w
         {"name": "backprop"},
         {
             NORM: "'backprop'",
-            EVERY_LAYER: "'backprop': 'first' needs a projection 'first_to_output'",
+            EVERY_LAYER: "'backprop': 'first' needs one projection to 'output'",
             RATE: "'backprop': 'output' acts step by step; a RateReadout is needed",
         },
     ),

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from small_runs import matrices, trainer
 
+from snnplast.random_streams import TRAINING
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
-from snnplast.task import TRAINING
 from snnplast.testing import check_rule, small_network
 
 

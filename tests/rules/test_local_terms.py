@@ -8,9 +8,9 @@ from scipy.signal import lfilter
 from small_runs import trainer
 
 from snnplast.errors import UserError
+from snnplast.random_streams import TRAINING
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors.random import Random
-from snnplast.task import TRAINING
 from snnplast.testing import check_rule, small_network
 
 HIDDEN = [("input", "first"), ("first", "first"), ("first", "second")]

@@ -13,13 +13,13 @@ from snnplast.assemble import assemble
 from snnplast.cli import main
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
+from snnplast.random_streams import SOURCES, TRAINING, stream
 from snnplast.record.results import read_run
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors import reservoir_training
 from snnplast.rules.third_factors.reservoir import Reservoir
 from snnplast.rules.third_factors.reservoir_units import RateUnits
 from snnplast.rules.third_factors.streams import Streams
-from snnplast.task import SOURCES, TRAINING, stream
 from snnplast.testing import small_network
 from snnplast.train import Trainer
 

@@ -14,10 +14,10 @@ from snnplast.assemble import assemble, design
 from snnplast.errors import UserError
 from snnplast.gradient import Signal
 from snnplast.objective import CrossEntropy
+from snnplast.random_streams import SOURCES, TRAINING, stream
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.reward_hebbian import RewardHebbian
 from snnplast.rules.third_factors.reward import Reward
-from snnplast.task import SOURCES, TRAINING, stream
 from snnplast.testing import check_rule, small_network, small_task
 from snnplast.train import Trainer
 

@@ -1,0 +1,84 @@
+"""Whether rules, third factors, objective, recording and network agree; what does not is said before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from snnplast.build import Plan
+from snnplast.clocks import once_per_trial
+from snnplast.errors import UserError
+from snnplast.network import Network
+from snnplast.objective import Objective
+from snnplast.rule import Rule
+from snnplast.teacher import Teacher
+from snnplast.third_factor import ThirdFactor
+
+
+def refuse_untold(network: Network, objective: Objective, teachers: Sequence[Teacher]) -> None:
+    """A readout learns from the objective's error, and there is one objective."""
+    for projection in (p for teacher in teachers for p in teacher.projections):
+        if network.populations[projection.target].readout and projection.target != objective.readout:
+            raise UserError(
+                f"network.{projection.name}: nothing says what the readout {projection.target!r} should do: the task's "
+                f"objective is for {objective.readout!r}; plastic=False keeps these weights"
+            )
+
+
+def refuse_two_batches(teachers: Sequence[Teacher]) -> None:
+    """Rules of one network learn from the same trials."""
+    first, *others = (teacher.rule for teacher in teachers)
+    for other in others:
+        if other.batch != first.batch:
+            raise UserError(
+                f"rules.{other.name}.batch = {other.batch}, but rules.{first.name}.batch = {first.batch}: rules of one "
+                "network learn from the same trials, one number for all is allowed"
+            )
+
+
+def refuse_two_signals(teachers: Sequence[Teacher]) -> None:
+    """Rules that learn different projections onto one population listen to the same sources of a name there."""
+    heard: dict[tuple[str, str], tuple[Rule, ThirdFactor]] = {}
+    for teacher in teachers:
+        for factor in (teacher.rule.third_factor, *teacher.rule.regularisers):
+            for target in teacher.targets:
+                rule, other = heard.setdefault((factor.name, target), (teacher.rule, factor))
+                if rule is not teacher.rule and other.model_dump() != factor.model_dump():
+                    raise UserError(
+                        f"rules.{teacher.rule.name}: its third factor {factor.name!r} and that of {rule.name!r} reach "
+                        f"{target!r} with different settings; the same for both, or one rule for that population"
+                    )
+
+
+def refuse_unrecorded(described: Network, drawn: Plan, teachers: Sequence[Teacher], recorded: Sequence[str]) -> None:
+    """Variables whose values come after the trial, in steps that are not kept. described: the network as it was."""
+    network, rng = drawn.network, np.random.default_rng(0)
+    explored = {name for teacher in teachers for name in teacher.rule.explore(network, teacher.projections, rng)}
+    for name in recorded:
+        population, _, variable = name.partition(".")
+        if population in explored and variable in ("noise", "explored"):
+            raise UserError(
+                f"record.variables: {name!r} changes in the steps of exploration after a trial, which are not kept; "
+                f"'{population}.y', what the trial gave, is allowed"
+            )
+        if variable == "z" and population in described.populations and not network.trial_clocked:
+            raise UserError(
+                f"record.variables: {name!r} is worked out in a response step, which nothing in this network asks for"
+            )
+        if population not in described.populations and network.work_time and not once_per_trial(drawn, name):
+            raise UserError(
+                f"record.variables: {name!r} changes after the trial, while {population!r} takes it up, in steps that "
+                "are not kept"
+            )
+
+
+def refuse_batch(teacher: Teacher) -> None:
+    """What takes trials one after another learns from one at a time."""
+    rule = teacher.rule
+    for owner, kind in [(rule, "rule"), *((factor, "third factor") for factor, _ in teacher.factors)]:
+        if owner.batch_mode == "sequential":
+            raise UserError(
+                f"rules.{rule.name}.batch = {rule.batch}: the {kind} {owner.name!r} takes trials one after another; "
+                "batch = 1 is allowed"
+            )
