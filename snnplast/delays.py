@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator
 
-from snnplast.description import Description
+from snnplast.description import Description, WrongValue
 from snnplast.errors import UserError
 from snnplast.fragments import Value
 from snnplast.population import NonNegativeTimes
@@ -27,7 +27,12 @@ class _Number(Description):
 
 
 def _delay(value: Any) -> Any:
-    return value if isinstance(value, UniformDelay) else _Number(delay=value).delay
+    if isinstance(value, UniformDelay):
+        return value
+    try:
+        return _Number(delay=value).delay
+    except WrongValue as error:
+        raise UserError(error.complaint.removeprefix(": ")) from None
 
 
 Delay = Annotated[Value | UniformDelay, BeforeValidator(_delay)]

@@ -179,6 +179,7 @@ class Network:
     dt: time step, default 1 ms.
     work_time: how long (s) it runs on after the response step of every trial, nothing being shown; default 0.
 
+    >>> from snnplast import LIF, Network, Normal, PoissonSource
     >>> net = Network()
     >>> net.add("input", PoissonSource(64))
     >>> net.add("hidden", LIF(100))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snnplast import encoding
 from snnplast.encoding import poisson
 
 
@@ -73,3 +74,10 @@ def test_no_value_no_spike():
     for values in (np.zeros(4), np.zeros((10, 4)), np.zeros(0)):
         step, index = poisson(values, 10, 0.5, rng())
         assert step.size == index.size == 0
+
+
+def test_candidates_that_do_not_suffice_are_drawn_on_in_the_same_sequence(monkeypatch):
+    values, drawn = np.full(5, 0.5), encoding._gaps
+    whole = poisson(values, 200, 0.4, rng(3))
+    monkeypatch.setattr(encoding, "_gaps", lambda draws, probability, count, cells: drawn(draws, probability, 3, cells))
+    assert all(map(np.array_equal, whole, poisson(values, 200, 0.4, rng(3))))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from brian2 import mV
 
+from snnplast.build import plan
 from snnplast.connectivity import ExplicitPairs, FixedInDegree, OneToOne
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment
@@ -12,7 +14,7 @@ from snnplast.network import Network
 from snnplast.neurons import LIF
 from snnplast.population import Analog, PoissonSource, SpikeSource
 from snnplast.readouts import LeakyReadout, RateReadout
-from snnplast.weights import Normal
+from snnplast.weights import Gaussian, Normal, Uniform
 
 
 def network():
@@ -29,7 +31,7 @@ def test_a_projection_is_named_after_its_ends_unless_it_has_a_name():
     net.connect("input", "hidden", plastic=True)
     net.connect("input", "hidden", name="second_path", weights=0.5)
     assert list(net.projections) == ["input_to_hidden", "second_path"]
-    assert [p.name for p in net.incoming("hidden")] == ["input_to_hidden"]
+    assert [p.name for p in net.between("input", "hidden")] == ["input_to_hidden", "second_path"]
     assert net.readouts == ["output", "rates"] and net.dt == 0.0005
 
 
@@ -104,8 +106,8 @@ def test_a_wrong_population_is_named(add, sentence):
         (("input", "hidden"), {"variable": "v"}, "an analog projection needs the source's variable; a spiking one"),
         (("input", "hidden"), {"every": "trial"}, "every = 'trial' is for analog projections"),
         (("hidden", "rates"), {}, "network.hidden_to_rates: a RateReadout is fed by kind='analog', variable='z'"),
-        (("input", "hidden"), {"kind": "analogue"}, "Projection.kind = 'analogue': "),
-        (("input", "hidden"), {"plstic": True}, "Projection.plstic: unknown key; did you mean 'plastic'?"),
+        (("input", "hidden"), {"kind": "analogue"}, "network.input_to_hidden.kind = 'analogue': "),
+        (("input", "hidden"), {"plstic": True}, "network.input_to_hidden.plstic: unknown key; did you mean 'plastic'?"),
         (("input", "hidden"), {"bounds": (1, 0)}, "bounds (1, 0): the lowest weight must not exceed the highest"),
         (
             ("input", "hidden"),
@@ -117,8 +119,19 @@ def test_a_wrong_population_is_named(add, sentence):
             {"weights": np.ones((3, 4))},
             "input_to_hidden: weights have shape (3, 4); allowed are a number, (n_pre, n_post) = (4, 3) or (12,)",
         ),
-        (("input", "hidden"), {"weights": np.full((4, 3), np.inf)}, "weights must be finite"),
-        (("input", "hidden"), {"weights": Normal}, "a number or an array of numbers is needed"),
+        (("input", "hidden"), {"weights": np.full((4, 3), np.inf)}, "weights: finite numbers are needed, not inf"),
+        (("input", "hidden"), {"weights": Normal}, "network.input_to_hidden.weights"),
+        (("input", "hidden"), {"weights": 0.5 * mV}, "network.input_to_hidden.weights"),
+        (("input", "hidden"), {"weights": [True, "x"]}, "network.input_to_hidden.weights"),
+        (("input", "hidden"), {"plastic": "no"}, "network.input_to_hidden.plastic = 'no': true or false is needed"),
+        (("input", "hidden"), {"plastic": 1}, "network.input_to_hidden.plastic = 1: true or false is needed"),
+        (("input", "hidden"), {"bounds": (0, "1")}, "network.input_to_hidden.bounds"),
+        (("input", "hidden"), {"bounds": 3}, "two entries, (lowest, highest), are needed"),
+        (
+            ("hidden", "hidden"),
+            {"connectivity": ExplicitPairs(pre=[0, 0], post=[0, 1]), "self_connections": False},
+            "network.hidden_to_hidden: the pair (0, 0) is listed, but self_connections = False leaves it out",
+        ),
         (
             ("input", "hidden"),
             {"connectivity": OneToOne()},
@@ -167,3 +180,65 @@ def test_analog_units_declare_what_they_name():
     for settings, name in (({"into": "input"}, "'input'"), ({"persistent": ("memory",)}, "'memory'")):
         with pytest.raises(UserError, match=f"{name} is not declared by the equations: drive, x are"):
             Analog(3, equations="drive : 1\nx : 1", **settings)
+
+
+def test_a_change_is_checked_like_a_connection():
+    net = network()
+    net.connect("input", "hidden")
+    for changed, sentence in (
+        ({"plastics": True}, "network.input_to_hidden.plastics: unknown key; did you mean 'plastic'?"),
+        ({"delay": 5}, "network.input_to_hidden.delay: 5 has no unit"),
+        ({"weights": np.ones((2, 2))}, "network.input_to_hidden: weights have shape (2, 2)"),
+        ({"name": "other"}, "network.input_to_hidden.name cannot be changed; connect() makes another projection"),
+        ({"plastic": "yes"}, "network.input_to_hidden.plastic = 'yes': true or false is needed"),
+    ):
+        before = net.projections["input_to_hidden"]
+        with pytest.raises(UserError) as caught:
+            net.change("input_to_hidden", **changed)
+        assert str(caught.value).startswith(sentence)
+        assert net.projections["input_to_hidden"] is before
+    net.change("input_to_hidden", plastic=True, weights=0.5, delay="1 ms")
+    changed = net.projections["input_to_hidden"]
+    assert changed.plastic and changed.weights.values == 0.5 and changed.delay == 0.001
+
+
+def test_what_is_changed_or_attached_must_be_there():
+    net = network()
+    net.connect("input", "hidden")
+    with pytest.raises(UserError, match="unknown projection 'input_to_hiden'; did you mean 'input_to_hidden'"):
+        net.change("input_to_hiden", plastic=True)
+    with pytest.raises(UserError, match="unknown population 'hiden'; did you mean 'hidden'"):
+        net.attach("hiden", Fragment(("x : 1",)))
+    assert not net.attachments
+
+
+def test_initial_weights_lie_within_the_bounds():
+    for weights, sign in ((Gaussian(std=1.0), None), (0.5, None), (-0.1, None), (0.5, "inhibitory")):
+        net = network()
+        net.connect("input", "hidden", weights=weights, bounds=(0, 0.3) if sign is None else (-0.3, 0), sign=sign)
+        with pytest.raises(UserError, match=r"network\.input_to_hidden: its initial weights span .* beyond bounds = "):
+            plan(net, {}, (), 1)
+    for weights, bounds in ((Uniform(low=0, high=0.3), (0, 0.3)), (0.3, (None, 0.3)), (-7.0, (None, 0.3))):
+        net = network()
+        net.connect("input", "hidden", weights=weights, bounds=bounds)
+        drawn = plan(net, {}, (), 1).weights["input_to_hidden"]
+        assert drawn.max() <= 0.3
+
+
+@pytest.mark.parametrize(
+    "make, sentence",
+    [
+        (lambda: LIF(True), "LIF.size = True: a number is needed"),
+        (lambda: LIF("5"), "LIF.size = '5': a number is needed"),
+        (lambda: LIF(5.0), "LIF.size = 5.0: an integer is needed"),
+        (lambda: LIF(5, reset="0.5"), "LIF.reset = '0.5': a number or 'subtract' or 'subtract-next' is needed"),
+        (lambda: LIF(5, normalise_input="yes"), "LIF.normalise_input = 'yes': true or false is needed"),
+        (lambda: LIF(5, v_min="-1"), "LIF.v_min = '-1': a number is needed"),
+        (lambda: Normal(gain="1"), "Normal.gain = '1': a number is needed"),
+        (lambda: Normal(gain=True), "Normal.gain = True: a number is needed"),
+    ],
+)
+def test_no_description_takes_text_or_a_truth_value_for_a_number(make, sentence):
+    with pytest.raises(UserError) as caught:
+        make()
+    assert str(caught.value) == sentence

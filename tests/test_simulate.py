@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -32,9 +34,9 @@ def plain_network(**settings):
 @pytest.mark.parametrize(
     "changed, sentence",
     [
-        ({"x": np.eye(12)[:, :5]}, "task: the values for 'input' have shape (5,), the population has 12 neurons"),
-        ({"labels": np.arange(12) % 4}, "task: series 'output.target' has shape (4,); allowed are (3,) and (5, 3)"),
-        ({"source": "inptu"}, "task: 'inptu' is no source of the network; did you mean 'input'?"),
+        ({"x": np.eye(12)[:, :5]}, "task.x has 5 values per sample, but 'input' has 12 neurons"),
+        ({"labels": np.arange(12) % 4}, "task: labels span 0 to 3 of 4 classes, but the readout 'output' has 3 units"),
+        ({"source": "inptu"}, "task: 'inptu' is no PoissonSource of the network; did you mean 'input'?"),
     ],
 )
 def test_a_task_that_does_not_fit_the_network_is_said(changed, sentence):
@@ -78,11 +80,16 @@ def test_a_trial_may_have_several_segments():
         ({"series": {}}, "task: series 'output.target' covers 6 of 10 steps; every segment of the trial must give it"),
         (
             {"inputs": {"input": np.full(12, 1.5)}},
-            "task: the values for 'input' span 1.5 to 1.5; allowed are values in",
+            "Segment.inputs['input']: values must lie in [0, 1], these span 1.5 to 1.5",
         ),
         ({"inputs": {"hidden": np.zeros(6)}}, "task: 'hidden' is no source of the network; Known: input"),
         ({"series": {"otput.target": np.zeros(3)}}, "network: unknown population 'otput'; did you mean 'output'?"),
-        ({"inputs": {"input": (np.array([9]), np.array([12]))}}, "'input'"),
+        ({"inputs": {"input": (np.array([3]), np.array([12]))}}, "'input'): index 12 is not in 0 to 11"),
+        ({"inputs": {"input": np.zeros(5)}}, "task: the values for 'input' have shape (5,), the population has 12"),
+        (
+            {"series": {"output.target": np.ones(4)}},
+            "task: series 'output.target' has shape (4,); allowed are (3,) and (4, 3)",
+        ),
         (
             {"series": {**TARGET, "output.in_window": np.ones((4, 1))}},
             "task: series 'output.in_window' covers 4 of 10 steps; every segment of the trial must give it",
@@ -173,3 +180,85 @@ def test_a_learning_window_that_cannot_be_meant_is_said(evaluation, task, senten
     with pytest.raises(UserError) as caught:
         windowed(evaluation, task)
     assert str(caught.value).startswith(sentence)
+
+
+class Showing(Task):
+    """One segment with inputs of the test's choice."""
+
+    objective = MeanSquaredError()
+
+    def __init__(self, **inputs):
+        self.inputs = inputs
+
+    def trial(self, index):
+        yield Segment(50, self.inputs, TARGET)
+
+
+def with_background(**settings):
+    net = plain_network()
+    net.add("noise", PoissonSource(8, **settings))
+    net.connect("noise", "hidden")
+    return net
+
+
+def shown(net, task):
+    return Trainer(assemble(net, task.objective, EProp(), 1, "runtime", "numpy"), task, 1).run(TRAINING, 0)
+
+
+def test_a_source_that_is_given_nothing_is_named_and_silence_can_be_meant():
+    values = np.full(12, 0.5)
+    with pytest.raises(UserError, match="gives 'noise' nothing to show, though 'noise_to_hidden' carries its spikes"):
+        shown(with_background(), Showing(input=values))
+    assert not shown(with_background(), Showing(input=values, noise=([], []))).counts("noise").any()
+    with pytest.raises(UserError, match="trial 0 gives 'input' nothing to show"):
+        shown(plain_network(), Showing())
+
+
+def test_a_source_with_a_rate_fires_by_itself_and_leaves_the_others_as_they_were():
+    values = np.full(12, 0.5)
+    record = shown(with_background(rate="200 Hz"), Showing(input=values))
+    count, expected = record.counts("noise").sum(), 8 * 50 * 0.2
+    assert abs(count - expected) < 4 * np.sqrt(expected)
+    alone = shown(plain_network(), Showing(input=values))
+    assert all(map(np.array_equal, record.spikes["input"], alone.spikes["input"]))
+    with pytest.raises(UserError, match="'noise' has a constant rate of its own: it takes nothing from the task"):
+        shown(with_background(rate="10 Hz"), Showing(input=values, noise=np.ones(8)))
+    with pytest.raises(UserError, match=r"network\.noise\.rate = 2000 Hz: at most one spike per step of 1 ms"):
+        with_background(rate="2000 Hz")
+
+
+@pytest.mark.parametrize(
+    "trial, sentence",
+    [
+        (lambda self, index: iter(()), "task: trial 0 is <"),
+        (lambda self, index: None, "task: trial 0 is None; a generator of segments is needed: 'yield Segment(...)'"),
+        (lambda self, index: (x for x in [5]), "task: trial 0 yields 5; a Segment is needed"),
+        (lambda self, index: (x for x in []), "task: trial 0 has no segment; at least one is needed"),
+    ],
+)
+def test_a_trial_is_a_generator_of_segments(trial, sentence):
+    task = type("Odd", (Task,), {"trial": trial, "objective": MeanSquaredError()})()
+    with pytest.raises(UserError) as caught:
+        shown(plain_network(), task)
+    assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "said, sentence",
+    [
+        ({"objective": "mse"}, "task.objective = 'mse': an Objective, such as CrossEntropy(), is needed"),
+        ({"epoch": 2.5}, "task.epoch = 2.5: an integer of at least 1 is needed"),
+        ({"tests": -1}, "task.tests = -1: an integer of at least 0 is needed"),
+        ({"seed": "a"}, "task.seed = 'a': an integer of at least 0 is needed"),
+    ],
+)
+def test_what_a_task_says_of_itself_is_checked_before_it_runs(said, sentence):
+    task = Two()
+    vars(task).update(said)
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        task.on(plain_network())
+
+
+def test_a_task_set_to_a_network_is_a_copy():
+    task = Two()
+    assert task.on(plain_network(), batch=7).batch == 7 and task.batch == 1

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from snnplast.errors import UserError
+from snnplast.network import Network
 from snnplast.objective import MeanSquaredError
+from snnplast.population import PoissonSource
+from snnplast.readouts import LeakyReadout
 from snnplast.task import Classification, Task
 
 
@@ -75,14 +78,69 @@ def test_a_task_without_test_trials_says_so():
         ({"x": [[0.5, 1.2]]}, "task.x: values must lie in [0, 1], these span 0.5 to 1.2"),
         ({"x_test": [[-0.1, 0.0]]}, "task.x_test: values must lie in [0, 1], these span -0.1 to 0"),
         ({"x": [[np.nan, 0.0]]}, "task.x: finite numbers are needed, not nan"),
+        ({"x": [["0", "1"]]}, "task.x: numbers are needed, not text"),
+        ({"x": np.ma.masked_array([[0.5, 1.0]], mask=[[True, False]])}, "task.x: 1 of 2 values are masked"),
+        ({"x": [0.5]}, "task.x has shape (1,); (samples, inputs), or (samples, 2, inputs) over steps, is needed"),
+        ({"x": np.zeros((1, 3, 2))}, "task.x has shape (1, 3, 2); (samples, inputs), or (samples, 2, inputs)"),
         ({"labels": [0, 1]}, "task: 1 samples in x, but 2 in labels"),
         ({"labels": [-1]}, "task.labels: integers of at least 0 are allowed, these span -1 to -1"),
+        ({"labels": [0.0]}, "task.labels: integers are needed, not floating-point numbers"),
+        ({"labels": [True]}, "task.labels: integers are needed, not booleans"),
+        ({"labels": ["cat"]}, "task.labels: numbers are needed, not text"),
+        ({"labels": [[0]]}, "task.labels has shape (1, 1); one label per sample, (samples,), is needed"),
+        (
+            {"labels": [[1, 0]]},
+            "task.labels has shape (1, 2); one label per sample, (samples,), is needed; .argmax(axis=1) makes labels",
+        ),
         ({"labels_test": [0.5]}, "task.labels_test: integers are needed, not floating-point numbers"),
         ({"x": [], "labels": []}, "task: there are no training samples"),
+        ({"steps": 20.0}, "task.steps = 20.0: an integer of at least 1 is needed"),
+        ({"steps": -3}, "task.steps = -3: an integer of at least 1 is needed"),
+        ({"objective": "mse"}, "task.objective = 'mse': an Objective, such as CrossEntropy(), is needed"),
+        ({"classes": "ab"}, "task.classes = 'ab': a list of labels in the order of the readout's units is needed"),
+        ({"classes": [0, 0]}, "task.classes: 0 is given twice"),
+        ({"classes": [1, 2]}, "task.labels: 0 is none of classes; "),
     ],
 )
 def test_what_is_no_data_set_is_said(changed, sentence):
-    sets = {"x": [[0.0, 1.0]], "labels": [0], "x_test": [[0.0, 1.0]], "labels_test": [0], **changed}
+    sets = {"x": [[0.0, 1.0]], "labels": [0], "x_test": [[0.0, 1.0]], "labels_test": [0], "steps": 2, **changed}
     with pytest.raises(UserError) as caught:
-        Classification(**sets, steps=2, seed=0)
+        Classification(**sets, seed=0)
+    assert str(caught.value).startswith(sentence)
+
+
+def network(inputs=3, outputs=3):
+    net = Network()
+    net.add("input", PoissonSource(inputs))
+    net.add("output", LeakyReadout(outputs))
+    return net
+
+
+def test_a_readout_may_have_more_units_than_there_are_classes():
+    assert shown(task().on(network(outputs=5)).test(1))[1] == [0, 1, 0, 0, 0]
+
+
+def test_labels_of_any_name_stand_for_the_units_in_a_stated_order():
+    x = np.zeros((3, 3))
+    for classes, labels in ((("dog", "cat"), ["cat", "dog", "cat"]), ((8, 3), np.array([3, 8, 3]))):
+        here = Classification(x, labels, x[:1], labels[:1], steps=1, seed=0, classes=classes).on(network(outputs=2))
+        assert here._sets[0][1].tolist() == [1, 0, 1] and shown(here.test(0))[1] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "net, settings, sentence",
+    [
+        (
+            network(outputs=2),
+            {},
+            "task: labels span 0 to 2 of 3 classes, but the readout 'output' has 2 units, 0 to 1; classes=(...) says",
+        ),
+        (network(inputs=4), {}, "task.x has 3 values per sample, but 'input' has 4 neurons"),
+        (network(), {"source": "inptu"}, "task: 'inptu' is no PoissonSource of the network; did you mean 'input'?"),
+        (network(), {"objective": MeanSquaredError(readout="otput")}, "network: unknown population 'otput'"),
+    ],
+)
+def test_a_data_set_that_does_not_fit_the_network_is_said_before_it_is_shown(net, settings, sentence):
+    with pytest.raises(UserError) as caught:
+        task(**settings).on(net)
     assert str(caught.value).startswith(sentence)

@@ -242,3 +242,15 @@ def test_a_gradient_that_is_not_finite_changes_no_parameter():
         run.update()
     for name, array in values(run).items():
         assert np.array_equal(array, before[name], equal_nan=True)
+
+
+def test_a_short_last_batch_follows_the_mean_of_its_own_trials():
+    run = trainer(EProp(batch=8, optimizer=SGD(learning_rate=1e-9)), iterations=3)  # 20 samples: 8, 8 and 4
+    run.update(), run.update()
+    single = [gradient(run, k) for k in range(16, 20)]
+    before = values(run)
+    run.update()
+    for name in single[0]:
+        mean = np.mean([g[name] for g in single], axis=0)
+        change, largest = (before[name] - run.assembly.values[name]) / 1e-9, np.abs(mean).max()
+        np.testing.assert_allclose(change, mean, rtol=1e-5, atol=1e-5 * largest)
