@@ -87,7 +87,7 @@ class ExplicitPairs(Connectivity):
     @field_validator("pre", "post")
     @classmethod
     def _indices(cls, values: Any) -> np.ndarray:
-        array = integers("indices", values, low=0)
+        array = integers("", values, low=0)
         if array.ndim != 1:
             raise ValueError(f"indices have shape {array.shape}; (n_synapses,) is needed")
         return array

@@ -23,10 +23,10 @@ def reals(place: str, value: Any, low: float | None = None, high: float | None =
     """
     array = as_array(place, value)
     if array.size and array.dtype.kind not in "biuf":
-        raise UserError(f"{place}: real numbers are needed, not {_kind(array)}")
+        raise UserError(f"{_at(place)}real numbers are needed, not {_kind(array)}")
     lowest, highest = _span(place, array)
     if (low is not None and lowest < low) or (high is not None and highest > high):
-        raise UserError(f"{place}: values {_range(low, high)}, these span {lowest:g} to {highest:g}")
+        raise UserError(f"{_at(place)}values {_range(low, high)}, these span {lowest:g} to {highest:g}")
     return array if array.dtype.kind == "f" else np.asarray(array, dtype=float)
 
 
@@ -34,12 +34,12 @@ def integers(place: str, value: Any, low: int | None = None, high: int | None = 
     """Integers of any shape within [low, high], as int64. Floats are no integers, whatever their value."""
     array = as_array(place, value)
     if array.size and array.dtype.kind not in "iu":
-        raise UserError(f"{place}: integers are needed, not {_kind(array)}")
+        raise UserError(f"{_at(place)}integers are needed, not {_kind(array)}")
     if array.size:
         lowest, highest = int(array.min()), int(array.max())
         most = np.iinfo(np.int64).max if high is None else high
         if (low is not None and lowest < low) or highest > most:
-            raise UserError(f"{place}: integers {_range(low, high)}, these span {lowest} to {highest}")
+            raise UserError(f"{_at(place)}integers {_range(low, high)}, these span {lowest} to {highest}")
     return np.asarray(array, dtype=np.int64)
 
 
@@ -64,17 +64,24 @@ def as_array(place: str, value: Any, text: bool = False) -> np.ndarray:
     """
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
-            raise UserError(f"{place}: {np.ma.count_masked(value)} of {value.size} values are masked; all are needed")
+            raise UserError(
+                f"{_at(place)}{np.ma.count_masked(value)} of {value.size} values are masked; all are needed"
+            )
         value = value.data
     if getattr(value, "dim", None) is not None and not value.dim.is_dimensionless:
-        raise UserError(f"{place}: numbers without a unit are needed, not {_short(value)}")
+        raise UserError(f"{_at(place)}numbers without a unit are needed, not {_short(value)}")
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{place}: an array of numbers is needed, not {_short(value)}") from error
+        raise UserError(f"{_at(place)}an array of numbers is needed, not {_short(value)}") from error
     if array.dtype.kind in ("OSVmM" if text else "OSUVmM"):
-        raise UserError(f"{place}: numbers are needed, not {_kind(array)}")
+        raise UserError(f"{_at(place)}numbers are needed, not {_kind(array)}")
     return array
+
+
+def _at(place: str) -> str:
+    """How a sentence about a place begins; without one, somebody else names it."""
+    return f"{place}: " if place else ""
 
 
 def _span(place: str, array: np.ndarray) -> tuple[float, float]:
@@ -84,7 +91,7 @@ def _span(place: str, array: np.ndarray) -> tuple[float, float]:
         low, high = float(block.min()), float(block.max())
         if not (np.isfinite(low) and np.isfinite(high)):
             wrong = block[~np.isfinite(block)].flat[0]
-            raise UserError(f"{place}: finite numbers are needed, not {wrong}")
+            raise UserError(f"{_at(place)}finite numbers are needed, not {wrong}")
         lowest, highest = min(lowest, low), max(highest, high)
     return lowest, highest
 

@@ -27,7 +27,7 @@ def _signs(value: Any) -> Any:
     named = {"excitatory": 1.0, "inhibitory": -1.0}
     if value is None or (isinstance(value, str) and value in named):
         return None if value is None else np.array(named[value])
-    array = None if isinstance(value, str) else reals("sign", value)
+    array = None if isinstance(value, str) else reals("", value)
     if array is None or array.ndim != 1 or not np.all(np.isin(array, (-1, 1))):
         raise ValueError(f"{value!r}: 'excitatory', 'inhibitory' or an array of +1 and -1 is allowed")
     return array
@@ -37,7 +37,7 @@ def _bounds(value: Any) -> tuple[float | None, float | None]:
     """(lowest, highest): numbers, None where a side is open."""
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise ValueError(f"{value!r}: two entries, (lowest, highest), are needed; None leaves a side open")
-    low, high = (None if side is None else float(reals("bounds", side)) for side in value)
+    low, high = (None if side is None else float(reals("", side)) for side in value)
     return low, high
 
 

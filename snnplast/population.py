@@ -24,7 +24,7 @@ def _each(unit: str | None, low: float | None = None, strict: bool = False) -> B
     """Validator of a number or an array (n,), in SI units, finite and above `low`."""
 
     def convert(value: Any) -> Value:
-        array = np.array(reals("values", value)) if unit is None else _quantities(value, unit)
+        array = np.array(reals("", value)) if unit is None else _quantities(value, unit)
         if low is not None and not np.all(array > low if strict else array >= low):
             raise ValueError(
                 f"{value!r} is out of range: {'greater than' if strict else 'at least'} {low:g} is allowed"

@@ -72,7 +72,7 @@ class ExplicitWeights(Weights):
     @field_validator("values")
     @classmethod
     def _finite(cls, values: Any) -> np.ndarray:
-        return np.array(reals("weights", values), dtype=float)
+        return np.array(reals("", values), dtype=float)
 
     def draw(self, rng: np.random.Generator, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         if self.values.ndim == 0:

@@ -85,11 +85,19 @@ def test_explicit_pairs_are_sorted():
         ),
         (
             lambda: ExplicitPairs(pre=[0.5], post=[1]),
-            "ExplicitPairs.pre = [0.5]: a one-dimensional array of non-negative integers is needed",
+            "ExplicitPairs.pre: integers are needed, not floating-point numbers (array([0.5]))",
+        ),
+        (
+            lambda: ExplicitPairs(pre=[0, 1], post=[1, 1]).pairs(rng(), 3, 3, True),
+            "the pair (1, 1) is listed, but self_connections = False leaves it out",
+        ),
+        (
+            lambda: ExplicitPairs(pre=[[0]], post=[1]),
+            "ExplicitPairs.pre = [[0]]: indices have shape (1, 1); (n_synapses,) is needed",
         ),
         (
             lambda: ExplicitPairs(pre=[-1], post=[1]),
-            "ExplicitPairs.pre = [-1]: a one-dimensional array of non-negative integers is needed",
+            "ExplicitPairs.pre = [-1]: integers of at least 0 are allowed, these span -1 to -1",
         ),
     ],
 )

@@ -119,7 +119,7 @@ def test_a_wrong_population_is_named(add, sentence):
             {"weights": np.ones((3, 4))},
             "input_to_hidden: weights have shape (3, 4); allowed are a number, (n_pre, n_post) = (4, 3) or (12,)",
         ),
-        (("input", "hidden"), {"weights": np.full((4, 3), np.inf)}, "weights: finite numbers are needed, not inf"),
+        (("input", "hidden"), {"weights": np.full((4, 3), np.inf)}, "finite numbers are needed, not inf"),
         (("input", "hidden"), {"weights": Normal}, "network.input_to_hidden.weights"),
         (("input", "hidden"), {"weights": 0.5 * mV}, "network.input_to_hidden.weights"),
         (("input", "hidden"), {"weights": [True, "x"]}, "network.input_to_hidden.weights"),

@@ -45,7 +45,7 @@ def test_analog_units_run_their_updates_in_their_slot():
     [
         (lambda: LIF(0), "LIF.size = 0: input should be greater than or equal to 1"),
         (lambda: LIF(2.5), "LIF.size = 2.5: "),
-        (lambda: LIF(3, tau_m=20), "LIF.tau_m: 20 has no unit: a time is needed, write '20 second' if second is meant"),
+        (lambda: LIF(3, tau_m=20), "LIF.tau_m: 20 has no unit: a time is needed, write '20 ms' if ms is meant"),
         (lambda: LIF(3, tau_m="-20 ms"), "LIF.tau_m: '-20 ms' is out of range: greater than 0 is allowed"),
         (lambda: LIF(3, tau_m=0 * ms), "LIF.tau_m"),
         (lambda: LIF(3, tau_m="20 mV"), "LIF.tau_m: '20 mV' has the unit 'mV': a time is needed"),
@@ -63,3 +63,30 @@ def test_a_wrong_value_is_named_with_what_is_allowed(make, sentence):
         make()
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "make, sentence",
+    [
+        (lambda: LIF(2, tau_m=20), "LIF.tau_m: 20 has no unit: a time is needed, write '20 ms' if ms is meant"),
+        (lambda: LIF(2, refractory=2.5), "LIF.refractory: 2.5 has no unit: a time is needed, write '2.5 ms' if ms"),
+        (
+            lambda: LIF(2, tau_m=np.array([0.02, 0.03])),
+            "LIF.tau_m = array([0.02, 0.03]): an array has a unit, or is a list such as ['20 ms', '30 ms']",
+        ),
+        (lambda: LIF(2, tau_m=[20, 30]), "LIF.tau_m = [20, 30]: 20 has no unit: a time is needed, write '20 ms'"),
+        (lambda: LIF(2, tau_m=20 * mV), "LIF.tau_m = 20. * mvolt: 20. mV is in V: a time is needed, such as '20 ms'"),
+        (lambda: LIF(2, v_threshold=20 * mV), "LIF.v_threshold"),
+        (lambda: LIF(2, v_threshold=[True, "a"]), "LIF.v_threshold"),
+        (lambda: LIF(2, v_threshold=np.ma.masked_array([1.0, 2.0], mask=[True, False])), "LIF.v_threshold"),
+    ],
+)
+def test_a_value_with_the_wrong_unit_says_the_one_people_mean(make, sentence):
+    with pytest.raises(UserError) as caught:
+        make()
+    assert str(caught.value).startswith(sentence)
+
+
+def test_times_of_every_neuron_are_a_list_or_an_array_with_a_unit():
+    for tau_m in (["20 ms", "30 ms"], np.array([20, 30]) * ms, [20 * ms, "30 ms"]):
+        np.testing.assert_allclose(LIF(2, tau_m=tau_m).tau_m, [0.02, 0.03], rtol=1e-12)

@@ -75,10 +75,10 @@ def test_explicit_weights_are_copied():
     [
         (lambda: Normal(gain=-1), "Normal.gain = -1: input should be greater than or equal to 0"),
         (lambda: Normal(sigma=1), "Normal.sigma: unknown key; Known: gain"),
-        (lambda: ExplicitWeights(values=[1, np.nan]), "weights must be finite"),
-        (lambda: ExplicitWeights(values="many"), "ExplicitWeights.values = 'many': a number or an array of n"),
-        (lambda: as_weights(Normal), "Normal'>: a number or an array of numbers is needed"),
-        (lambda: as_weights([[1, 2], [3]]), "[[1, 2], [3]]: a number or an array of numbers is needed"),
+        (lambda: ExplicitWeights(values=[1, np.nan]), "finite numbers are needed, not nan"),
+        (lambda: ExplicitWeights(values="many"), "ExplicitWeights.values: numbers are needed, not text (array('many'"),
+        (lambda: as_weights(Normal), "ExplicitWeights.values: numbers are needed, not object"),
+        (lambda: as_weights([[1, 2], [3]]), "ExplicitWeights.values: an array of numbers is needed, not [[1, 2], [3]]"),
         (lambda: draw(Uniform(low=1, high=0)), "Uniform(low=1, high=0): low must not exceed high"),
         (
             lambda: draw(ExplicitWeights(values=np.ones((200, 300)))),
