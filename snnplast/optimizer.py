@@ -1,4 +1,4 @@
-"""From gradients to parameters: small pure pieces with explicit, named state."""
+"""From gradients to parameters: small pieces whose state is explicit and named; a step changes both in place."""
 
 from __future__ import annotations
 

@@ -129,12 +129,6 @@ def in_unit(field: FieldInfo) -> InUnit | None:
     return found[0] if found else _inside(field.annotation)
 
 
-def unit_of(field: FieldInfo) -> str | None:
-    """Unit a field is shown in, such as "ms"; None for a field without a unit."""
-    found = in_unit(field)
-    return found.unit if found else None
-
-
 def _inside(annotation: Any) -> InUnit | None:
     for item in get_args(annotation):
         if isinstance(item, InUnit):
