@@ -75,15 +75,8 @@ def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterab
     Raises `UserError` where two pieces of code contradict each other.
     """
     wiring, weights = {}, {}
-    for name, p in network.projections.items():
-        rng = stream(seed, WEIGHTS, zlib.crc32(name.encode()))
-        shape = network.populations[p.source].size, network.populations[p.target].size
-        pre, post = p.connectivity.pairs(rng, *shape, not p.self_connections)
-        if not pre.size:
-            raise UserError(f"network.{name}: no pair of neurons is connected; leave the projection out")
-        later = delay_steps(p.delay, stream(seed, WEIGHTS, zlib.crc32(name.encode()), 1), pre.size, network.dt)
-        wiring[name] = Wiring.of(pre, post, shape, later if later.any() else None)
-        weights[name] = p.signed(p.weights.draw(rng, pre, post, shape), pre)
+    for name in network.projections:
+        wiring[name], weights[name] = _drawn(network, name, seed)
     merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys(recorded)))
     for name, population in network.populations.items():
         gain = population.input_gain(network.dt)
@@ -119,6 +112,21 @@ def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterab
             hint = nearest(p.variable, known)
             raise UserError(f"network.{name}.variable = {p.variable!r}: {p.source!r} has no such variable; {hint}")
     return merged
+
+
+def _drawn(network: Network, name: str, seed: int) -> tuple[Wiring, np.ndarray]:
+    """Pairs and weights of a projection. What only the number of synapses can show to be wrong is said here."""
+    p = network.projections[name]
+    rng, later = (stream(seed, WEIGHTS, zlib.crc32(name.encode()), k) for k in (0, 1))
+    shape = network.populations[p.source].size, network.populations[p.target].size
+    try:
+        pre, post = p.connectivity.pairs(rng, *shape, not p.self_connections)
+        if not pre.size:
+            raise UserError("no pair of neurons is connected; leave the projection out")
+        wiring = Wiring.of(pre, post, shape, delay_steps(p.delay, later, pre.size, network.dt))
+        return wiring, p.signed(p.weights.draw(rng, pre, post, shape), pre)
+    except UserError as error:
+        raise UserError(f"network.{name}: {error}") from None
 
 
 def _refuse_many_delays(projection: str, wiring: Wiring) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from brian2 import ms
 
-from snnplast.connectivity import ExplicitPairs, FixedInDegree, OneToOne
+from snnplast.build import plan
+from snnplast.connectivity import AllToAll, ExplicitPairs, FixedInDegree, OneToOne, Probability
+from snnplast.delays import UniformDelay
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment
 from snnplast.network import Network
@@ -117,6 +120,21 @@ def test_a_wrong_population_is_named(add, sentence):
             {"weights": np.ones((3, 4))},
             "input_to_hidden: weights have shape (3, 4); allowed are a number, (n_pre, n_post) = (4, 3) or (12,)",
         ),
+        (
+            ("input", "hidden"),
+            {"weights": np.ones((3, 4)), "connectivity": Probability(0.5)},
+            "weights have shape (3, 4); allowed are a number, (n_pre, n_post) = (4, 3) or one per synapse",
+        ),
+        (
+            ("input", "hidden"),
+            {"weights": np.ones(5), "connectivity": FixedInDegree(2)},
+            "weights have shape (5,); allowed are a number, (n_pre, n_post) = (4, 3) or (6,), one per synapse",
+        ),
+        (
+            ("hidden", "hidden"),
+            {"connectivity": OneToOne(), "self_connections": False},
+            "network.hidden_to_hidden: OneToOne: from a population to itself these are self-connections, which are",
+        ),
         (("input", "hidden"), {"weights": np.full((4, 3), np.inf)}, "weights must be finite"),
         (("input", "hidden"), {"weights": Normal}, "a number or an array of numbers is needed"),
         (
@@ -145,6 +163,42 @@ def test_a_wrong_projection_is_named(ends, settings, sentence):
     with pytest.raises(UserError) as caught:
         network().connect(*ends, **settings)
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"connectivity": Probability(0.5)},
+        {"connectivity": FixedInDegree(2)},
+        {"weights": Normal()},
+        {"delay": UniformDelay(low="0 ms", high="3 ms")},
+    ],
+)
+def test_a_description_draws_nothing_and_a_plan_draws_once(monkeypatch, settings):
+    drawn = []
+
+    def counting(owner, method):
+        draw = getattr(owner, method)
+        monkeypatch.setattr(owner, method, lambda *args: drawn.append(method) or draw(*args))
+
+    counting(type(settings.get("connectivity", AllToAll())), "pairs")
+    counting(Normal, "draw")
+    net = network()
+    net.connect("input", "hidden", **settings)
+    assert not drawn
+    plan(net, {}, (), 0)
+    assert sorted(drawn) == ["draw", "pairs"]
+
+
+@pytest.mark.parametrize("settings", [{"weights": np.ones(13)}, {"delay": np.ones(13) * ms}])
+def test_one_value_per_synapse_is_checked_when_random_pairs_are_drawn(settings):
+    net = network()
+    net.connect("input", "hidden", connectivity=Probability(0.5), **settings)
+    sentence = (
+        r"network\.input_to_hidden: (weights have|delay has) shape \(13,\); allowed are a .*\(\d+,\), one per synapse"
+    )
+    with pytest.raises(UserError, match=sentence):
+        plan(net, {}, (), 0)
 
 
 def test_what_was_refused_leaves_no_trace():
