@@ -15,6 +15,9 @@ from snnplast.trial import Record, Segment
 TRAINING, TEST, ORDER, WEIGHTS, SOURCES = range(5)
 """First number of each stream of random numbers."""
 
+BLOCK = 1 << 20
+"""Values of a data set that are looked at together."""
+
 Trial = Generator[Segment, Record, None]
 
 
@@ -58,7 +61,8 @@ class Task(ABC):
 class Classification(Task):
     r"""Samples with class labels, each shown for a fixed time to a Poisson source, in a new order every epoch.
 
-    x, x_test: values in [0, 1], shape (samples, n_input). labels, labels_test: integers in 0..classes-1.
+    x, x_test: values in [0, 1], shape (samples, n_input). labels, labels_test: integers in 0..classes-1. None is copied:
+    of a memory-mapped array (`np.load(..., mmap_mode="r")`) only what is shown comes into memory.
     steps: duration of a sample in steps. source, objective.readout: the populations that take part.
     """
 
@@ -75,10 +79,9 @@ class Classification(Task):
     ) -> None:
         x, labels, x_test, labels_test = map(np.asarray, (x, labels, x_test, labels_test))
         for name, values in (("x", x), ("x_test", x_test)):
-            if values.size and not (np.all(np.isfinite(values)) and values.min() >= 0 and values.max() <= 1):
-                raise UserError(
-                    f"task.{name}: values must lie in [0, 1], these span {values.min():g} to {values.max():g}"
-                )
+            low, high = _span(values)
+            if values.size and not (low >= 0 and high <= 1):
+                raise UserError(f"task.{name}: values must lie in [0, 1], these span {low:g} to {high:g}")
         if len(x) != len(labels) or len(x_test) != len(labels_test):
             raise UserError(
                 f"task: {len(x)} samples but {len(labels)} labels (test: {len(x_test)} and {len(labels_test)})"
@@ -92,7 +95,7 @@ class Classification(Task):
         self.seed, self.steps, self.source = seed, steps, source
         self.epoch, self.tests = len(x), len(x_test)
         self._sets = {TRAINING: (x, labels), TEST: (x_test, labels_test)}
-        self._one_hot = np.eye(int(max(values.max() for values in (labels, labels_test) if values.size)) + 1)
+        self._classes = int(max(values.max() for values in (labels, labels_test) if values.size)) + 1
 
     @lru_cache(maxsize=4)  # noqa: B019  a task lives as long as its run
     def order(self, epoch: int) -> np.ndarray:
@@ -108,5 +111,16 @@ class Classification(Task):
 
     def _show(self, phase: int, sample: int) -> Trial:
         x, labels = self._sets[phase]
-        target = self._one_hot[labels[sample]]
+        target = np.zeros(self._classes)
+        target[labels[sample]] = 1
         yield Segment(self.steps, {self.source: x[sample]}, {f"{self.objective.readout}.target": target})
+
+
+def _span(values: np.ndarray) -> tuple[float, float]:
+    """Lowest and highest value, NaN where there is one, by one pass that holds a block of samples at a time."""
+    low, high = np.inf, -np.inf
+    block = max(1, BLOCK * len(values) // max(1, values.size))
+    for first in range(0, len(values) if values.size else 0, block):
+        part = values[first : first + block]
+        low, high = float(np.minimum(low, part.min())), float(np.maximum(high, part.max()))
+    return low, high
