@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 
@@ -11,13 +13,13 @@ def occupied(rng: np.random.Generator, probability: float, cells: int) -> np.nda
     Drawn by the geometric distances between them.
     """
     expected = cells * probability
-    count = int(expected + 5 * np.sqrt(expected) + 10)
-    places = np.cumsum(_gaps(rng, probability, count, cells))
+    count = int(expected + 5 * math.sqrt(expected) + 10)
+    places = _gaps(rng, probability, count, cells).cumsum()
     places -= 1
     while places[-1] < cells:
         more = _gaps(rng, probability, count // 4 + 10, cells)
         places = np.concatenate([places, places[-1] + np.cumsum(more)])
-    return places[: np.searchsorted(places, cells)]
+    return places[: places.searchsorted(cells)]
 
 
 def _gaps(rng: np.random.Generator, probability: float, count: int, cells: int) -> np.ndarray:

@@ -61,8 +61,8 @@ class Task(ABC):
 class Classification(Task):
     r"""Samples with class labels, each shown for a fixed time to a Poisson source, in a new order every epoch.
 
-    x, x_test: values in [0, 1], shape (samples, n_input). labels, labels_test: integers in 0..classes-1. None is copied:
-    of a memory-mapped array (`np.load(..., mmap_mode="r")`) only what is shown comes into memory.
+    x, x_test: values in [0, 1], shape (samples, n_input). labels, labels_test: integers in 0..classes-1. Arrays are not
+    copied: of a memory-mapped one (`np.load(..., mmap_mode="r")`) only what is shown comes into memory.
     steps: duration of a sample in steps. source, objective.readout: the populations that take part.
     """
 
