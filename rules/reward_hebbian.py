@@ -84,7 +84,7 @@ class RewardHebbian(ReadoutsOnly, ThreeFactorRule):
             modulation = np.sum([signal.values for signal in given], axis=0)
             uphill = np.sum(modulation * self._deviations(record.explored[p.target]), axis=0)
             presynaptic = record.response[f"{p.source}.{p.variable}"]
-            gradients[p.name] = -record.wiring[p.name].entries(np.outer(presynaptic, uphill))
+            gradients[p.name] = -record.wiring[p.name].outer(presynaptic, uphill)
             if readout.biased:
                 gradients[f"{p.target}.bias"] = -uphill
         return gradients

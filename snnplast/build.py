@@ -75,16 +75,8 @@ def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterab
     Raises `UserError` where two pieces of code contradict each other.
     """
     wiring, weights = {}, {}
-    for name, p in network.projections.items():
-        rng = stream(seed, WEIGHTS, zlib.crc32(name.encode()))
-        shape = network.populations[p.source].size, network.populations[p.target].size
-        pre, post = p.connectivity.pairs(rng, *shape, not p.self_connections)
-        if not pre.size:
-            raise UserError(f"network.{name}: no pair of neurons is connected; leave the projection out")
-        later = delay_steps(p.delay, stream(seed, WEIGHTS, zlib.crc32(name.encode()), 1), pre.size, network.dt)
-        wiring[name] = Wiring.of(pre, post, shape, later if later.any() else None)
-        weights[name] = p.signed(p.weights.draw(rng, pre, post, shape), pre)
-        _refuse_out_of_bounds(p, weights[name])
+    for name in network.projections:
+        wiring[name], weights[name] = _drawn(network, name, seed)
     merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys(recorded)))
     for name, population in network.populations.items():
         gain = population.input_gain(network.dt)
@@ -127,9 +119,26 @@ def _refuse_out_of_bounds(projection: Projection, weights: np.ndarray) -> None:
     low, high = (np.inf * sign if side is None else side for side, sign in zip(projection.bounds, (-1, 1), strict=True))
     if weights.min() < low or weights.max() > high:
         raise UserError(
-            f"network.{projection.name}: its initial weights span {weights.min():.6g} to {weights.max():.6g}, beyond "
-            f"bounds = ({low:g}, {high:g}); weights within them are needed, such as Uniform(low=..., high=...)"
+            f"initial weights span {weights.min():.6g} to {weights.max():.6g}, beyond bounds = ({low:g}, {high:g}); "
+            "weights within them are needed, such as Uniform(low=..., high=...)"
         )
+
+
+def _drawn(network: Network, name: str, seed: int) -> tuple[Wiring, np.ndarray]:
+    """Pairs and weights of a projection. What only the number of synapses can show to be wrong is said here."""
+    p = network.projections[name]
+    rng, later = (stream(seed, WEIGHTS, zlib.crc32(name.encode()), k) for k in (0, 1))
+    shape = network.populations[p.source].size, network.populations[p.target].size
+    try:
+        pre, post = p.connectivity.pairs(rng, *shape, not p.self_connections)
+        if not pre.size:
+            raise UserError("no pair of neurons is connected; leave the projection out")
+        wiring = Wiring.of(pre, post, shape, delay_steps(p.delay, later, pre.size, network.dt))
+        weights = p.signed(p.weights.draw(rng, pre, post, shape), pre)
+        _refuse_out_of_bounds(p, weights)
+        return wiring, weights
+    except UserError as error:
+        raise UserError(f"network.{name}: {error}") from None
 
 
 def _refuse_many_delays(projection: str, wiring: Wiring) -> None:

@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, field_validator
+from scipy.sparse import csr_array
 
 from snnplast.described import integers
 from snnplast.description import Description
 from snnplast.errors import UserError
+from snnplast.sampling import distinct, occupied
 
 Pairs = tuple[np.ndarray, np.ndarray]
+
+
+BLOCK = 1 << 20
+"""Synapses drawn at once: what is needed beside the result does not grow with it."""
 
 
 class Connectivity(Description):
     """How pairs are chosen."""
 
+    def count(self, n_pre: int, n_post: int, itself: bool) -> int | None:
+        """Number of pairs, None where only drawing tells it. Raises `UserError` for sizes that do not fit."""
+        return None
+
     def pairs(self, rng: np.random.Generator, n_pre: int, n_post: int, itself: bool) -> Pairs:
-        """Indices (pre, post), int64, sorted; `itself`: a population onto itself, self-connections excluded."""
+        """Indices (pre, post), int32, sorted; `itself`: a population onto itself, self-connections excluded."""
         raise NotImplementedError
-
-
-def _of_matrix(connected: np.ndarray, itself: bool) -> Pairs:
-    if itself:
-        connected = connected & ~np.eye(*connected.shape, dtype=bool)
-    pre, post = np.nonzero(connected)
-    return pre, post
 
 
 class AllToAll(Connectivity):
     """Every source neuron to every target neuron."""
 
+    def count(self, n_pre: int, n_post: int, itself: bool) -> int:
+        return n_pre * (n_post - itself)
+
     def pairs(self, rng: np.random.Generator, n_pre: int, n_post: int, itself: bool) -> Pairs:
-        return _of_matrix(np.ones((n_pre, n_post), dtype=bool), itself)
+        columns = n_post - itself
+        pre, post = np.repeat(_numbers(n_pre), columns), np.tile(_numbers(columns), n_pre)
+        return pre, _without_itself(pre, post) if itself else post
 
 
 class Probability(Connectivity):
@@ -45,7 +54,16 @@ class Probability(Connectivity):
         super().__init__(p=p)
 
     def pairs(self, rng: np.random.Generator, n_pre: int, n_post: int, itself: bool) -> Pairs:
-        return _of_matrix(rng.random((n_pre, n_post)) < self.p, itself)
+        columns = n_post - itself
+        fan_out, targets = [np.zeros(0, np.int64)], [_numbers(0)]
+        for rows in _blocks(n_pre, self.p * columns) if columns else ():
+            row, column = np.divmod(occupied(rng, self.p, len(rows) * columns), columns)
+            fan_out.append(np.bincount(row, minlength=len(rows)))
+            post = column.astype(np.int32)
+            targets.append(_without_itself(row + rows.start, post) if itself else post)
+        post = np.concatenate(targets)
+        targets.clear()
+        return _sources(np.concatenate(fan_out)), post
 
 
 class FixedInDegree(Connectivity):
@@ -56,26 +74,39 @@ class FixedInDegree(Connectivity):
     def __init__(self, k: int) -> None:
         super().__init__(k=k)
 
+    def count(self, n_pre: int, n_post: int, itself: bool) -> int:
+        if self.k > n_pre - itself:
+            raise UserError(f"FixedInDegree(k={self.k}): only {n_pre - itself} source neurons are available")
+        return self.k * n_post
+
     def pairs(self, rng: np.random.Generator, n_pre: int, n_post: int, itself: bool) -> Pairs:
+        self.count(n_pre, n_post, itself)
         available = n_pre - itself
-        if self.k > available:
-            raise UserError(f"FixedInDegree(k={self.k}): only {available} source neurons are available")
-        rank = rng.random((n_pre, n_post))
-        if itself:
-            np.fill_diagonal(rank, np.inf)
-        chosen = np.argpartition(rank, self.k - 1, axis=0)[: self.k]
-        connected = np.zeros((n_pre, n_post), dtype=bool)
-        connected[chosen, np.arange(n_post)] = True
-        return _of_matrix(connected, itself)
+        sources = np.empty((n_post, self.k), np.int32)
+        for targets in _blocks(n_post, min(2 * self.k, available)):
+            chosen = distinct(rng, available, self.k, len(targets))
+            if itself:
+                chosen = _without_itself(np.array(targets)[:, None], chosen)
+            sources[targets.start : targets.stop] = chosen
+        kind = np.int32 if sources.size < 2**31 else np.int64  # scipy gives all indices one type
+        starts, marks = np.arange(n_post + 1, dtype=kind) * kind(self.k), np.ones(sources.size, np.int8)
+        by_source = csr_array((marks, sources.reshape(-1), starts), shape=(n_post, n_pre)).tocsc()
+        return _sources(np.diff(by_source.indptr)), by_source.indices.astype(np.int32, copy=False)
 
 
 class OneToOne(Connectivity):
     """Neuron i to neuron i; both populations have the same size."""
 
-    def pairs(self, rng: np.random.Generator, n_pre: int, n_post: int, itself: bool) -> Pairs:
+    def count(self, n_pre: int, n_post: int, itself: bool) -> int:
         if n_pre != n_post:
             raise UserError(f"OneToOne: sizes {n_pre} and {n_post} differ; equal sizes are needed")
-        return np.arange(n_pre), np.arange(n_post)
+        if itself:
+            raise UserError("OneToOne: from a population to itself these are self-connections, which are excluded")
+        return n_pre
+
+    def pairs(self, rng: np.random.Generator, n_pre: int, n_post: int, itself: bool) -> Pairs:
+        self.count(n_pre, n_post, itself)
+        return _numbers(n_pre), _numbers(n_pre)
 
 
 class ExplicitPairs(Connectivity):
@@ -92,6 +123,9 @@ class ExplicitPairs(Connectivity):
             raise ValueError(f"indices have shape {array.shape}; (n_synapses,) is needed")
         return array
 
+    def count(self, n_pre: int, n_post: int, itself: bool) -> int:
+        return self.pairs(np.random.default_rng(0), n_pre, n_post, itself)[0].size
+
     def pairs(self, rng: np.random.Generator, n_pre: int, n_post: int, itself: bool) -> Pairs:
         for name, indices, size in (("pre", self.pre, n_pre), ("post", self.post, n_post)):
             if indices.size and indices.max() >= size:
@@ -106,3 +140,24 @@ class ExplicitPairs(Connectivity):
         if np.any((np.diff(pre) == 0) & (np.diff(post) == 0)):
             raise UserError("a pair of neurons is listed twice; each may occur once")
         return pre, post
+
+
+def _numbers(n: int) -> np.ndarray:
+    return np.arange(n, dtype=np.int32)
+
+
+def _sources(fan_out: np.ndarray) -> np.ndarray:
+    """The source of each pair, from the number of pairs of each source."""
+    return np.repeat(_numbers(fan_out.size), fan_out)
+
+
+def _without_itself(neuron: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Neurons numbered without `neuron` itself, numbered as all are."""
+    return other + (other >= neuron)
+
+
+def _blocks(n: int, each: float) -> Iterator[range]:
+    """Stretches of 0..n-1 that hold about BLOCK synapses, `each` neuron having so many."""
+    length = max(1, min(n, int(BLOCK / each)))
+    for first in range(0, n, length):
+        yield range(first, min(first + length, n))

@@ -12,7 +12,7 @@ import numpy as np
 
 from snnplast.errors import UserError
 
-_BLOCK = 1 << 20
+BLOCK = 1 << 20
 """Entries that are looked at together: a check of a memory-mapped array needs no memory of its size."""
 
 
@@ -97,9 +97,9 @@ def _span(place: str, array: np.ndarray) -> tuple[float, float]:
 
 
 def _blocks(array: np.ndarray) -> Any:
-    if array.ndim == 0 or array.size <= _BLOCK:
+    if array.ndim == 0 or array.size <= BLOCK:
         return [array] if array.size else []
-    rows = max(1, _BLOCK * len(array) // array.size)
+    rows = max(1, BLOCK * len(array) // array.size)
     return (array[k : k + rows] for k in range(0, len(array), rows))
 
 

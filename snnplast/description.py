@@ -100,7 +100,7 @@ def _complaint(error: ValidationError, model: type[Any], given: Any) -> tuple[tu
         return path, ": a value is required"
     if first["type"] == "value_error" and (not path or repr(value) in message):
         return path, f": {message}"
-    shown = repr(value)
+    shown = " ".join(repr(value).split())
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     return path, f" = {shown}: {message[0].lower()}{message[1:]}"
 

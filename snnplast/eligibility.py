@@ -247,7 +247,7 @@ def _readout_gradient(
     readout, target = record.network.populations[incoming[0].target], incoming[0].target
     if isinstance(readout, RateReadout):
         given = {p.name: record.response[f"{p.source}.{p.variable}"] for p in incoming}
-        weights = {name: record.wiring[name].entries(np.outer(u, error.values)) for name, u in given.items()}
+        weights = {name: record.wiring[name].outer(u, error.values) for name, u in given.items()}
         return weights | ({f"{target}.bias": error.values} if readout.biased else {})
     if online:
         return {p.name: record.accumulated[f"{p.name}.gradient"] for p in incoming}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from snnplast.sampling import occupied
+
 
 def poisson(values: np.ndarray, steps: int, peak: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     r"""Independent spikes with probability values * peak in each step.
@@ -19,19 +21,8 @@ def poisson(values: np.ndarray, steps: int, peak: float, rng: np.random.Generato
     if highest <= 0:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     cells = steps * n
-    expected = cells * highest
-    count = int(expected + 5 * np.sqrt(expected) + 10)
-    places = np.cumsum(_gaps(rng, highest, count, cells)) - 1
-    while places[-1] < cells:
-        more = _gaps(rng, highest, count // 4 + 10, cells)
-        places = np.concatenate([places, places[-1] + np.cumsum(more)])
-    places = places[: np.searchsorted(places, cells)]
+    places = occupied(rng, highest, cells)
     step, index = np.divmod(places, n)
     probability = values[index] if values.ndim == 1 else values[step, index]
     kept = rng.random(places.size) * highest < probability * peak
     return step[kept], index[kept]
-
-
-def _gaps(rng: np.random.Generator, probability: float, count: int, cells: int) -> np.ndarray:
-    """Distances between candidates; those that reach beyond the trial are cut, so that their sum cannot overflow."""
-    return np.minimum(rng.geometric(probability, count), cells + 1)

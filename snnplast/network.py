@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from brian2 import Quantity
 from pydantic import BeforeValidator, Field, model_validator
 
 from snnplast.connectivity import AllToAll, Connectivity, ExplicitPairs
-from snnplast.delays import Delay, UniformDelay, delay_steps
+from snnplast.delays import Delay, UniformDelay, check_delay
 from snnplast.described import reals
 from snnplast.description import Description, WrongValue
 from snnplast.errors import UserError, nearest
@@ -127,9 +128,9 @@ class Projection(Description):
 
 
 class Wiring(Description):
-    """The pairs of one projection. pre, post: (n_synapses,), sorted by pre, then post; shape: (n_pre, n_post).
+    """The pairs of one projection. pre, post: (n_synapses,), int32, sorted by pre, then post; shape: (n_pre, n_post).
 
-    delays: conduction delays (n_synapses,) in steps; None where there are none.
+    delays: conduction delays (n_synapses,) in steps, int32; None where there are none.
     """
 
     pre: np.ndarray
@@ -144,6 +145,7 @@ class Wiring(Description):
         full = pre.size == n_pre * n_post
         hollow = n_pre == n_post and pre.size == n_pre * (n_pre - 1) and not np.any(pre == post)
         layout = "full" if full else "no-diagonal" if hollow else "sparse"
+        pre, post = pre.astype(np.int32, copy=False), post.astype(np.int32, copy=False)
         return cls(pre=pre, post=post, shape=shape, layout=layout, delays=delays)
 
     def entries(self, matrix: np.ndarray) -> np.ndarray:
@@ -163,9 +165,20 @@ class Wiring(Description):
         matrix[self.pre, self.post] = values
         return matrix
 
+    def outer(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """source_i * target_j (n_synapses,) of each synapse, from values (n_pre,) and (n_post,)."""
+        if self.layout == "sparse":
+            return source[self.pre] * target[self.post]
+        return self.entries(np.outer(source, target))
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """First synapse of each source neuron, and their number: (n_pre + 1,), int64."""
+        return np.searchsorted(self.pre, np.arange(self.shape[0] + 1, dtype=self.pre.dtype))
+
     def fan_out(self) -> np.ndarray:
         """Number of synapses of each source neuron (n_pre,)."""
-        return np.bincount(self.pre, minlength=self.shape[0])
+        return np.diff(self.starts)
 
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -318,23 +331,24 @@ class Network:
         if projection.sign is not None and projection.sign.ndim and projection.sign.size != n_pre:
             given = projection.sign.size
             raise UserError(f"{place}.sign has {given} entries; {n_pre}, one per source neuron, are needed")
-        seed = np.random.default_rng(0)
-        if n_pre * n_post <= 10_000_000:  # describe, then build: a wrong shape is found here
-            try:
-                pre, post = projection.connectivity.pairs(seed, n_pre, n_post, not projection.self_connections)
-                self._check_order(projection)
-                projection.weights.draw(seed, pre, post, (n_pre, n_post))
-                delay_steps(projection.delay, seed, pre.size, self.dt)
-            except UserError as error:
-                raise UserError(f"{place}: {error}") from None
+        try:  # by sizes alone: pairs and weights are drawn once, where the network is built
+            synapses = projection.connectivity.count(n_pre, n_post, not projection.self_connections)
+            self._check_order(projection)
+            projection.weights.check(synapses, (n_pre, n_post))
+            check_delay(projection.delay, synapses, self.dt)
+        except UserError as error:
+            raise UserError(f"{place}: {error}") from None
 
     def _check_order(self, projection: Projection) -> None:
-        """Weights listed per synapse are in source-major order: pairs listed beside them must be so, too."""
+        """What is listed per synapse is in source-major order: pairs listed beside it must be so, too."""
         pairs, weights = projection.connectivity, projection.weights
-        if not (isinstance(pairs, ExplicitPairs) and isinstance(weights, ExplicitWeights) and weights.values.ndim == 1):
+        listed = {"delays": projection.delay, "weights": weights.values if isinstance(weights, ExplicitWeights) else 0}
+        names = [name for name, values in listed.items() if np.ndim(values) == 1]
+        if not isinstance(pairs, ExplicitPairs) or not names:
             return
         if np.any(np.lexsort((pairs.post, pairs.pre)) != np.arange(pairs.pre.size)):
+            instead = ", or give the weights as a matrix (n_pre, n_post)" if names == ["weights"] else ""
             raise UserError(
-                "weights are one per synapse by source, then target, but the pairs are in another order; "
-                "sort both, or give the weights as a matrix (n_pre, n_post)"
+                f"{' and '.join(names)} are one per synapse by source, then target, but the pairs are in another "
+                f"order; sort both{instead}"
             )

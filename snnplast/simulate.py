@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from snnplast.task import Trial
 from snnplast.time_steps import whole_steps
 from snnplast.trial import Record, Segment, Spikes
 
+Given = list[tuple[np.ndarray, int]]
+"""Values of one series and steps of each segment that gave it."""
+
 
 def simulate(
     assembly: Assembly, trial: Trial, index: int, seed: int, rng: np.random.Generator, exploring: bool = True
@@ -28,7 +32,9 @@ def simulate(
     engine = assembly.engine
     engine.reset()
     record = Record(assembly.network, assembly.plan.wiring, assembly.values, index, seed, assembly.compiled)
-    given: dict[str, list[np.ndarray]] = {}
+    record.spikes = _SoFar(assembly.spiking, engine.spikes)
+    record.history = _SoFar(tuple(engine.history), lambda name: engine.history[name])
+    given: dict[str, Given] = {}
     if not isinstance(trial, Generator):
         raise UserError(f"task: trial {index} is {trial!r}; a generator of segments is needed: 'yield Segment(...)'")
     try:
@@ -41,6 +47,7 @@ def simulate(
     except StopIteration:
         pass
     _check_shown(assembly.network, record)
+    record.spikes, record.history = dict(record.spikes), dict(record.history)
     record.series = {name: _joined(name, parts, record.steps) for name, parts in given.items()}
     record.accumulated = {name: engine[name].copy() for name in assembly.accumulators}
     if assembly.network.trial_clocked:
@@ -52,7 +59,7 @@ def simulate(
 
 
 def _present(
-    assembly: Assembly, segment: Segment, record: Record, given: dict[str, list[np.ndarray]], rng: np.random.Generator
+    assembly: Assembly, segment: Segment, record: Record, given: dict[str, Given], rng: np.random.Generator
 ) -> None:
     engine, network, start = assembly.engine, assembly.network, assembly.engine.t
     for name, values in segment.inputs.items():
@@ -71,9 +78,9 @@ def _present(
             raise UserError(
                 f"task: series {name!r} has shape {values.shape}; allowed are ({size},) and ({segment.steps}, {size})"
             )
-        given.setdefault(name, []).append(np.broadcast_to(values, (segment.steps, size)))
+        given.setdefault(name, []).append((values, segment.steps))
         if name in assembly.series:
-            engine.set_series(name, np.ascontiguousarray(given[name][-1]))
+            engine.set_series(name, np.broadcast_to(values, (segment.steps, size)))
     if window in segment.series:
         _check_window(assembly.objective, window, segment.series[window])
     elif window in assembly.series:
@@ -86,8 +93,6 @@ def _present(
                 engine[name][:] = values
     engine.steps(segment.steps)
     record.steps = engine.t
-    record.spikes = {name: engine.spikes(name) for name in assembly.spiking}
-    record.history = dict(engine.history)
 
 
 def _check_window(objective: Objective, name: str, values: np.ndarray) -> None:
@@ -183,10 +188,34 @@ def _judge(objective: Objective, record: Record) -> None:
     record.series[f"{readout}.error"] = record.judgement.error
 
 
-def _joined(name: str, parts: list[np.ndarray], steps: int) -> np.ndarray:
-    rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    if len(rows) != steps:
+def _joined(name: str, parts: Given, steps: int) -> np.ndarray:
+    """One row per step from the values of all segments."""
+    covered = sum(length for _, length in parts)
+    if covered != steps:
         raise UserError(
-            f"task: series {name!r} covers {len(rows)} of {steps} steps; every segment of the trial must give it"
+            f"task: series {name!r} covers {covered} of {steps} steps; every segment of the trial must give it"
         )
-    return rows
+    if len(parts) == 1:
+        values, _ = parts[0]
+        return np.broadcast_to(values, (steps, values.shape[-1]))
+    rows = np.concatenate([values.reshape(-1, values.shape[-1]) for values, _ in parts])
+    repeats = [[length] if values.ndim == 1 else [1] * length for values, length in parts]
+    return np.repeat(rows, np.concatenate(repeats), axis=0)
+
+
+class _SoFar(Mapping[str, Any]):
+    """Values by name, looked up when they are asked for: what a task does not look at costs nothing."""
+
+    def __init__(self, names: Sequence[str], look_up: Callable[[str], Any]) -> None:
+        self._names, self._look_up = names, look_up
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._look_up(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

@@ -73,8 +73,8 @@ class Record:
     index, seed: which trial this is.
     compiled: whether gradients may use compiled code (they do with the compiled engine).
     steps: number of steps T of the task's segments (the response step not counted).
-    spikes: population -> (steps, indices), sorted by step.
-    history: 'population.variable' -> array (T, n), the value at the end of each step.
+    spikes: population -> (steps, indices), sorted by step. Between segments, those so far, looked up when asked for.
+    history: 'population.variable' -> array (T, n), the value at the end of each step; between segments as `spikes`.
     inputs: source population -> the values it was given last, where it was given values: (n,) or (steps, n).
     driven: sources that were given anything.
     series: 'population.variable' -> array (T, n); '<readout>.in_window' (T, 1) is the learning window of this trial.
@@ -92,8 +92,8 @@ class Record:
     seed: int = 0
     compiled: bool = False
     steps: int = 0
-    spikes: dict[str, Spikes] = field(default_factory=dict)
-    history: dict[str, np.ndarray] = field(default_factory=dict)
+    spikes: Mapping[str, Spikes] = field(default_factory=dict)
+    history: Mapping[str, np.ndarray] = field(default_factory=dict)
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     driven: set[str] = field(default_factory=set)
     series: dict[str, np.ndarray] = field(default_factory=dict)

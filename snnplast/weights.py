@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from snnplast.described import reals
 from snnplast.description import Description
@@ -15,13 +16,29 @@ from snnplast.errors import UserError
 class Weights(Description):
     """How initial weights are drawn."""
 
+    def check(self, synapses: int | None, shape: tuple[int, int]) -> None:
+        """Raise `UserError` where these cannot be the weights of so many synapses; None: not known before drawing."""
+
     def draw(self, rng: np.random.Generator, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """Weights (n_synapses,) of the pairs (pre, post) of a projection between `shape` = (n_pre, n_post) neurons."""
         raise NotImplementedError
 
 
-def _fan_in(post: np.ndarray, n_post: int) -> np.ndarray:
-    return np.bincount(post, minlength=n_post)
+BLOCK = 1 << 20
+"""Synapses at once where something is looked up for each: an index array is copied as int64 to do so."""
+
+
+def _parts(synapses: int) -> Iterator[slice]:
+    for first in range(0, synapses, BLOCK):
+        yield slice(first, first + BLOCK)
+
+
+def _fan(neurons: np.ndarray, size: int) -> np.ndarray:
+    """How many synapses each of `size` neurons has at this end."""
+    counts = np.zeros(size, np.int64)
+    for part in _parts(neurons.size):
+        counts += np.bincount(neurons[part], minlength=size)
+    return counts
 
 
 class Normal(Weights):
@@ -30,7 +47,12 @@ class Normal(Weights):
     gain: Annotated[float, Field(ge=0)] = 1.0
 
     def draw(self, rng: np.random.Generator, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        return self.gain * rng.standard_normal(pre.size) / np.sqrt(_fan_in(post, shape[1])[post])
+        weights = rng.standard_normal(pre.size)
+        weights *= self.gain
+        root = np.sqrt(_fan(post, shape[1]))
+        for part in _parts(post.size):
+            weights[part] /= root[post[part]]
+        return weights
 
 
 class Gaussian(Weights):
@@ -39,7 +61,9 @@ class Gaussian(Weights):
     std: Annotated[float, Field(ge=0)] = 1.0
 
     def draw(self, rng: np.random.Generator, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        return self.std * rng.standard_normal(pre.size)
+        weights = rng.standard_normal(pre.size)
+        weights *= self.std
+        return weights
 
 
 class Glorot(Weights):
@@ -48,8 +72,10 @@ class Glorot(Weights):
     gain: Annotated[float, Field(ge=0)] = 1.0
 
     def draw(self, rng: np.random.Generator, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        fans = _fan_in(post, shape[1])[post] + np.bincount(pre, minlength=shape[0])[pre]
-        return self.gain * np.sqrt(6 / fans) * rng.uniform(-1, 1, pre.size)
+        weights, fan_out, fan_in = rng.uniform(-1, 1, pre.size), _fan(pre, shape[0]), _fan(post, shape[1])
+        for part in _parts(post.size):
+            weights[part] *= self.gain * np.sqrt(6 / (fan_in[post[part]] + fan_out[pre[part]]))
+        return weights
 
 
 class Uniform(Weights):
@@ -58,9 +84,13 @@ class Uniform(Weights):
     low: float = -1.0
     high: float = 1.0
 
-    def draw(self, rng: np.random.Generator, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    @model_validator(mode="after")
+    def _ordered(self) -> Uniform:
         if self.low > self.high:
-            raise UserError(f"Uniform(low={self.low:g}, high={self.high:g}): low must not exceed high")
+            raise ValueError(f"low = {self.low:g} must not exceed high = {self.high:g}")
+        return self
+
+    def draw(self, rng: np.random.Generator, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         return rng.uniform(self.low, self.high, pre.size)
 
 
@@ -74,17 +104,18 @@ class ExplicitWeights(Weights):
     def _finite(cls, values: Any) -> np.ndarray:
         return np.array(reals("", values), dtype=float)
 
+    def check(self, synapses: int | None, shape: tuple[int, int]) -> None:
+        given = self.values.shape
+        if given in ((), shape) or (given == (synapses,) if synapses is not None else len(given) == 1):
+            return
+        each = "one per synapse" if synapses is None else f"({synapses},), one per synapse"
+        raise UserError(f"weights have shape {given}; allowed are a number, (n_pre, n_post) = {shape} or {each}")
+
     def draw(self, rng: np.random.Generator, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        self.check(pre.size, shape)
         if self.values.ndim == 0:
             return np.full(pre.size, float(self.values))
-        if self.values.shape == shape:
-            return self.values[pre, post]
-        if self.values.shape == pre.shape:
-            return self.values.copy()
-        raise UserError(
-            f"weights have shape {self.values.shape}; allowed are a number, (n_pre, n_post) = {shape} "
-            f"or ({pre.size},), one per synapse"
-        )
+        return self.values[pre, post] if self.values.shape == shape else self.values.copy()
 
 
 def as_weights(value: Any) -> Weights:

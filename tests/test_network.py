@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from brian2 import mV
+from brian2 import ms, mV
 
 from snnplast.build import plan
-from snnplast.connectivity import ExplicitPairs, FixedInDegree, OneToOne
+from snnplast.connectivity import AllToAll, ExplicitPairs, FixedInDegree, OneToOne, Probability
+from snnplast.delays import UniformDelay
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment
 from snnplast.network import Network
@@ -134,6 +135,21 @@ def test_a_wrong_population_is_named(add, sentence):
         ),
         (
             ("input", "hidden"),
+            {"weights": np.ones((3, 4)), "connectivity": Probability(0.5)},
+            "weights have shape (3, 4); allowed are a number, (n_pre, n_post) = (4, 3) or one per synapse",
+        ),
+        (
+            ("input", "hidden"),
+            {"weights": np.ones(5), "connectivity": FixedInDegree(2)},
+            "weights have shape (5,); allowed are a number, (n_pre, n_post) = (4, 3) or (6,), one per synapse",
+        ),
+        (
+            ("hidden", "hidden"),
+            {"connectivity": OneToOne(), "self_connections": False},
+            "network.hidden_to_hidden: OneToOne: from a population to itself these are self-connections, which are",
+        ),
+        (
+            ("input", "hidden"),
             {"connectivity": OneToOne()},
             "network.input_to_hidden: OneToOne: sizes 4 and 3 differ; equal sizes are needed",
         ),
@@ -158,6 +174,42 @@ def test_a_wrong_projection_is_named(ends, settings, sentence):
     with pytest.raises(UserError) as caught:
         network().connect(*ends, **settings)
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"connectivity": Probability(0.5)},
+        {"connectivity": FixedInDegree(2)},
+        {"weights": Normal()},
+        {"delay": UniformDelay(low="0 ms", high="3 ms")},
+    ],
+)
+def test_a_description_draws_nothing_and_a_plan_draws_once(monkeypatch, settings):
+    drawn = []
+
+    def counting(owner, method):
+        draw = getattr(owner, method)
+        monkeypatch.setattr(owner, method, lambda *args: drawn.append(method) or draw(*args))
+
+    counting(type(settings.get("connectivity", AllToAll())), "pairs")
+    counting(Normal, "draw")
+    net = network()
+    net.connect("input", "hidden", **settings)
+    assert not drawn
+    plan(net, {}, (), 0)
+    assert sorted(drawn) == ["draw", "pairs"]
+
+
+@pytest.mark.parametrize("settings", [{"weights": np.ones(13)}, {"delay": np.ones(13) * ms}])
+def test_one_value_per_synapse_is_checked_when_random_pairs_are_drawn(settings):
+    net = network()
+    net.connect("input", "hidden", connectivity=Probability(0.5), **settings)
+    sentence = (
+        r"network\.input_to_hidden: (weights have|delay has) shape \(13,\); allowed are a .*\(\d+,\), one per synapse"
+    )
+    with pytest.raises(UserError, match=sentence):
+        plan(net, {}, (), 0)
 
 
 def test_what_was_refused_leaves_no_trace():
@@ -216,7 +268,7 @@ def test_initial_weights_lie_within_the_bounds():
     for weights, sign in ((Gaussian(std=1.0), None), (0.5, None), (-0.1, None), (0.5, "inhibitory")):
         net = network()
         net.connect("input", "hidden", weights=weights, bounds=(0, 0.3) if sign is None else (-0.3, 0), sign=sign)
-        with pytest.raises(UserError, match=r"network\.input_to_hidden: its initial weights span .* beyond bounds = "):
+        with pytest.raises(UserError, match=r"network\.input_to_hidden: initial weights span .* beyond bounds = "):
             plan(net, {}, (), 1)
     for weights, bounds in ((Uniform(low=0, high=0.3), (0, 0.3)), (0.3, (None, 0.3)), (-7.0, (None, 0.3))):
         net = network()

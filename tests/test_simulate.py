@@ -74,6 +74,55 @@ def test_a_trial_may_have_several_segments():
         assert record.history["output.y"].shape == (10, 3) and record.spikes["input"][0].max() >= 6
 
 
+class Pieces(Task):
+    """Spikes of 60 steps in segments of one length, shown to what looks on after each."""
+
+    objective = MeanSquaredError()
+
+    def __init__(self, length, look=lambda record: None):
+        self.length, self.look = length, look
+
+    def trial(self, index):
+        x = np.random.default_rng(3).random((60, 12)) < 0.3
+        for first in range(0, 60, self.length):
+            spikes = np.nonzero(x[first : first + self.length])
+            target = np.full(3, first // 20, float)
+            self.look((yield Segment(self.length, {"input": spikes}, {"output.target": target})))
+
+
+def pieces(assembly, *task):
+    return Trainer(assembly, Pieces(*task), 1).run(TRAINING, 0)
+
+
+def test_a_trial_in_pieces_is_the_trial_in_one_and_looking_on_changes_nothing():
+    assembly = assemble(plain_network(weights=0.5), Pieces.objective, EProp(), 1, "runtime", "numpy")
+    seen = []
+
+    def look(record):
+        seen.append((record.steps, record.spikes["hidden"], record.history["output.y"].copy()))
+
+    whole, split = pieces(assembly, 20), pieces(assembly, 5, look)
+    assert whole.spikes["hidden"][0].size > 20
+    for name in ("input", "hidden"):
+        np.testing.assert_array_equal(whole.spikes[name], split.spikes[name])
+    np.testing.assert_array_equal(whole.series["output.target"], split.series["output.target"])
+    assert [steps for steps, _, _ in seen] == list(range(5, 65, 5))
+    for steps, (times, neurons), activity in seen:
+        so_far = split.spikes["hidden"][0] < steps
+        np.testing.assert_array_equal((times, neurons), np.compress(so_far, split.spikes["hidden"], axis=1))
+        np.testing.assert_array_equal(activity, split.history["output.y"][:steps])
+
+
+def test_what_a_task_does_not_look_at_is_not_read_between_segments(monkeypatch):
+    assembly = assemble(plain_network(), Pieces.objective, EProp(), 1, "runtime", "numpy")
+    asked, spikes = [], assembly.engine.spikes
+    monkeypatch.setattr(assembly.engine, "spikes", lambda name: asked.append(name) or spikes(name))
+    pieces(assembly, 1)
+    assert sorted(asked) == sorted(assembly.spiking)
+    with pytest.raises(KeyError):
+        pieces(assembly, 20, lambda record: record.spikes["hiden"])
+
+
 @pytest.mark.parametrize(
     "second, sentence",
     [

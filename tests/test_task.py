@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from snnplast.errors import UserError
 from snnplast.network import Network
 from snnplast.objective import MeanSquaredError
 from snnplast.population import PoissonSource
+from snnplast.random_streams import TRAINING
 from snnplast.readouts import LeakyReadout
 from snnplast.task import Classification, Task
 
@@ -59,6 +62,32 @@ def test_lists_are_taken_and_test_samples_may_be_missing():
     here = Classification([[0.0, 1.0]], [0], [], [], steps=2, seed=0)
     assert here.tests == 0 and here.epoch == 1
     assert shown(here.trial(3)) == ([0.0, 1.0], [1.0])
+
+
+def test_a_memory_mapped_data_set_is_neither_copied_nor_held(tmp_path, monkeypatch):
+    monkeypatch.setattr("snnplast.described.BLOCK", 1 << 12)
+    x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float64, (20_000, 50))
+    x[:], x[-1, -1] = 0.5, 0.75
+    x.flush()
+    x, labels = np.load(tmp_path / "x.npy", mmap_mode="r"), np.arange(20_000) % 3
+    tracemalloc.start()
+    here = Classification(x, labels, x[:2], labels[:2], steps=5, seed=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < x.size / 20 and np.shares_memory(here._sets[TRAINING][0], x)
+
+
+def test_a_wrong_value_is_found_in_whichever_block_it_is(monkeypatch):
+    monkeypatch.setattr("snnplast.described.BLOCK", 6)
+    for place in range(10):
+        for wrong, said in (
+            *((1.5, "these span 0.5 to 1.5"), (-0.5, "these span -0.5 to 0.5")),
+            *((np.nan, "not nan"), (np.inf, "not inf")),
+        ):
+            x = np.full((10, 3), 0.5)
+            x[place, place % 3] = wrong
+            with pytest.raises(UserError, match=f"task.x: .*{said}$"):
+                Classification(x, np.zeros(10, int), [], [], steps=5, seed=1)
 
 
 def test_a_task_without_test_trials_says_so():

@@ -79,7 +79,7 @@ def test_explicit_weights_are_copied():
         (lambda: ExplicitWeights(values="many"), "ExplicitWeights.values: numbers are needed, not text (array('many'"),
         (lambda: as_weights(Normal), "ExplicitWeights.values: numbers are needed, not object"),
         (lambda: as_weights([[1, 2], [3]]), "ExplicitWeights.values: an array of numbers is needed, not [[1, 2], [3]]"),
-        (lambda: draw(Uniform(low=1, high=0)), "Uniform(low=1, high=0): low must not exceed high"),
+        (lambda: draw(Uniform(low=1, high=0)), "Uniform: low = 1 must not exceed high = 0"),
         (
             lambda: draw(ExplicitWeights(values=np.ones((200, 300)))),
             "weights have shape (200, 300); allowed are a number, (n_pre, n_post) = (300, 200) or (",

@@ -89,7 +89,10 @@ class Engine(ABC):
 
     @abstractmethod
     def spikes(self, population: str) -> tuple[np.ndarray, np.ndarray]:
-        """Steps (int64, ascending) and indices (int64) of a population's or source's spikes since the last reset."""
+        """Steps (int64, ascending) and indices (int64) of a population's or source's spikes since the last reset.
+
+        The arrays stay as they are. A call costs the spikes that came since the last one.
+        """
 
     @abstractmethod
     def reset(self) -> None:

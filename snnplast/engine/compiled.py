@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from snnplast.engine import compiler, internals, internals_cpp, unity
 from snnplast.engine.base import BrianModel, Engine, Interrupted
 from snnplast.engine.cache import cache_key, cached
+from snnplast.engine.events import Events
 from snnplast.engine.inputs import SpikeInput, checked_count, checked_initial, checked_series, known
 from snnplast.engine.library import Library
 
@@ -143,7 +144,9 @@ class CompiledEngine(Engine):
             name: (library.add_source(position, space), SpikeInput(name, size))
             for name, (size, position, space) in plan.sources.items()
         }
-        self._recorders = {name: library.add_recorder(space) for name, space in plan.spiking.items()}
+        self._recorders = {
+            name: (library.add_recorder(space), Events(np.int64)) for name, space in plan.spiking.items()
+        }
         self._histories = {name: library.add_history(plan.variables[name]) for name in plan.recorded}
         self._rows = {name: np.empty((0, self._views[name].size), self._views[name].dtype) for name in plan.recorded}
         self._capacity = 0
@@ -156,6 +159,8 @@ class CompiledEngine(Engine):
         self._take_over_delays()
         for _, spikes in self._inputs.values():
             spikes.clear()
+        for _, events in self._recorders.values():
+            events.clear()
 
     def _alive(self) -> Library:
         if self._library is None:
@@ -180,7 +185,8 @@ class CompiledEngine(Engine):
         known("spike source", source, self._inputs)
         number, spikes = self._inputs[source]
         spikes.add(steps, indices, self.t)
-        library.set_spikes(number, spikes.steps.ctypes.data, spikes.indices.ctypes.data, len(spikes.steps))
+        events = spikes.events
+        library.set_spikes(number, *events.addresses, events.count)
 
     def set_series(self, name: str, values: ArrayLike) -> None:
         library = self._alive()
@@ -192,13 +198,14 @@ class CompiledEngine(Engine):
 
     def steps(self, n: int) -> None:
         library = self._alive()
-        end = self.t + checked_count(n)
+        now = self.t
+        end = now + checked_count(n)
         self._heed_stop()
-        while (now := self.t) < end:
+        while now < end:
             block = min(BLOCK, end - now)
             if now + block > self._capacity:
                 self._make_room(now + block)
-            library.checked(library.steps(block, CHUNK))
+            now += library.checked(library.steps(block, CHUNK))
             self._heed_stop()
 
     def _heed_stop(self) -> None:
@@ -225,11 +232,12 @@ class CompiledEngine(Engine):
     def spikes(self, population: str) -> tuple[np.ndarray, np.ndarray]:
         library = self._alive()
         known("spiking population", population, self._recorders)
-        number = self._recorders[population]
-        steps = np.empty(library.spike_count(number), np.int64)
-        indices = np.empty_like(steps)
-        library.spikes(number, steps.ctypes.data, indices.ctypes.data)
-        return steps, indices
+        number, events = self._recorders[population]
+        first = events.count
+        if new := library.spike_count(number) - first:
+            steps, indices = events.room(new)
+            library.spikes(number, first, steps.ctypes.data, indices.ctypes.data)
+        return events.steps, events.indices
 
     def reset(self) -> None:
         self._restart()

@@ -7,11 +7,12 @@ for both engines, and a mistake ends in one sentence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from snnplast.engine.events import Events
 from snnplast.errors import UserError, nearest
 
 LAST_STEP = 2**31 - 2
@@ -23,20 +24,20 @@ class SpikeInput:
 
     Attributes
     ----------
-    steps, indices : int32 arrays of one length; each (step, index) occurs once.
+    events : int32 steps and indices; each (step, index) occurs once.
     """
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size
+        self.events = Events(np.int32)
         self.clear()
 
-    def clear(self) -> None:
-        self.steps = np.empty(0, np.int32)
-        self.indices = np.empty(0, np.int32)
-
     def add(self, steps: ArrayLike, indices: ArrayLike, now: int) -> None:
-        """Merge spikes at `steps` (not before `now`) of neurons `indices` into what is there."""
+        """Add spikes at `steps` (not before `now`) of neurons `indices`: appended, where none is earlier than the last.
+
+        Otherwise they are merged with those that are not earlier than the first of them.
+        """
         steps = _integers(f"set_spikes('{self.name}'): steps", steps)
         indices = _integers(f"set_spikes('{self.name}'): indices", indices)
         if steps.shape != indices.shape:
@@ -45,25 +46,41 @@ class SpikeInput:
             )
         if not len(steps):
             return
-        self._check_range("index", indices, 0, self.size - 1)
-        self._check_range("step", steps, now, LAST_STEP)
+        # One look at each array: seen as unsigned, a negative number is too large as well.
+        if indices.view(np.uint64).max() >= self.size:
+            self._check_range("index", indices, 0, self.size - 1)
+        if steps.view(np.uint64).max() > LAST_STEP or steps[0] < now:
+            self._check_range("step", steps, now, LAST_STEP)
         # One integer per spike: sorting and looking for twins are then a single pass each.
         keys = steps * self.size + indices
-        if len(self.steps):
-            keys = np.concatenate((self.steps.astype(np.int64) * self.size + self.indices, keys))
-        twin = np.flatnonzero(keys[1:] <= keys[:-1])
+        if keys[0] <= self._last or (keys[1:] <= keys[:-1]).any():
+            self._check_range("step", steps, now, LAST_STEP)
+            keys = self._merged(keys, int(steps.min()))
+            steps, indices = np.divmod(keys, self.size)
+        self.events.append(steps, indices)
+        self._last = int(keys[-1])
+
+    def clear(self) -> None:
+        self.events.clear()
+        self._last = -1
+
+    def _merged(self, keys: np.ndarray, first: int) -> np.ndarray:
+        """Keys of these spikes and of those from step `first` on that are there, which are taken out."""
+        kept = int(np.searchsorted(self.events.steps, first))
+        later = self.events.steps[kept:].astype(np.int64) * self.size + self.events.indices[kept:]
+        keys = np.sort(np.concatenate((later, keys)))
+        self._check_twins(keys)
+        self.events.cut(kept)
+        return keys
+
+    def _check_twins(self, keys: np.ndarray) -> None:
+        twin = np.flatnonzero(keys[1:] == keys[:-1])
         if len(twin):
-            keys.sort()
-            twin = np.flatnonzero(keys[1:] == keys[:-1])
-            if len(twin):
-                step, index = divmod(int(keys[twin[0]]), self.size)
-                raise UserError(
-                    f"set_spikes('{self.name}'): neuron {index} spikes twice in step {step}; "
-                    "each neuron may spike once per step"
-                )
-        merged = keys // self.size
-        self.indices = (keys - merged * self.size).astype(np.int32)
-        self.steps = merged.astype(np.int32)
+            step, index = divmod(int(keys[twin[0]]), self.size)
+            raise UserError(
+                f"set_spikes('{self.name}'): neuron {index} spikes twice in step {step}; "
+                "each neuron may spike once per step"
+            )
 
     def _check_range(self, what: str, values: np.ndarray, low: int, high: int) -> None:
         smallest, largest = int(values.min()), int(values.max())
@@ -121,8 +138,7 @@ def checked_count(n: int) -> int:
     return int(n)
 
 
-def known(what: str, name: str, names: Iterable[str]) -> None:
+def known(what: str, name: str, names: Collection[str]) -> None:
     """Raise unless `name` is among `names`; `what` opens the sentence."""
-    names = list(names)
     if name not in names:
         raise UserError(f"unknown {what} '{name}': {nearest(name, names)}")

@@ -272,8 +272,9 @@ SNN_API int64_t snn_spike_count(int recorder) {
     return static_cast<int64_t>(snnplast::recorders[recorder].indices.size());
 }
 
-SNN_API void snn_spikes(int recorder, int64_t* steps, int64_t* indices) {
+// Copies the spikes from number `first` on.
+SNN_API void snn_spikes(int recorder, int64_t first, int64_t* steps, int64_t* indices) {
     const snnplast::Recorder& r = snnplast::recorders[recorder];
-    std::copy(r.steps.begin(), r.steps.end(), steps);
-    std::copy(r.indices.begin(), r.indices.end(), indices);
+    std::copy(r.steps.begin() + first, r.steps.end(), steps);
+    std::copy(r.indices.begin() + first, r.indices.end(), indices);
 }

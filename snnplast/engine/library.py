@@ -47,7 +47,7 @@ _SIGNATURES = {
     "reset": (_L, ()),
     "prepare": (_L, ()),
     "spike_count": (_L, (_I,)),
-    "spikes": (None, (_I, _P, _P)),
+    "spikes": (None, (_I, _L, _P, _P)),
 }
 
 

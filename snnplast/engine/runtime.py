@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from snnplast.engine import internals
 from snnplast.engine.base import BrianModel, Engine, Interrupted
+from snnplast.engine.events import Events
 from snnplast.engine.inputs import SpikeInput, checked_count, checked_initial, checked_series, known
 
 BLOCK = 1000
@@ -66,7 +67,7 @@ class RuntimeEngine(Engine):
         delays = [v for path in internals.pathways(network) if id(v := path.variables["delay"]) in named]
         self._delays = [(v.get_value(), v.get_value().copy()) for v in delays]
 
-        self._spikes: dict[str, list[tuple[int, np.ndarray]]] = {name: [] for name in events}
+        self._spikes = {name: Events(np.int64) for name in events}
         self._rows = {name: np.empty((0, self._views[name].size), self._views[name].dtype) for name in model.recorded}
         self._series: dict[str, tuple[int, np.ndarray]] = {}
         self._restart()
@@ -134,9 +135,10 @@ class RuntimeEngine(Engine):
     def _block(self, n: int) -> None:
         self._make_room(self._t + n)
         edges = np.arange(self._t, self._t + n + 1)
-        bounds = {name: np.searchsorted(spikes.steps, edges) for name, spikes in self._inputs.items()}
+        bounds = {name: np.searchsorted(spikes.events.steps, edges) for name, spikes in self._inputs.items()}
         for k in range(n):
-            self._step({name: spikes.indices[slice(*bounds[name][k : k + 2])] for name, spikes in self._inputs.items()})
+            now = {name: slice(*bounds[name][k : k + 2]) for name in self._inputs}
+            self._step({name: spikes.events.indices[now[name]] for name, spikes in self._inputs.items()})
             self._heed_stop()
 
     def _step(self, inputs: dict[str, np.ndarray]) -> None:
@@ -154,7 +156,7 @@ class RuntimeEngine(Engine):
             rows[self._t] = self._views[name]
         for name, space in self._spike_spaces.items():
             if space[-1]:
-                self._spikes[name].append((self._t, space[: space[-1]].copy()))
+                self._spikes[name].append(self._t, space[: space[-1]])
         self._t += 1
         self._timestep[0] = self._t
         self._time[0] = self._t * self._dt[0]
@@ -178,10 +180,7 @@ class RuntimeEngine(Engine):
         self._alive()
         known("spiking population", population, self._spikes)
         kept = self._spikes[population]
-        if not kept:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        steps = np.repeat([step for step, _ in kept], [len(indices) for _, indices in kept])
-        return steps.astype(np.int64), np.concatenate([indices for _, indices in kept]).astype(np.int64)
+        return kept.steps, kept.indices
 
     def reset(self) -> None:
         self._alive()

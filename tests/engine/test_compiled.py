@@ -47,6 +47,21 @@ def test_the_key_depends_on_structure_alone(keys):
     assert len(set(keys)) == 2
 
 
+def test_each_spike_leaves_the_library_once(monkeypatch):
+    with open_engine(spontaneous) as engine:
+        taken, copy = [], engine._library.spikes
+
+        def counting(number, first, *buffers):
+            taken.append(engine._library.spike_count(number) - first)
+            copy(number, first, *buffers)
+
+        monkeypatch.setitem(engine._library.__dict__, "spikes", counting)
+        for _ in range(50):
+            engine.steps(4)
+            engine.spikes("group")
+        assert sum(taken) == engine.spikes("group")[0].size == 67
+
+
 def test_brian2_is_left_as_it_was():
     brian2.defaultclock.dt = 0.25 * brian2.ms
     brian2.prefs.codegen.target = "numpy"

@@ -127,6 +127,24 @@ def test_spikes_are_counted_from_the_last_reset_not_from_the_call(engine):
     assert indices.tolist() == [0, 3, 0]
 
 
+def test_spikes_read_between_segments_stay_as_they_were(engine):
+    expected = trial(engine)
+    engine.reset()
+    engine.set_spikes("inputs", *stimulus())
+    engine.set_series("hidden.target", np.random.default_rng(5).random((STEPS, N_HIDDEN)))
+    seen = []
+    for _ in range(STEPS // 5):
+        engine.steps(5)
+        seen.append(engine.spikes("hidden"))
+    engine.reset()
+    engine.set_spikes("inputs", [0], [0])
+    engine.steps(3)
+    for k, (steps, indices) in enumerate(seen):
+        so_far = expected["steps"] < 5 * (k + 1)
+        np.testing.assert_array_equal(steps, expected["steps"][so_far])
+        np.testing.assert_array_equal(indices, expected["indices"][so_far])
+
+
 def test_spikes_may_come_unsorted(engine):
     steps, indices = stimulus()
     order = np.random.default_rng(1).permutation(len(steps))

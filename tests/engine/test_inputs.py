@@ -21,8 +21,8 @@ def test_spikes_are_sorted_by_step_then_neuron_however_they_come(pairs, random):
     source = SpikeInput("source", 7)
     for part in (shuffled[:half], shuffled[half:]):
         source.add([step for step, _ in part], [index for _, index in part], 0)
-    assert list(zip(source.steps.tolist(), source.indices.tolist(), strict=True)) == sorted(pairs)
-    assert source.steps.dtype == source.indices.dtype == np.int32
+    assert list(zip(source.events.steps.tolist(), source.events.indices.tolist(), strict=True)) == sorted(pairs)
+    assert source.events.steps.dtype == source.events.indices.dtype == np.int32
 
 
 @given(spikes.filter(bool), st.randoms())
@@ -32,15 +32,44 @@ def test_a_twin_is_found_wherever_it_is(pairs, random):
     random.shuffle(doubled)
     with pytest.raises(UserError, match="spikes twice"):
         source.add([step for step, _ in doubled], [index for _, index in doubled], 0)
-    assert len(source.steps) == 0
+    assert len(source.events.steps) == 0
+
+
+def test_spikes_of_one_segment_after_another_are_appended_and_others_merged_with_later_ones_only(monkeypatch):
+    merged, merge = [], SpikeInput._merged
+    monkeypatch.setattr(SpikeInput, "_merged", lambda *args: merged.append(merge(*args)) or merged[-1])
+    source = SpikeInput("source", 3)
+    for start in range(0, 1000, 10):
+        source.add(start + np.array([0, 4, 4]), [2, 0, 1], start)
+    assert not merged and source.events.count == 300
+    source.add([995], [2], 990)
+    source.add([992], [2], 990)
+    assert [keys.size for keys in merged] == [4], "995 is appended; 992 comes among three later ones"
+    assert source.events.steps[-5:].tolist() == [990, 992, 994, 994, 995]
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint8, np.uint32, np.int64, np.uint64])
 def test_any_integer_type_will_do(dtype):
     source = SpikeInput("source", 200)
     source.add(np.array([3, 1], dtype), np.array([100, 2], dtype), 0)
-    assert source.steps.tolist() == [1, 3]
-    assert source.indices.tolist() == [2, 100]
+    assert source.events.steps.tolist() == [1, 3]
+    assert source.events.indices.tolist() == [2, 100]
+
+
+@pytest.mark.parametrize(
+    "steps, indices, sentence",
+    [
+        ([2, 2**62 + 7, 3], [0, 1, 2], "step 4611686018427387911 is not in 2 to"),
+        ([3, 2, 1], [0, 0, 0], "step 1 is not in 2 to 2147483646, earlier ones have passed"),
+        ([2, 3], [0, -(2**63)], "index -9223372036854775808 is not in 0 to 3"),
+        ([2, -(2**62), 4], [0, 1, 2], "step -4611686018427387904 is not in 2 to"),
+    ],
+)
+def test_a_number_out_of_range_is_found_wherever_it_is(steps, indices, sentence):
+    source = SpikeInput("source", 4)
+    with pytest.raises(UserError, match=sentence):
+        source.add(steps, indices, 2)
+    assert not source.events.count
 
 
 def test_unsigned_numbers_too_large_for_an_index_are_refused():
@@ -51,8 +80,8 @@ def test_unsigned_numbers_too_large_for_an_index_are_refused():
 def test_the_largest_steps_and_indices_do_not_overflow():
     source = SpikeInput("source", 2**31 - 1)
     source.add([2**31 - 2, 0], [2**31 - 2, 0], 0)
-    assert source.steps.tolist() == [0, 2**31 - 2]
-    assert source.indices.tolist() == [0, 2**31 - 2]
+    assert source.events.steps.tolist() == [0, 2**31 - 2]
+    assert source.events.indices.tolist() == [0, 2**31 - 2]
 
 
 @pytest.mark.parametrize(

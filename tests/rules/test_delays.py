@@ -11,6 +11,7 @@ from brian_runs import running
 from random_networks import Case, Experiment, engines, events
 from reference import e_prop as oracle
 
+from snnplast.connectivity import ExplicitPairs
 from snnplast.delays import UniformDelay
 from snnplast.errors import UserError
 from snnplast.network import Network
@@ -258,7 +259,7 @@ def test_the_same_code_takes_whatever_delays_it_is_given(engine, target):
         (np.ones((2, 3)) * ms, r"delay"),
         ("1 mV", "a time is needed"),
         (3, "has no unit: a time is needed"),
-        (UniformDelay(low="3 ms", high="1 ms"), "low = 3 ms must not exceed high = 1 ms"),
+        ("1e7 second", "delay: 1e\\+10 ms are more than 2147483646 steps"),
     ],
 )
 def test_a_delay_is_a_time_or_one_per_synapse_and_not_negative(delay, sentence):
@@ -267,6 +268,20 @@ def test_a_delay_is_a_time_or_one_per_synapse_and_not_negative(delay, sentence):
     net.add("hidden", LIF(3))
     with pytest.raises(UserError, match=rf"(?s)delay.*{sentence}|{sentence}"):
         net.connect("input", "hidden", delay=delay)
+
+
+def test_a_uniform_delays_limits_are_in_order():
+    with pytest.raises(UserError, match="UniformDelay: low = 3 ms must not exceed high = 1 ms"):
+        UniformDelay(low="3 ms", high="1 ms")
+
+
+def test_delays_listed_beside_pairs_in_another_order_are_refused():
+    net = Network()
+    net.add("input", SpikeSource(2))
+    net.add("hidden", LIF(3))
+    pairs = ExplicitPairs(pre=[1, 0], post=[0, 0])
+    with pytest.raises(UserError, match="input_to_hidden: delays are one per synapse by source, then target, but the"):
+        net.connect("input", "hidden", connectivity=pairs, delay=np.array([1, 2]) * ms)
 
 
 def test_a_delay_is_for_spiking_projections():
