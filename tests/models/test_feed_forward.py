@@ -73,10 +73,13 @@ def test_a_run_keeps_the_spikes_of_all_layers(tmp_path):
     assert all(len(found.spikes(layer)[0]) for layer in found.populations)
 
 
+SEED = 1
+
+
 def learnt(model, rule, samples=12):
     """The trainer after some samples, weights before, and the signals that the layers were given."""
-    task, given = model.task(0), []
-    assembly = assemble(model.network(), task.objective, rule, 0, "runtime", "numpy")
+    task, given = model.task(SEED), []
+    assembly = assemble(model.network(), task.objective, rule, SEED, "runtime", "numpy")
     before = {name: values.copy() for name, values in assembly.values.items()}
     signals = assembly.teachers[0].signals
 

@@ -154,7 +154,9 @@ def forward(plastic):
 @pytest.mark.parametrize("plastic", [None, False])
 def test_it_needs_a_readout_that_learns(plastic):
     rule = EProp(third_factor=adaptive())
-    with pytest.raises(UserError, match="adaptive feedback to 'hidden' needs a plastic projection 'hidden_to_output'"):
+    with pytest.raises(
+        UserError, match="adaptive feedback to 'hidden' needs one plastic projection from 'hidden' to 'output'"
+    ):
         design(forward(plastic), CrossEntropy(), rule, 1)
 
 

@@ -85,7 +85,7 @@ def test_the_readout_is_the_ridge_regression_onto_the_exact_signal():
     run = trainer(IBHebbian(third_factor={"name": "reservoir", **settings}), small_network("rate"), seed=4)
     res, objective = reservoir_of(run.assembly, "first"), ib.Objective(window=3, gamma=5.0)
     features, wanted = [], []
-    for x, y, z in Streams(6, 30, 3, 8, seed=4):
+    for x, y, z in Streams(6, 30, 3, 8, seed=4, owner="first"):
         features.append(rs.run(res, y[None], z[None])[0, 2:])
         wanted.append(rs.teacher(objective, x[None], y[None], z[None])[0])
     expected = rs.ridge(np.vstack(features), np.vstack(wanted), relative=0.03)
@@ -97,7 +97,7 @@ def test_a_small_fitted_reservoir_follows_the_exact_signal_of_streams_it_has_not
     settings = {"window": 8, "units": 90, "streams": 30, "stream_length": 80, "leak": 0.5}
     run = trainer(IBHebbian(third_factor={"name": "reservoir", **settings}), small_network("rate"))
     res = reservoir_of(run.assembly, "first", **settings)
-    X, Y, Z = (np.stack(part) for part in zip(*Streams(10, 80, 3, 8, seed=999), strict=True))
+    X, Y, Z = (np.stack(part) for part in zip(*Streams(10, 80, 3, 8, seed=999, owner="first"), strict=True))
     assert rs.correlation(res, ib.Objective(window=8), X, Y, Z) > 0.5
 
 

@@ -52,7 +52,7 @@ def readout_of(assembly):
 
 def examples(res):
     """Features and wanted signals of all streams in their order, None before the first full window."""
-    for x, y, z in Streams(2, 10, CLASSES, SIZE, SEED):
+    for x, y, z in Streams(2, 10, CLASSES, SIZE, SEED, "layer"):
         features = rs.run(res, y[None], z[None])[0]
         wanted = rs.teacher(ib.Objective(window=3), x[None], y[None], z[None])[0]
         yield from zip(features, [None, None, *wanted], strict=True)
@@ -132,7 +132,7 @@ def test_the_plain_reservoir_is_read_after_it_has_taken_up_the_sample():
     r = np.zeros(18)
     recurrent = weights["layer_reservoir_to_layer_reservoir"]
     np.testing.assert_allclose(np.abs(np.linalg.eigvals(recurrent)).max(), 0.9)
-    samples = [sample for part in Streams(2, 10, CLASSES, SIZE, SEED) for sample in zip(*part, strict=True)]
+    samples = [sample for part in Streams(2, 10, CLASSES, SIZE, SEED, "layer") for sample in zip(*part, strict=True)]
     for index, (_, y, z) in enumerate(samples):
         if index == 10:
             r[:] = 0

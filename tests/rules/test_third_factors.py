@@ -101,7 +101,7 @@ def test_hsic_keeps_the_contract_under_e_prop():
     check_third_factor(HSIC, rule="e-prop", trials=4, window=3)
 
 
-@pytest.mark.parametrize("factor", ["hsic", "class-memory", {"name": "reservoir", **RESERVOIR}])
+@pytest.mark.parametrize("factor", ["hsic", "class-memory", "random", "reward", {"name": "reservoir", **RESERVOIR}])
 def test_a_source_with_memory_refuses_batches(factor):
     with pytest.raises(UserError, match=r"rules.e-prop.batch = 4: the third factor '[\w-]+' takes trials one after"):
         design(small_network(), CrossEntropy(), EProp(batch=4, third_factor=factor), 1)
@@ -148,7 +148,7 @@ def test_symmetric_feedback_is_the_transposed_readout_at_every_update(pairs):
 
 def test_symmetric_feedback_needs_a_projection_to_the_readout():
     rule = EProp(third_factor={"name": "readout-error", "feedback": "symmetric"})
-    with pytest.raises(UserError, match="symmetric feedback to 'first' needs a projection 'first_to_output'"):
+    with pytest.raises(UserError, match="symmetric feedback to 'first' needs one projection from 'first' to 'output'"):
         design(small_network(), CrossEntropy(), rule, 1)
 
 
