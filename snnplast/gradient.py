@@ -10,7 +10,7 @@ multiplies the kappa-filtered trace becomes a reversed kappa filter of L in C; a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,41 +99,21 @@ def adjoint_sweep(
 ) -> list[np.ndarray]:
     """G of each projection (wiring, spikes, latency) onto one population, (n_synapses,) each.
 
-    Delays of a wiring come on top of the latency; synapses with different delays cost a spike sweep per delay.
+    Delays of a wiring come on top of the latency. Time and memory of a sparse wiring follow its synapses and their
+    spikes, never sources x n.
     psi: (T, n), or None for 1. steps: T. decay, gain: (n,), of the membrane or readout.
     adaptation: (beta, rho), (n,) each, of an adaptive threshold; see `adaptive_adjoint`.
     compiled: by one fused C++ kernel, otherwise by scipy; they agree up to rounding.
     """
-    lags = [lag for wiring, spikes, latency in projections for lag in _lags(wiring, spikes, latency)]
     if compiled:
-        swept = _by_kernel(psi, signals, steps, decay, gain, lags, adaptation)
-    else:
-        total = modulation(signals)
-        direct = total if psi is None else psi * total
-        if adaptation is not None and psi is not None:
-            direct = adaptive_adjoint(psi, np.broadcast_to(total, psi.shape), *adaptation)
-        uniform = decay[0] if np.all(decay == decay[0]) else decay
-        adjoint = reverse_filter(np.broadcast_to(direct, (steps, decay.size)), uniform) * gain
-        swept = [sweep(wiring, spikes, adjoint, lag) for wiring, spikes, lag in lags]
-    found = iter(swept)
-    return [_of_lags(wiring, found) for wiring, _, _ in projections]
-
-
-def _lags(wiring: Wiring, spikes: Spikes, latency: int) -> list[tuple[Wiring, Spikes, int]]:
-    """One spike sweep for each distinct delay of a projection."""
-    delays = [0] if wiring.delays is None else np.unique(wiring.delays).tolist()
-    return [(wiring, spikes, latency + delay) for delay in delays]
-
-
-def _of_lags(wiring: Wiring, swept: Iterator[np.ndarray]) -> np.ndarray:
-    """Each synapse's entry (n_synapses,) out of the sweep with its own delay."""
-    if wiring.delays is None:
-        return next(swept)
-    gradient = np.empty(wiring.pre.size)
-    for delay in np.unique(wiring.delays):
-        mine = wiring.delays == delay
-        gradient[mine] = next(swept)[mine]
-    return gradient
+        return _by_kernel(psi, signals, steps, decay, gain, projections, adaptation)
+    total = modulation(signals)
+    direct = total if psi is None else psi * total
+    if adaptation is not None and psi is not None:
+        direct = adaptive_adjoint(psi, np.broadcast_to(total, psi.shape), *adaptation)
+    uniform = decay[0] if np.all(decay == decay[0]) else decay
+    adjoint = reverse_filter(np.broadcast_to(direct, (steps, decay.size)), uniform) * gain
+    return [sweep(wiring, spikes, adjoint, latency) for wiring, spikes, latency in projections]
 
 
 def _by_kernel(
@@ -152,30 +132,42 @@ def _by_kernel(
             columns = signal.values.shape[1]
             kappa = None if signal.decay is None else np.full(columns, signal.decay)
             carried.append(Carried(signal.values, kappa, signal.feedback))
-    sweeps = [
-        Sweep(*spikes, wiring.shape[0], latency, wiring.layout == "no-diagonal")
-        for wiring, spikes, latency in projections
-    ]
+    sweeps = []
+    for wiring, spikes, latency in projections:
+        few = (wiring.starts, wiring.post) if wiring.layout == "sparse" else (None, None)
+        hollow, synapses = wiring.layout == "no-diagonal", wiring.post.size
+        sweeps.append(Sweep(*spikes, wiring.shape[0], synapses, latency, hollow, *few, wiring.delays))
     trial = np.sum(constant, axis=0) if constant else None
-    outs = adjoint_gradient(psi, steps, trial, carried, decay, gain, sweeps, adaptation)
-    return [
-        wiring.entries(out) if wiring.layout == "sparse" else out.reshape(-1)
-        for (wiring, _, _), out in zip(projections, outs, strict=True)
-    ]
+    return adjoint_gradient(psi, steps, trial, carried, decay, gain, sweeps, adaptation)
 
 
 def sweep(wiring: Wiring, spikes: Spikes, values: np.ndarray, latency: int) -> np.ndarray:
-    """Sum of values^{s + latency} over the spikes (i, s) of each synapse's source neuron.
+    """Sum of values^{s + latency + delay} over the spikes (i, s) of each synapse's source neuron.
 
     values: (T, n_post). Returns (n_synapses,) in the projection's order; spikes that act after the trial drop out.
     """
     steps, indices = spikes
-    if latency:
-        kept = np.searchsorted(steps, len(values) - latency)
-        steps, indices = steps[:kept] + latency, indices[:kept]
+    kept = np.searchsorted(steps, len(values) - latency)
+    steps, indices = steps[:kept] + latency, indices[:kept]
+    if wiring.layout == "sparse" or wiring.delays is not None:
+        return _spike_by_spike(wiring, steps, indices, values)
     n_pre = wiring.shape[0]
     order = np.argsort(indices, kind="stable")
     starts = np.zeros(n_pre + 1, dtype=np.int64)
     np.cumsum(np.bincount(indices, minlength=n_pre), out=starts[1:])
     rows = csr_array((np.ones(steps.size), steps[order], starts), shape=(n_pre, len(values)))
     return wiring.entries(rows @ np.ascontiguousarray(values))
+
+
+def _spike_by_spike(wiring: Wiring, steps: np.ndarray, indices: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Each spike visits its own synapses, and looks up what each sees when the spike arrives."""
+    gradient, starts, end = np.zeros(wiring.post.size), wiring.starts.tolist(), len(values)
+    for step, source in zip(steps.tolist(), indices.tolist(), strict=True):
+        own = slice(starts[source], starts[source + 1])
+        if wiring.delays is None:
+            gradient[own] += values[step, wiring.post[own]]
+        else:
+            arrival = step + wiring.delays[own]
+            seen = values[np.minimum(arrival, end - 1), wiring.post[own]]
+            gradient[own] += np.where(arrival < end, seen, 0.0)
+    return gradient

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from snnplast.connectivity import FixedInDegree
 from snnplast.engine import compiler_available
 from snnplast.gradient import Signal, adaptive_adjoint, adjoint_sweep, filtered, modulation, reverse_filter, sweep
 from snnplast.network import Wiring
@@ -119,24 +122,58 @@ def test_a_sweep_without_spikes_is_zero():
     assert not np.any(sweep(wiring("full"), none, np.ones((T, N)), 0))
 
 
+@pytest.mark.parametrize("longest", [0, 1, 7, 2 * T])
 @pytest.mark.parametrize("adapting", [False, True])
 @pytest.mark.parametrize("kind, latency, n_pre", [("full", 0, 3), ("no-diagonal", 1, N), ("sparse", 1, 9)])
 @pytest.mark.parametrize("compiled", EVALUATIONS)
-def test_the_adjoint_is_the_sum_over_forward_eligibility_traces(compiled, kind, latency, n_pre, adapting):
+def test_the_adjoint_is_the_sum_over_forward_eligibility_traces(compiled, kind, latency, n_pre, adapting, longest):
     random = rng(9)
     psi, decay, gain = random.random((T, N)), random.uniform(0.6, 0.95, N), random.uniform(0.5, 2, N)
     beta, rho = random.uniform(0, 0.5, N), random.uniform(0.8, 0.99, N)
     wires, events = wiring(kind, n_pre), spikes(n_pre)
-    q = dense(events, n_pre, latency)
+    delays = random.integers(0, longest + 1, wires.pre.size)
+    if longest:
+        wires = Wiring.of(wires.pre, wires.post, wires.shape, delays)
+    q = np.zeros((T, n_pre, N))
+    for pre, post, delay in zip(wires.pre, wires.post, delays, strict=True):
+        q[:, pre, post] = dense(events, n_pre, latency + delay)[:, pre]
     zbar, eps, eligibility = np.zeros((n_pre, N)), np.zeros((n_pre, N)), np.zeros((T, n_pre, N))
     for t in range(T):
-        zbar = decay * zbar + gain * q[t][:, None]
+        zbar = decay * zbar + gain * q[t]
         eligibility[t] = psi[t] * (zbar - (beta * eps if adapting else 0))
         eps = rho * eps + eligibility[t]
     expected = sum(forward(signal, eligibility) for signal in signals())[wires.pre, wires.post]
     adaptation = (beta, rho) if adapting else None
     (found,) = adjoint_sweep(psi, signals(), T, decay, gain, [(wires, events, latency)], compiled, adaptation)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("compiled", EVALUATIONS)
+def test_projections_of_every_layout_onto_one_population_keep_their_own_sums(compiled):
+    psi, decay, gain = rng(9).random((T, N)), np.full(N, 0.9), rng(8).random(N)
+    projections = [
+        (wiring(kind), spikes(seed=k), k % 2) for k, kind in enumerate(["sparse", "full", "no-diagonal"] * 2)
+    ]
+    together = adjoint_sweep(psi, signals(), T, decay, gain, projections, compiled)
+    for projection, found in zip(projections, together, strict=True):
+        (alone,) = adjoint_sweep(psi, signals(), T, decay, gain, [projection], compiled)
+        assert np.any(found) and np.array_equal(found, alone)
+
+
+@pytest.mark.parametrize("delayed", [False, True])
+@pytest.mark.parametrize("compiled", EVALUATIONS)
+def test_the_gradient_of_few_synapses_between_many_neurons_takes_memory_for_the_few(compiled, delayed):
+    n, steps = 20_000, 10
+    pre, post = FixedInDegree(3).pairs(rng(), n, n, False)
+    wires = Wiring.of(pre, post, (n, n), rng().integers(0, 4, pre.size) if delayed else None)
+    events, signal = (np.repeat(np.arange(steps), 5), rng(1).integers(0, n, 5 * steps)), Signal(np.ones(n), "trial")
+    psi = np.ones((steps, n))
+    adjoint_sweep(psi, [signal], steps, np.ones(n), np.ones(n), [(wires, events, 0)], compiled)  # compiles
+    tracemalloc.start()
+    adjoint_sweep(psi, [signal], steps, np.ones(n), np.ones(n), [(wires, events, 0)], compiled)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * (4 * pre.size + 6 * steps * n) < 8 * n * n / 100
 
 
 @pytest.mark.parametrize("compiled", EVALUATIONS)

@@ -24,8 +24,8 @@ class _Signal(ctypes.Structure):
 
 class _Sweep(ctypes.Structure):
     _fields_ = (
-        *(("steps", _P), ("indices", _P)),
-        *(("count", _L), ("sources", _L), ("latency", _L), ("hollow", _L), ("out", _P)),
+        *(("steps", _P), ("indices", _P), ("count", _L), ("sources", _L), ("latency", _L), ("hollow", _L)),
+        *(("starts", _P), ("post", _P), ("delays", _P), ("longest", _L), ("out", _P)),
     )
 
 
@@ -38,13 +38,21 @@ class Carried(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """Spikes of one projection's sources, and whether self-connections are missing."""
+    """Spikes of one projection's sources, and its synapses, by source, then target.
+
+    hollow: all pairs but those of a neuron with itself are connected. starts (sources + 1,), post (synapses,): where
+    only some are. delays: (synapses,) in steps, on top of the latency, or None.
+    """
 
     steps: np.ndarray
     indices: np.ndarray
     sources: int
+    synapses: int
     latency: int
     hollow: bool
+    starts: np.ndarray | None
+    post: np.ndarray | None
+    delays: np.ndarray | None
 
 
 def adjoint_gradient(
@@ -57,12 +65,12 @@ def adjoint_gradient(
     sweeps: Sequence[Sweep],
     adaptation: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> list[np.ndarray]:
-    """One array (sources, n) per sweep, or (sources, n - 1) without self-connections.
+    """One array (synapses,) per sweep.
 
     psi: (T, n) or None for 1. trial: (n,) or None. decay, gain: (n,). adaptation: (beta, rho), (n,) each, or None.
     """
     n = decay.size
-    outs = [np.empty((s.sources, n - s.hollow)) for s in sweeps]
+    outs = [np.empty(s.synapses) for s in sweeps]
     held: list[np.ndarray] = []  # keeps converted arrays alive during the call
 
     def at(array: np.ndarray | None, dtype: Any = np.float64) -> int | None:
@@ -74,14 +82,13 @@ def adjoint_gradient(
     carried = (_Signal * len(signals))(
         *(_Signal(at(s.values), at(s.decay), at(s.feedback), s.values.shape[1]) for s in signals)
     )
-    swept = (_Sweep * len(sweeps))(
-        *(
-            _Sweep(
-                at(s.steps, np.int64), at(s.indices, np.int64), s.steps.size, s.sources, s.latency, s.hollow, at(out)
-            )
-            for s, out in zip(sweeps, outs, strict=True)
-        )
-    )
+
+    def table(s: Sweep, out: np.ndarray) -> _Sweep:
+        spikes = at(s.steps, np.int64), at(s.indices, np.int64), s.steps.size, s.sources, s.latency, s.hollow
+        longest = 0 if s.delays is None else int(s.delays.max())
+        return _Sweep(*spikes, at(s.starts, np.int64), at(s.post, np.int32), at(s.delays, np.int32), longest, at(out))
+
+    swept = (_Sweep * len(sweeps))(*map(table, sweeps, outs))
     beta, rho = adaptation or (None, None)
     _kernel()(
         steps, n, at(psi), at(trial), at(decay), at(gain), at(beta), at(rho), len(signals), carried, len(sweeps), swept
