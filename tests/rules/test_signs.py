@@ -66,7 +66,7 @@ def test_without_a_sign_weights_change_theirs():
 
 
 def test_bounds_hold_beside_the_sign():
-    """-0.23 leaves inhibitory weights room, 0.19 excitatory ones; a bound of the other side leaves the sign as it is."""
+    """-0.23 leaves inhibitory weights room, 0.19 excitatory ones; a bound of the other side leaves the sign."""
     found, _ = trained(MIXED, bounds=(-0.23, 0.19))
     last = found[-1]
     assert np.all(last[MIXED > 0] >= 0) and np.all(last[MIXED < 0] <= 0)
