@@ -66,14 +66,18 @@ def _coerced(model: type[Any], name: str, value: Any) -> str:
         return ""
     if kinds & {int, float}:
         if isinstance(value, str) and str not in kinds and value not in words:
-            return " or ".join(["a number", *map(repr, words)]) + " is needed"
+            return _needed("a number", words)
         if isinstance(value, bool | np.bool_) and bool not in kinds:
-            return "a number is needed"
+            return _needed("a number", words)
         if isinstance(value, float | np.floating) and float not in kinds:
-            return "an integer is needed"
+            return _needed("an integer", words)
     elif bool in kinds and isinstance(value, int | float | str) and not isinstance(value, bool):
         return "true or false is needed"
     return ""
+
+
+def _needed(number: str, words: list[str]) -> str:
+    return " or ".join([number, *map(repr, words)]) + " is needed"
 
 
 def _alternatives(annotation: Any) -> tuple[set[type], list[str]]:

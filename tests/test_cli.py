@@ -204,7 +204,7 @@ def test_epochs_for_a_task_without_any_are_a_mistake(folder, snnplast):
 def test_data_that_do_not_fit_the_network_are_a_mistake(tiny, snnplast):
     tiny.write("tiny.py", (tiny.path / "tiny.py").read_text().replace("x = np.eye(4)", "x = np.eye(5)"))
     sentence = mistake(snnplast("run", "experiment.toml"))
-    assert "the values for 'input' have shape (5,), the population has 4 neurons" in sentence
+    assert "task.x has 5 values per sample, but 'input' has 4 neurons" in sentence
     assert tiny.files() == {"tiny.py", "experiment.toml"}
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snnplast import encoding
+from snnplast import sampling
 from snnplast.encoding import poisson
 
 
@@ -77,7 +77,7 @@ def test_no_value_no_spike():
 
 
 def test_candidates_that_do_not_suffice_are_drawn_on_in_the_same_sequence(monkeypatch):
-    values, drawn = np.full(5, 0.5), encoding._gaps
+    values, drawn = np.full(5, 0.5), sampling._gaps
     whole = poisson(values, 200, 0.4, rng(3))
-    monkeypatch.setattr(encoding, "_gaps", lambda draws, probability, count, cells: drawn(draws, probability, 3, cells))
+    monkeypatch.setattr(sampling, "_gaps", lambda draws, probability, count, cells: drawn(draws, probability, 3, cells))
     assert all(map(np.array_equal, whole, poisson(values, 200, 0.4, rng(3))))

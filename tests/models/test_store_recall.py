@@ -122,18 +122,22 @@ def test_online_and_factored_gradients_of_recalls_are_the_same():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
-def test_a_network_learns_to_keep_a_bit_only_with_adapting_thresholds():
-    accuracy = {}
-    for adaptive in (0.5, 0.0):
-        model = StoreRecall(hidden=40, adaptive=adaptive, periods=5, period="100 ms", tau_adapt="1000 ms", tests=200)
-        task, rates = model.task(2), {"name": "firing-rate", "target": "20 Hz"}
-        rule = EProp(batch=16, average_gradient=100, optimizer=Adam(learning_rate=1e-2), regularisers=(rates,))
-        assembly = assemble(model.network(), task.objective, rule, 2, "compiled")
-        with assembly.engine:
-            trainer = Trainer(assembly, task, 100)
-            for _ in trainer:
-                pass
-            accuracy[adaptive] = np.mean([trainer.measure(record)["accuracy"] for record in trainer.evaluate()])
-            trainer.close()
-    assert accuracy[0.5] > 0.9
-    assert accuracy[0.0] < 0.65
+def test_networks_learn_to_keep_a_bit_only_with_adapting_thresholds():
+    accuracy = {adaptive: [_learned(adaptive, seed) for seed in (1, 2, 3)] for adaptive in (0.5, 0.0)}
+    assert np.mean(accuracy[0.5]) > 0.9
+    assert np.mean(accuracy[0.0]) < 0.6
+
+
+def _learned(adaptive, seed):
+    """Accuracy after 200 iterations of 16 trials, in 200 new trials."""
+    model = StoreRecall(hidden=40, adaptive=adaptive, periods=5, period="100 ms", tau_adapt="1000 ms", tests=200)
+    task, rates = model.task(seed), {"name": "firing-rate", "target": "20 Hz"}
+    rule = EProp(batch=16, average_gradient=100, optimizer=Adam(learning_rate=1e-2), regularisers=(rates,))
+    assembly = assemble(model.network(), task.objective, rule, seed, "compiled")
+    with assembly.engine:
+        trainer = Trainer(assembly, task, 200)
+        for _ in trainer:
+            pass
+        accuracy = [trainer.measure(record)["accuracy"] for record in trainer.evaluate()]
+        trainer.close()
+    return np.mean(accuracy)
