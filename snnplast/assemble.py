@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from brian2.core.base import BrianObjectException
-
 from snnplast.agreement import refuse_batch, refuse_two_batches, refuse_two_signals, refuse_unrecorded, refuse_untold
 from snnplast.assembly import Assembly, live_values
+from snnplast.brian import BrianObjectException
 from snnplast.build import Plan, construct, plan, refusal
 from snnplast.clocks import once_per_trial
 from snnplast.engine import open_engine

@@ -7,10 +7,9 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-import brian2
 import numpy as np
-from brian2.core.variables import ArrayVariable
 
+from snnplast.brian import ArrayVariable, brian2
 from snnplast.delays import delay_steps
 from snnplast.engine import BrianModel
 from snnplast.errors import UserError, nearest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class UserError(ValueError):
@@ -11,6 +12,17 @@ class UserError(ValueError):
 
     The command line prints it without a traceback and exits with status 2.
     """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as it is: what a subclass makes its sentence of is not asked for again in the other process."""
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[UserError], args: tuple[Any, ...], state: dict[str, Any]) -> UserError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(state)
+    return error
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

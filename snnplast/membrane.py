@@ -13,9 +13,8 @@ import re
 
 import numpy as np
 import sympy
-from brian2.parsing.sympytools import str_to_sympy
-from brian2.units.allunits import all_units
 
+from snnplast.brian import all_units, str_to_sympy
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment
 from snnplast.network import Network, Projection

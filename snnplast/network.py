@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from brian2 import Quantity
 from pydantic import BeforeValidator, Field, model_validator
 
+from snnplast.brian import Quantity
 from snnplast.connectivity import AllToAll, Connectivity, ExplicitPairs
 from snnplast.delays import Delay, UniformDelay, check_delay
 from snnplast.described import reals

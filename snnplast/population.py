@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from brian2 import Quantity
 from pydantic import BeforeValidator, Field, model_validator
 
+from snnplast.brian import Quantity
 from snnplast.described import reals
 from snnplast.description import Description
 from snnplast.errors import UserError

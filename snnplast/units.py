@@ -178,8 +178,7 @@ def _shown(value: Any) -> str:
 @functools.cache
 def _names() -> dict[str, Any]:
     """All unit names of Brian2, and the symbols it prints ("s" for second)."""
-    from brian2.units import allunits, stdunits
-    from brian2.units.fundamentalunits import Unit
+    from snnplast.brian import Unit, allunits, stdunits
 
     units = {n: u for module in (allunits, stdunits) for n, u in vars(module).items() if isinstance(u, Unit)}
     return {u.dispname: u for u in units.values()} | units
@@ -188,7 +187,7 @@ def _names() -> dict[str, Any]:
 @functools.cache
 def _unit(text: str, wanted: str = "ms") -> Any:
     """Quantity of 1 `text`: names and 1, joined by * and /, with powers: "ms", "1/ms", "nA/ms", "metre**2"."""
-    from brian2.units import Quantity
+    from snnplast.brian import Quantity
 
     product: Any = Quantity(1.0)
     place, operator = 0, "*"
@@ -215,7 +214,7 @@ def _known(wanted: str) -> list[str]:
 
 
 def _dimension_name(quantity: Any) -> str:
-    from brian2.units.fundamentalunits import get_unit
+    from snnplast.brian import get_unit
 
     return str(get_unit(quantity.dim))
 

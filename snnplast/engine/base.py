@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 import numpy as np
-from brian2 import Network as BrianNetwork
-from brian2 import SpikeGeneratorGroup
-from brian2.core.variables import ArrayVariable
-from brian2.groups.group import Group
+
+from snnplast.brian import ArrayVariable, BrianNetwork, Group, SpikeGeneratorGroup
 
 
 @dataclass

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from brian2 import Network, NeuronGroup, PoissonGroup, SpikeGeneratorGroup, Synapses, prefs
-from brian2.core.names import Nameable
-from brian2.core.variables import ArrayVariable
-from brian2.devices.device import Device, RuntimeDevice
-from brian2.synapses.synapses import SynapticPathway
+from snnplast.brian import (
+    ArrayVariable,
+    BrianNetwork,
+    BrianObject,
+    Device,
+    Nameable,
+    NeuronGroup,
+    PoissonGroup,
+    RuntimeDevice,
+    SpikeGeneratorGroup,
+    Synapses,
+    SynapticPathway,
+    prefs,
+)
 
 device_module: Any = sys.modules[Device.__module__]
 """The module: `brian2.devices.device` as an attribute is a proxy object of the same name."""
@@ -48,11 +57,22 @@ def private_brian(device: Device, **preferences: Any) -> Iterator[Device]:
             for key in before:
                 prefs[key] = preferences[key]
             yield device
+        except BaseException:
+            _give_up(names)
+            raise
         finally:
             device_module.active_device = active
             for key, value in before.items():
                 prefs[key] = value
             set.update(names, (reference for reference in earlier if reference() is not None))
+
+
+def _give_up(names: Iterable[Any]) -> None:
+    """Objects of a construction that failed go silently: Brian2 would warn that they were never in a network."""
+    for reference in set(names):
+        found: Any = reference()
+        if isinstance(found, BrianObject) and getattr(found, "_network", "") is None:
+            setattr(found, "_network", "given up")  # noqa: B010  (Brian2 declares it to be None)
 
 
 def runtime_device() -> RuntimeDevice:
@@ -70,12 +90,12 @@ def runtime_preferences(target: str) -> dict[str, Any]:
     }
 
 
-def active_objects(network: Network) -> list[Any]:
+def active_objects(network: BrianNetwork) -> list[Any]:
     """The network's objects in the order in which one step runs them."""
     return [obj for obj in network.sorted_objects if obj.active]
 
 
-def single_clock(network: Network) -> Any:
+def single_clock(network: BrianNetwork) -> Any:
     """The clock that all objects share. Raises `ValueError` if there are several."""
     clocks = {obj.clock for obj in network.sorted_objects}
     if len(clocks) != 1:
@@ -83,13 +103,13 @@ def single_clock(network: Network) -> Any:
     return clocks.pop()
 
 
-def prepare(network: Network) -> None:
+def prepare(network: BrianNetwork) -> None:
     """Create the code objects of all parts, as the beginning of `Network.run` does."""
     network._clocks = {obj.clock for obj in network.sorted_objects}
     network.before_run({})
 
 
-def state_variables(network: Network) -> list[ArrayVariable]:
+def state_variables(network: BrianNetwork) -> list[ArrayVariable]:
     """Every variable that steps may change: arrays that are not constant, without clocks and event lists.
 
     Each is listed once, in a reproducible order. Monitors are not the engine's business.
@@ -107,7 +127,7 @@ def state_variables(network: Network) -> list[ArrayVariable]:
     return list(found.values())
 
 
-def event_spaces(network: Network) -> list[ArrayVariable]:
+def event_spaces(network: BrianNetwork) -> list[ArrayVariable]:
     """The lists of spikes (and other events) of this step: n + 1 integers, the last one the number of events."""
     found: dict[int, ArrayVariable] = {}
     for owner in network.sorted_objects:
@@ -123,11 +143,11 @@ def is_event_space(variable: ArrayVariable) -> bool:
     return variable.name.startswith("_") and variable.name.endswith("space")
 
 
-def pathways(network: Network) -> list[SynapticPathway]:
+def pathways(network: BrianNetwork) -> list[SynapticPathway]:
     return [obj for obj in active_objects(network) if isinstance(obj, SynapticPathway)]
 
 
-def queue_states(network: Network) -> list[tuple[Any, Any]]:
+def queue_states(network: BrianNetwork) -> list[tuple[Any, Any]]:
     """The spike queues of the runtime, each with its state; to be taken while they are empty."""
     return [(path.queue, path.queue._full_state()) for path in pathways(network)]
 
@@ -138,7 +158,7 @@ def restore_queues(states: list[tuple[Any, Any]]) -> None:
         queue._restore_from_full_state(state)
 
 
-def prepare_queues(network: Network) -> None:
+def prepare_queues(network: BrianNetwork) -> None:
     """Let the runtime's spike queues take over delays that have changed."""
     for path in pathways(network):
         path.initialise_queue()

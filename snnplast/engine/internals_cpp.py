@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from brian2 import Network, SpikeGeneratorGroup, second
-from brian2.core.variables import ArrayVariable, Constant, DynamicArrayVariable
-from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
-from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
+from snnplast.brian import (
+    ArrayVariable,
+    BrianNetwork,
+    Constant,
+    CPPStandaloneCodeObject,
+    CPPStandaloneDevice,
+    DynamicArrayVariable,
+    SpikeGeneratorGroup,
+    second,
+)
 from snnplast.engine import internals
 from snnplast.errors import UserError
 
@@ -163,7 +169,7 @@ _VALUE_ACCESS = frozenset(
 )  # fmt: skip
 
 
-def generate(device: EngineDevice, network: Network, directory: Path) -> Generated:
+def generate(device: EngineDevice, network: BrianNetwork, directory: Path) -> Generated:
     """Let the active `device` write the sources of `network` into `directory` and read them back.
 
     The generated `main` only initialises: it returns before the network would run.
@@ -192,7 +198,7 @@ def _texts(directory: Path, pattern: str) -> dict[str, str]:
     return {path.relative_to(directory).as_posix(): path.read_text() for path in sorted(directory.rglob(pattern))}
 
 
-def source_positions(network: Network) -> tuple[dict[str, int], int]:
+def source_positions(network: BrianNetwork) -> tuple[dict[str, int], int]:
     """Where in one step's list of functions each spike generator runs, and the length of that list."""
     positions, position = {}, 0
     for obj in internals.active_objects(network):

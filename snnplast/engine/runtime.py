@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from brian2.devices.device import Device
 from numpy.typing import ArrayLike
 
+from snnplast.brian import Device
 from snnplast.engine import internals
 from snnplast.engine.base import BrianModel, Engine, Interrupted
 from snnplast.engine.events import Events

@@ -1,0 +1,114 @@
+"""Brian2, imported here and nowhere else in the library: whichever thread asks first, and without a trace.
+
+Brian2's import installs a handler of Ctrl-C, which only the main thread may; an exception hook that calls every mistake
+in a user's script an unexpected error of Brian2; and it writes a log and a copy of that script to the temporary folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def _without_a_trace() -> Iterator[None]:
+    first = "brian2" not in sys.modules
+    hook, install = sys.excepthook, signal.signal
+
+    def where_allowed(number: Any, handler: Any) -> Any:
+        main = threading.current_thread() is threading.main_thread()
+        return install(number, handler) if main else signal.getsignal(number)
+
+    signal.signal = where_allowed
+    try:
+        yield
+    finally:
+        signal.signal = install
+    logger = sys.modules["brian2.utils.logger"]
+    if sys.excepthook is logger.brian_excepthook:
+        sys.excepthook = hook if first else sys.__excepthook__
+    if first:
+        _forget_files(logger)
+
+
+def _forget_files(logger: Any) -> None:
+    """No log, no copy of the script; what the compiler of Cython code says goes to files that have no name."""
+    brian, silent = logger.BrianLogger, logger.std_silent
+    if brian.file_handler is not None:
+        logger.logging.getLogger("brian2").removeHandler(brian.file_handler)
+        brian.file_handler.close()
+    for path in filter(None, (brian.tmp_log, brian.tmp_script)):
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+    brian.file_handler = brian.tmp_log = brian.tmp_script = None
+    if silent.dest_stdout is None and os.path.isdir("/proc/self/fd"):
+        for name in ("stdout", "stderr"):
+            file = tempfile.TemporaryFile("w")  # noqa: SIM115  (it stays open as long as the process)
+            setattr(silent, f"dest_{name}", file)
+            setattr(silent, f"dest_fname_{name}", f"/proc/self/fd/{file.fileno()}")
+
+
+with _without_a_trace():
+    import brian2 as brian2
+    from brian2 import Network as BrianNetwork
+    from brian2 import NeuronGroup as NeuronGroup
+    from brian2 import PoissonGroup as PoissonGroup
+    from brian2 import SpikeGeneratorGroup as SpikeGeneratorGroup
+    from brian2 import Synapses as Synapses
+    from brian2 import prefs as prefs
+    from brian2 import second as second
+    from brian2.core.base import BrianObject as BrianObject
+    from brian2.core.base import BrianObjectException as BrianObjectException
+    from brian2.core.names import Nameable as Nameable
+    from brian2.core.variables import ArrayVariable as ArrayVariable
+    from brian2.core.variables import Constant as Constant
+    from brian2.core.variables import DynamicArrayVariable as DynamicArrayVariable
+    from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject as CPPStandaloneCodeObject
+    from brian2.devices.cpp_standalone.device import CPPStandaloneDevice as CPPStandaloneDevice
+    from brian2.devices.device import Device as Device
+    from brian2.devices.device import RuntimeDevice as RuntimeDevice
+    from brian2.groups.group import Group as Group
+    from brian2.parsing.sympytools import str_to_sympy as str_to_sympy
+    from brian2.synapses.synapses import SynapticPathway as SynapticPathway
+    from brian2.units import Quantity as Quantity
+    from brian2.units import allunits as allunits
+    from brian2.units import stdunits as stdunits
+    from brian2.units.allunits import all_units as all_units
+    from brian2.units.fundamentalunits import Unit as Unit
+    from brian2.units.fundamentalunits import get_unit as get_unit
+
+__all__ = [
+    "ArrayVariable",
+    "BrianNetwork",
+    "BrianObject",
+    "BrianObjectException",
+    "CPPStandaloneCodeObject",
+    "CPPStandaloneDevice",
+    "Constant",
+    "Device",
+    "DynamicArrayVariable",
+    "Group",
+    "Nameable",
+    "NeuronGroup",
+    "PoissonGroup",
+    "Quantity",
+    "RuntimeDevice",
+    "SpikeGeneratorGroup",
+    "Synapses",
+    "SynapticPathway",
+    "Unit",
+    "all_units",
+    "allunits",
+    "brian2",
+    "get_unit",
+    "prefs",
+    "second",
+    "stdunits",
+    "str_to_sympy",
+]
