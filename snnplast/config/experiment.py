@@ -54,12 +54,14 @@ class Training(Description):
     epochs: Annotated[int | None, Field(ge=1, description="passes through the training data")] = None
     seed: Annotated[int, Field(ge=0, description="seed of weights, order and noise")] = 1
     workers: Annotated[int, Field(ge=1, description="threads for the trials of a batch")] = 1
-    checkpoint_every: Annotated[int | str, Field(description="epochs or iterations, 0 for none, or 'auto'")] = "auto"
+    checkpoint_every: Annotated[
+        int | Literal["auto"], Field(description="epochs or iterations, 0 for none, or 'auto'")
+    ] = "auto"
 
     @field_validator("checkpoint_every", mode="before")
     @classmethod
     def _is_rounds_or_auto(cls, value: Any) -> Any:
-        if value != "auto" and not (isinstance(value, int) and value >= 0):
+        if isinstance(value, int) and value < 0:
             raise UserError(f"{value!r} is neither 'auto' nor a number of epochs or iterations, 0 for none")
         return value
 
