@@ -10,7 +10,7 @@ from snnplast.brian import BrianObjectException
 from snnplast.build import Plan, construct, plan, refusal
 from snnplast.clocks import once_per_trial
 from snnplast.engine import open_engine
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, nearest, unknown
 from snnplast.fragments import Injection
 from snnplast.network import Network, Projection
 from snnplast.objective import Objective
@@ -75,7 +75,7 @@ def design(
     variables = {f"{name}.{v}" for name, code in drawn.populations.items() for v in code.variables()}
     for name in recorded:
         if name not in variables:
-            raise UserError(f"record.variables: unknown variable {name!r}; {nearest(name, variables)}")
+            raise UserError(f"record.variables: {unknown('variable', name, variables)}")
     refuse_unrecorded(described, drawn, teachers, recorded)
     return drawn, teachers, tuple(accumulators)
 

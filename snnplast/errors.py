@@ -25,6 +25,15 @@ def _restored(kind: type[UserError], args: tuple[Any, ...], state: dict[str, Any
     return error
 
 
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """The sentence about a name that nothing of its kind has.
+
+    >>> unknown("rule", "e-porp", ["e-prop", "frozen"])
+    "unknown rule 'e-porp': did you mean 'e-prop'? Known: e-prop, frozen"
+    """
+    return f"unknown {kind.replace('-', ' ')} {name!r}: {nearest(name, known)}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """End of a sentence about an unknown `name`: the nearest known one, and all of them.
 

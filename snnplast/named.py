@@ -7,7 +7,7 @@ from typing import Any
 
 from snnplast import registry
 from snnplast.description import Description
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, nearest, unknown
 
 
 class Named:
@@ -27,7 +27,7 @@ class Named:
         """The class of a name; raises `UserError` for an unknown one."""
         names = self.names()
         if name not in names:
-            raise UserError(f"unknown {self.kind.replace('-', ' ')} {name!r}; {nearest(name, names)}")
+            raise UserError(unknown(self.kind, name, names))
         return registry.load(self.kind, name) if self._known is None else self._known[name]
 
     def __call__(self, value: Any) -> Any:

@@ -14,7 +14,7 @@ from snnplast.connectivity import AllToAll, Connectivity, ExplicitPairs
 from snnplast.delays import Delay, UniformDelay, check_delay
 from snnplast.described import reals
 from snnplast.description import Description, WrongValue
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, unknown
 from snnplast.fragments import Fragment
 from snnplast.population import PoissonSource, Population
 from snnplast.readouts import RateReadout
@@ -226,9 +226,7 @@ class Network:
         self._claim(name)
         for role, population in (("source", source), ("target", target)):
             if population not in self.populations:
-                raise UserError(
-                    f"network.{name}: unknown {role} population {population!r}; {nearest(population, self.populations)}"
-                )
+                raise UserError(f"network.{name}: {unknown(f'{role} population', population, self.populations)}")
         self._put(name, {"name": name, "source": source, "target": target, **values})
 
     def _put(self, name: str, values: dict[str, Any]) -> None:
@@ -249,7 +247,7 @@ class Network:
         """Give fields of a projection other values, checked as in `connect`, e.g. whether it is plastic."""
         self._must_be_open()
         if projection not in self.projections:
-            raise UserError(f"network: unknown projection {projection!r}; {nearest(projection, self.projections)}")
+            raise UserError(f"network: {unknown('projection', projection, self.projections)}")
         before = self.projections[projection]
         for fixed in ("name", "source", "target"):
             if fixed in values:
@@ -265,7 +263,7 @@ class Network:
     def population(self, name: str) -> Population:
         """A population by name; an unknown name raises `UserError`."""
         if name not in self.populations:
-            raise UserError(f"network: unknown population {name!r}; {nearest(name, self.populations)}")
+            raise UserError(f"network: {unknown('population', name, self.populations)}")
         return self.populations[name]
 
     def between(self, source: str, target: str) -> list[Projection]:

@@ -16,7 +16,7 @@ import re
 from importlib import metadata
 from typing import Any, NamedTuple
 
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, unknown
 
 GROUPS = {"rule": "snnplast.rules", "third-factor": "snnplast.third_factors", "model": "snnplast.models"}
 
@@ -77,7 +77,7 @@ def load(kind: str, name: str) -> Any:
     """
     offers = _offers(kind)
     if name not in offers:
-        raise UserError(f"unknown {kind} '{name}': {nearest(name, offers)}")
+        raise UserError(unknown(kind, name, offers))
     return _load(kind, name, offers[name])
 
 
@@ -114,7 +114,7 @@ def _load(kind: str, name: str, offers: list[Offer]) -> Any:
 def _offers(kind: str) -> dict[str, list[Offer]]:
     """All offers of `kind` by plugin name: the built-in table, then each distribution's entry points."""
     if kind not in GROUPS:
-        raise ValueError(f"unknown plugin kind '{kind}': {nearest(kind, GROUPS)}")
+        raise ValueError(unknown("plugin kind", kind, GROUPS))
     offers = {name: [Offer(_OWN, target)] for name, target in BUILT_IN[kind].items()}
     seen = set()
     for distribution in metadata.distributions():

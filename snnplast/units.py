@@ -24,7 +24,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, unknown
 
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.DOTALL)
 _FACTOR = re.compile(r"\s*(1|[A-Za-z]\w*)\s*(?:(?:\*\*|\^)\s*([+-]?\d))?\s*")
@@ -197,7 +197,7 @@ def _unit(text: str, wanted: str = "ms") -> Any:
             break
         if match[1] != "1":
             if match[1] not in _names():
-                raise UserError(f"unknown unit '{match[1]}': {nearest(match[1], _known(wanted))}")
+                raise UserError(unknown("unit", match[1], _known(wanted)))
             factor = _names()[match[1]] ** int(match[2] or 1)
             product = product * factor if operator == "*" else product / factor
         place = match.end() + 1

@@ -225,7 +225,7 @@ def test_projections_may_name_rules_of_their_own(tiny):
     others = resolve("experiment.toml", ["rules.frozen.batch=2"]).others
     assert {name: rule.batch for name, rule in others.items()} == {"frozen": 2}
     tiny.write("tiny.py", text.replace('"output", plastic', '"output", rule="frzen", plastic'))
-    assert "unknown rule 'frzen'; did you mean 'frozen'?" in mistake("experiment.toml")
+    assert "unknown rule 'frzen': did you mean 'frozen'?" in mistake("experiment.toml")
 
 
 MISTAKES = [
@@ -239,7 +239,7 @@ MISTAKES = [
     (["model.name=xro"], "--set model.name: unknown model 'xro': did you mean 'xor'?"),
     (["model.file=tny.py"], "did you mean 'tiny.py'?"),
     (["model.file=tiny.py", "model.name=xor"], "--set model.file: either name or file is needed, not both"),
-    (["rules.e-porp.batch=3"], "--set rules.e-porp: unknown rule 'e-porp'; did you mean 'e-prop'?"),
+    (["rules.e-porp.batch=3"], "--set rules.e-porp: unknown rule 'e-porp': did you mean 'e-prop'?"),
     (["rules.e-prop.bach=3"], "--set rules.e-prop.bach: unknown key; did you mean 'batch'?"),
     (["rules.e-prop.model.hiden=3"], "--set rules.e-prop.model.hiden: unknown key; did you mean 'hidden'?"),
     (["rules.e-prop.train.epoch=3"], "--set rules.e-prop.train.epoch: unknown key; did you mean 'epochs'?"),
@@ -249,9 +249,9 @@ MISTAKES = [
         ["rules.ib-hebbian.third_factor.gama=3"],
         "--set rules.ib-hebbian.third_factor.gama: unknown key; did you mean 'gamma'?",
     ),
-    (["rules.e-prop.third_factor=readout-eror"], "unknown third factor 'readout-eror'; did you mean 'readout-error'?"),
+    (["rules.e-prop.third_factor=readout-eror"], "unknown third factor 'readout-eror': did you mean 'readout-error'?"),
     (["rules.e-prop.third_factor=3"], "--set rules.e-prop.third_factor: a name is needed"),
-    (["rules.e-prop.optimizer=adm"], "unknown optimizer 'adm'; did you mean 'adam'?"),
+    (["rules.e-prop.optimizer=adm"], "unknown optimizer 'adm': did you mean 'adam'?"),
     (["rules.e-prop.optimizer.learning_rate=-1"], "--set rules.e-prop.optimizer.learning_rate = -1: input should be"),
     (
         ["rules.e-prop.optimizer.schedule.nme=x"],
@@ -266,10 +266,10 @@ MISTAKES = [
         ["rules.e-prop.regularisers=[{name = 'firing-rate', target = '1 ms'}]"],
         "regularisers.0.target: '1 ms' has the unit",
     ),
-    (["third_factors.hscs.window=3"], "--set third_factors.hscs: unknown third factor 'hscs'; did you mean 'hsic'?"),
+    (["third_factors.hscs.window=3"], "--set third_factors.hscs: unknown third factor 'hscs': did you mean 'hsic'?"),
     (["third_factors.hsic.windw=3"], "--set third_factors.hsic.windw: unknown key; did you mean 'window'?"),
-    (["engine=complied"], "--set engine: unknown engine 'complied'; did you mean 'compiled'?"),
-    (["engine.target=numpi"], "--set engine.target: unknown target 'numpi'; did you mean 'numpy'?"),
+    (["engine=complied"], "--set engine: unknown engine 'complied': did you mean 'compiled'?"),
+    (["engine.target=numpi"], "--set engine.target: unknown target 'numpi': did you mean 'numpy'?"),
     (
         ["train.epochs=2", "train.iterations=2"],
         "--set train.iterations: either iterations or epochs is needed, not both",

@@ -83,7 +83,7 @@ def test_the_time_step_is_a_time(dt, sentence):
             lambda net: net.add("fast", PoissonSource(1, peak_rate="2001 Hz")),
             "network.fast.peak_rate = 2001 Hz: at most one spike per step of 0.5 ms, 2000 Hz, is allowed",
         ),
-        (lambda net: net.population("hiden"), "network: unknown population 'hiden'; did you mean 'hidden'? Known: "),
+        (lambda net: net.population("hiden"), "network: unknown population 'hiden': did you mean 'hidden'? Known: "),
     ],
 )
 def test_a_wrong_population_is_named(add, sentence):
@@ -98,9 +98,9 @@ def test_a_wrong_population_is_named(add, sentence):
         (
             ("inpt", "hidden"),
             {},
-            "network.inpt_to_hidden: unknown source population 'inpt'; did you mean 'input'? Known",
+            "network.inpt_to_hidden: unknown source population 'inpt': did you mean 'input'? Known",
         ),
-        (("input", "hiddn"), {}, "network.input_to_hiddn: unknown target population 'hiddn'; did you mean 'hidden'?"),
+        (("input", "hiddn"), {}, "network.input_to_hiddn: unknown target population 'hiddn': did you mean 'hidden'?"),
         (("hidden", "input"), {}, "network.hidden_to_input: 'input' is a source and takes no input"),
         (("output", "hidden"), {}, "network.output_to_hidden: 'output' does not spike; connect it with kind='analog'"),
         (("output", "hidden"), {"kind": "analog"}, "an analog projection needs the source's variable; a spiking one"),
@@ -257,9 +257,9 @@ def test_a_change_is_checked_like_a_connection():
 def test_what_is_changed_or_attached_must_be_there():
     net = network()
     net.connect("input", "hidden")
-    with pytest.raises(UserError, match="unknown projection 'input_to_hiden'; did you mean 'input_to_hidden'"):
+    with pytest.raises(UserError, match="unknown projection 'input_to_hiden': did you mean 'input_to_hidden'"):
         net.change("input_to_hiden", plastic=True)
-    with pytest.raises(UserError, match="unknown population 'hiden'; did you mean 'hidden'"):
+    with pytest.raises(UserError, match="unknown population 'hiden': did you mean 'hidden'"):
         net.attach("hiden", Fragment(("x : 1",)))
     assert not net.attachments
 

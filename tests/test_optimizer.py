@@ -85,7 +85,7 @@ def test_a_linear_schedule_falls_to_its_final_share():
         (lambda: SGD(momentum=0.9), "SGD.momentum: unknown key"),
         (
             lambda: EProp(optimizer={"name": "adams", "learning_rate": 1e-3}),
-            "unknown optimizer 'adams'; did you mean 'adam'? Known: adam, sgd",
+            "unknown optimizer 'adams': did you mean 'adam'? Known: adam, sgd",
         ),
         (lambda: EProp(optimizer={"name": "sgd", "learnin_rate": 1e-3}), "did you mean 'learning_rate'?"),
         (lambda: EProp(optimizer=5), "a name or a table {name = "),

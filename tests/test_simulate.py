@@ -132,7 +132,7 @@ def test_what_a_task_does_not_look_at_is_not_read_between_segments(monkeypatch):
             "Segment.inputs['input']: values must lie in [0, 1], these span 1.5 to 1.5",
         ),
         ({"inputs": {"hidden": np.zeros(6)}}, "task: 'hidden' is no source of the network; Known: input"),
-        ({"series": {"otput.target": np.zeros(3)}}, "network: unknown population 'otput'; did you mean 'output'?"),
+        ({"series": {"otput.target": np.zeros(3)}}, "network: unknown population 'otput': did you mean 'output'?"),
         ({"inputs": {"input": (np.array([3]), np.array([12]))}}, "'input'): index 12 is not in 0 to 11"),
         ({"inputs": {"input": np.zeros(5)}}, "task: the values for 'input' have shape (5,), the population has 12"),
         (

@@ -46,7 +46,7 @@ def test_a_rule_learns_with_every_surrogate(name):
 
 
 def test_a_wrong_surrogate_is_named():
-    with pytest.raises(UserError, match=r"unknown surrogate 'triangle'; .*Known: .*piecewise-linear"):
+    with pytest.raises(UserError, match=r"unknown surrogate 'triangle': .*Known: .*piecewise-linear"):
         EProp(surrogate="triangle")
     with pytest.raises(UserError, match=r"PiecewiseLinear\.height = 0: input should be greater than 0"):
         PiecewiseLinear(height=0)

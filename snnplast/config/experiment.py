@@ -15,7 +15,7 @@ from snnplast.config.schema import table_of
 from snnplast.config.toml_text import toml_text
 from snnplast.description import Description
 from snnplast.engine.opening import ENGINES, TARGETS
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, unknown
 from snnplast.model import Model
 from snnplast.network import Network
 from snnplast.population import SpikeSource
@@ -39,7 +39,7 @@ class EngineChoice(Description):
     def _known(cls, value: str, info: Any) -> str:
         known = ENGINES if info.field_name == "name" else TARGETS
         if value not in known:
-            raise UserError(f"unknown {'engine' if known is ENGINES else 'target'} {value!r}; {nearest(value, known)}")
+            raise UserError(unknown("engine" if known is ENGINES else "target", value, known))
         return value
 
 

@@ -35,7 +35,7 @@ from snnplast.config.layers import (
 )
 from snnplast.config.model_file import load_model, users_code
 from snnplast.config.schema import choice_in, chosen_class, construct, entries, settings, with_name
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, nearest, unknown
 from snnplast.model import Model
 from snnplast.named import Named
 from snnplast.rule import Rule
@@ -131,7 +131,7 @@ def _check_plugins(tables: Table, kind: str) -> None:
     for name in tables:
         if name not in known:
             place = place_of(tables, (name,), (name,))
-            raise UserError(f"{place}: unknown {kind.replace('-', ' ')} {name!r}; {nearest(name, known)}")
+            raise UserError(f"{place}: {unknown(kind, name, known)}")
         _section(tables, name)
 
 
@@ -259,7 +259,7 @@ class _Resolution:
     def _rule(self, name: str) -> Rule:
         known = registry.names("rule")
         if name not in known:
-            raise UserError(f"network: a projection names the unknown rule {name!r}; {nearest(name, known)}")
+            raise UserError(f"network: the rule of a projection: {unknown('rule', name, known)}")
         kind: type[Rule] = registry.load("rule", name)
         table, path = self._own_settings(name), ("rules", name)
         built: dict[str, Any] = {}

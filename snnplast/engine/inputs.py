@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from snnplast.engine.events import Events
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, unknown
 
 LAST_STEP = 2**31 - 2
 """Brian2 counts steps of a spike generator in 32 bits."""
@@ -141,4 +141,4 @@ def checked_count(n: int) -> int:
 def known(what: str, name: str, names: Collection[str]) -> None:
     """Raise unless `name` is among `names`; `what` opens the sentence."""
     if name not in names:
-        raise UserError(f"unknown {what} '{name}': {nearest(name, names)}")
+        raise UserError(unknown(what, name, names))

@@ -21,7 +21,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, unknown
 from snnplast.record.atomic_file import open_consistent
 
 
@@ -178,4 +178,4 @@ def _with_text(trials: np.ndarray) -> np.ndarray:
 
 def _check(kind: str, name: str, known) -> None:
     if name not in known:
-        raise UserError(f"unknown {kind} '{name}': {nearest(name, known)}")
+        raise UserError(unknown(kind, name, known))

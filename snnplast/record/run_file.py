@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, unknown
 from snnplast.record.layout import TRIAL, Kept, RunLayout, TrialRows
 from snnplast.record.uninterrupted import uninterrupted
 from snnplast.record.writable import check_writable
@@ -276,7 +276,7 @@ def _state_rows(name: str, values: np.ndarray, shape: tuple[int, int]) -> np.nda
 
 def _check_population(place: str, name: str, populations: Mapping[str, int]) -> None:
     if name not in populations:
-        raise UserError(f"{place}: unknown population '{name}': {nearest(name, populations)}")
+        raise UserError(f"{place}: {unknown('population', name, populations)}")
 
 
 def _plain(name: str) -> str:

@@ -84,7 +84,7 @@ FAULTS = [
     ({"y": None}, "it holds x; needed are x and y, and x_test and y_test both or neither"),
     ({"x_test": X}, "it holds x, y, x_test; needed are x and y, and x_test and y_test both or neither"),
     ({"y_test": Y}, "it holds x, y, y_test; needed are"),
-    ({"xtest": X}, "unknown array 'xtest'; did you mean 'x_test'? Known: x, x_test, y, y_test"),
+    ({"xtest": X}, "unknown array 'xtest': did you mean 'x_test'? Known: x, x_test, y, y_test"),
     ({"x": X[0]}, "x has shape (5,); (samples, features), at least one of each, is needed"),
     ({"x": X[:, :0]}, "x has shape (12, 0); (samples, features), at least one of each, is needed"),
     ({"x": X[:0], "y": Y[:0]}, "x has shape (0, 5); (samples, features), at least one of each, is needed"),

@@ -53,7 +53,7 @@ def test_the_chain_of_a_source_is_a_list_of_names_or_tables(source):
     assert isinstance(factor, LayerwiseFactor)
     first, second = factor.transforms
     assert isinstance(first, GainControl) and first.memory == 0.5 and isinstance(second, LayerNormJacobian)
-    with pytest.raises(UserError, match=r"unknown transform 'gain-controll'; did you mean 'gain-control'"):
+    with pytest.raises(UserError, match=r"unknown transform 'gain-controll': did you mean 'gain-control'"):
         IBHebbian(third_factor={"name": source, "transforms": ["gain-controll"]})
 
 
