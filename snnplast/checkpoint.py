@@ -108,7 +108,9 @@ class Checkpoint:
 
 def save(file: RunFile, trainer: Trainer, partial: str, origin: Mapping[str, str]) -> None:
     """Write all that was recorded and a checkpoint, as one. Only between an update and what follows it."""
-    file.checkpoint(trainer.state(), total=trainer.iterations, round=partial, origin=json.dumps(dict(origin)))
+    file.checkpoint(
+        trainer.state(), total=trainer.iterations, round=partial, origin=json.dumps(dict(origin), sort_keys=True)
+    )
 
 
 class Pace:

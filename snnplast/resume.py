@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from snnplast.config.experiment import Experiment, Training
 from snnplast.config.layers import parse_sets
 from snnplast.config.resolution import resolve_text
 from snnplast.errors import UserError, nearest
-from snnplast.origin import MODEL_FILE, fingerprint, origin
+from snnplast.origin import origin, refuse_changed_files, refuse_changes
 from snnplast.run import available_engine, run
 
 CHANGEABLE = ("train.epochs", "train.iterations", "train.workers", "train.checkpoint_every")
@@ -40,7 +40,7 @@ def continued(
     """The experiment of a file and where it goes on, to end with what the uninterrupted run ends with, bit by bit.
 
     sets: "key=value" for the keys in `CHANGEABLE`.
-    inexact: go on also where versions, engine, processor or model file have changed.
+    inexact: go on also where data, code, versions, engine or processor have changed.
 
     Raises
     ------
@@ -54,12 +54,17 @@ def continued(
     if checkpoint.status == "finished" and not changed & {"train.epochs", "train.iterations"}:
         raise checkpoint.complete()
     if not inexact:
-        _check_model_file(checkpoint)
+        refuse_changed_files(str(path), checkpoint.origin)
     experiment = _experiment(checkpoint, sets)
     if not inexact:
-        engine = available_engine(experiment.engine, Console(quiet=True), quiet=True)
-        _check_origin(checkpoint, origin(engine, experiment.file))
+        refuse_another_origin(checkpoint, experiment)
     return experiment, checkpoint
+
+
+def refuse_another_origin(checkpoint: Checkpoint, experiment: Experiment) -> None:
+    """Raise `UserError` where data, versions or machine are not those of the run; files are asked about before."""
+    engine = available_engine(experiment.engine, Console(quiet=True), quiet=True)
+    refuse_changes(str(checkpoint.path), checkpoint.origin, origin(engine, experiment, experiment.task()))
 
 
 def _checked(sets: Sequence[str]) -> set[str]:
@@ -79,22 +84,3 @@ def _experiment(checkpoint: Checkpoint, sets: Sequence[str]) -> Experiment:
     if replace(experiment, train=unchanged).text() != checkpoint.config:
         raise UserError(f"'{checkpoint.path}': its settings mean something else to this version of the model")
     return experiment
-
-
-def _check_model_file(checkpoint: Checkpoint) -> None:
-    """Whether the user's model file, where it exists, is still the same; asked before it is imported."""
-    file = Path(tomllib.loads(checkpoint.config)["model"].get("file", ""))
-    if file.is_file() and fingerprint(file) != checkpoint.origin.get(MODEL_FILE):
-        raise _changed(checkpoint, f"its model file '{file}' has changed since it began")
-
-
-def _check_origin(checkpoint: Checkpoint, now: Mapping[str, str]) -> None:
-    """Whether everything else that shapes the numbers is as it was."""
-    then = checkpoint.origin
-    for name in dict.fromkeys([*then, *now]):
-        if then.get(name) != now.get(name):
-            raise _changed(checkpoint, f"{name} was {then.get(name)}, here it is {now.get(name)}")
-
-
-def _changed(checkpoint: Checkpoint, what: str) -> UserError:
-    return UserError(f"'{checkpoint.path}': {what}; --inexact goes on all the same, no longer bit by bit the same run")

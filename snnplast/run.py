@@ -63,7 +63,7 @@ def perform(
         )  # fmt: skip
     # What overflows ends in a loss or gradient that is not finite, which the trainer reports.
     with assembly.engine, users_code(experiment.file), np.errstate(over="ignore", invalid="ignore"):
-        session = Session.of(experiment, assembly, task, origin(engine, experiment.file))
+        session = Session.of(experiment, assembly, task, origin(engine, experiment, task))
         try:
             if checkpoint:
                 session.go_on(checkpoint)

@@ -18,7 +18,7 @@ from snnplast.checkpoint import Checkpoint, Pace, save
 from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError, nearest
 from snnplast.interrupt import Interrupts, Stopped
-from snnplast.origin import versions
+from snnplast.origin import files, refreshed, versions
 from snnplast.progress import Display
 from snnplast.random_streams import TEST, TRAINING
 from snnplast.record.layout import Kept
@@ -68,6 +68,7 @@ class Session:
             iterations=experiment.train.iterations or 0,
             workers=experiment.train.workers,
             kept=experiment.record.variables,
+            reads=experiment.reads,
         )
         if experiment.train.epochs:
             trainer.iterations = experiment.train.epochs * trainer.updates_per_epoch()
@@ -78,6 +79,7 @@ class Session:
     def go_on(self, checkpoint: Checkpoint) -> None:
         """Take up the run where the checkpoint was taken. Raises `UserError` where it does not fit."""
         checkpoint.restore(self.trainer)
+        self.origin = {**refreshed(checkpoint.origin), **self.origin}
         self.first = self.saved = self.trainer.iteration
         self.rounds = (self.first - 1) // self.trainer.updates_per_epoch()
         self.mean = Mean.of(checkpoint.partial)
@@ -180,7 +182,7 @@ class Session:
         if file is not None and (due or self.interrupts.wanted):
             with self._pace.measured():
                 self._store_parameters(file)
-                save(file, self.trainer, self.mean.text(), self.origin)
+                save(file, self.trainer, self.mean.text(), {**self.origin, **files(self.experiment)})
             self.saved = self.trainer.iteration
         self.interrupts.check()
 

@@ -22,8 +22,9 @@ from rich.console import Console
 from snnplast.checkpoint import Checkpoint
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
+from snnplast.origin import refuse_changed_files
 from snnplast.record.results import read_run
-from snnplast.resume import continued
+from snnplast.resume import continued, refuse_another_origin
 from snnplast.run import perform
 
 SEED = "train.seed"
@@ -96,14 +97,26 @@ def grid(target: str, sets: Sequence[str], axes: Sequence[Axis], seeds: Sequence
     return points
 
 
-def run_all(points: Sequence[Point], jobs: int) -> Iterator[tuple[Point, str]]:
+def check_earlier(points: Sequence[Point]) -> None:
+    """Raise `UserError` where a run that an earlier sweep has left depends on what is not as it was."""
+    for point in points:
+        if (before := _before(point)) is None:
+            continue
+        refuse_changed_files(str(point.path), before.origin)
+        experiment = resolve(point.target, point.sets)
+        if before.config == experiment.text():
+            refuse_another_origin(before, experiment)
+
+
+def run_all(points: Sequence[Point], jobs: int, inexact: bool = False) -> Iterator[tuple[Point, str]]:
     """Runs of all points, `jobs` at a time; each as it is done, with what went wrong in words, or "".
 
-    Ctrl-C lets what is under way write a checkpoint.
+    Ctrl-C lets what is under way write a checkpoint. inexact: what is complete counts as it is, and what was cut off
+    goes on, also where data, code, versions or machine have changed.
     """
     context = multiprocessing.get_context("spawn")  # a fork would share Brian2's state and loaded libraries
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_on_its_own) as pool:
-        futures = {pool.submit(_run, point): point for point in points}
+        futures = {pool.submit(_run, point, inexact): point for point in points}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -120,14 +133,14 @@ def _on_its_own() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _run(point: Point) -> str:
+def _run(point: Point, inexact: bool) -> str:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         experiment, checkpoint = resolve(point.target, point.sets), None
         if (before := _before(point)) and before.config == experiment.text():
-            if before.status == "finished":
+            if before.status == "finished":  # `check_earlier` has looked at it
                 return ""
-            experiment, checkpoint = continued(point.path, ())
+            experiment, checkpoint = continued(point.path, (), inexact)
         perform(experiment, Console(quiet=True), quiet=True, checkpoint=checkpoint)
     except UserError as error:
         return str(error)

@@ -12,6 +12,7 @@ from snnplast.errors import UserError
 from snnplast.neurons import SpikingPopulation
 from snnplast.optimizer import Optimizer, State
 from snnplast.random_streams import SOURCES, TEST, TRAINING, stream
+from snnplast.reads import Reads
 from snnplast.simulate import simulate
 from snnplast.task import Task, Trial
 from snnplast.trial import Record
@@ -42,6 +43,7 @@ class Trainer:
     the batch.
     workers: threads that run the trials of a batch side by side; results are bitwise the same for any number.
     watch: called with (phase, record) of every trial, in order. kept: variables whose history it needs.
+    reads: notes the files that trials read.
     """
 
     assembly: Assembly
@@ -52,6 +54,7 @@ class Trainer:
     kept: Sequence[str] = ()
     iteration: int = 0
     states: dict[str, State] = field(default_factory=dict)
+    reads: Reads = field(default_factory=Reads)
 
     def __post_init__(self) -> None:
         self.task = self.task.on(self.assembly.network, self.batch)
@@ -145,7 +148,9 @@ class Trainer:
             yield outcome
 
     def _draw(self, phase: int, index: int) -> Trial:
-        return self.task.trial(index) if phase == TRAINING else self.task.test(index)
+        with self.reads.noted():
+            trial = self.task.trial(index) if phase == TRAINING else self.task.test(index)
+        return self.reads.during(trial) if isinstance(trial, Generator) else trial
 
     def _simulate(self, assembly: Assembly, phase: int, index: int, trial: Trial) -> Record:
         rng = stream(self.task.seed, SOURCES, phase, index)

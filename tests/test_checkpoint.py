@@ -512,7 +512,7 @@ def test_a_run_that_still_goes_on_is_left_alone(interrupted, snnplast):
 def test_a_model_file_that_changed_is_named(interrupted, snnplast):
     interrupted.write("small.py", MODEL.replace("random(12)", "random(12)**2"))
     assert re.search(
-        r"'run.h5': its model file '\S+small.py' has changed since it began; --inexact goes on all the same",
+        r"'run.h5': the model file '\S+small.py' has changed since the run \(\w+ then, \w+ now\); --inexact goes on",
         refused(snnplast("resume", "run.h5")),
     )
 
@@ -525,10 +525,10 @@ def test_a_model_file_that_is_gone_is_named(interrupted, snnplast):
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
-        ("numpy", "numpy was 1.0, here it is "),
-        ("processor", "processor was 1.0, here it is "),
-        ("engine", "engine was 1.0, here it is runtime"),
-        ("julia", "julia was 1.0, here it is None"),
+        ("numpy", "numpy was 1.0 in the run, here it is "),
+        ("processor", "processor was 1.0 in the run, here it is "),
+        ("engine", "engine was 1.0 in the run, here it is runtime"),
+        ("julia", "julia was 1.0 in the run, here it is absent"),
     ],
 )
 def test_another_version_or_machine_is_named_and_may_be_accepted(small, snnplast, disturb, what, sentence):

@@ -275,6 +275,13 @@ MISTAKES = [
         "--set train.iterations: either iterations or epochs is needed, not both",
     ),
     (["train.epochs=0"], "--set train.epochs = 0: input should be greater than or equal to 1"),
+    (["train.seed=9223372036854775808"], "--set train.seed = 9223372036854775808: input should be less than 92233720"),
+    (["train.workers=257"], "--set train.workers = 257: input should be less than or equal to 256"),
+    (
+        ["train.epochs=10000000000000"],
+        "--set train.epochs = 10000000000000: input should be less than or equal to 1000",
+    ),
+    (["train.checkpoint_every=true"], "--set train.checkpoint_every: True is neither 'auto' nor a number of epochs"),
     (["train=3"], "--set train = 3: a table is needed"),
     (["record.trials=tests"], "--set record.trials = 'tests': input should be 'test', 'training' or 'all'"),
     (["record.variables=y"], "--set record.variables: 'y' names no variable: 'population.variable' is needed"),

@@ -126,7 +126,7 @@ def _add_resume(commands: argparse._SubParsersAction) -> None:
         "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[],
         help="change train.epochs, train.iterations, train.workers or train.checkpoint_every; may be repeated",
     )  # fmt: skip
-    parser.add_argument("--inexact", action="store_true", help="go on although versions, machine or model file changed")
+    _add_inexact(parser)
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
@@ -139,8 +139,13 @@ def _add_sweep(commands: argparse._SubParsersAction) -> None:
     )  # fmt: skip
     parser.add_argument("--seeds", default="0,1,2", metavar="S,S,...", help="default 0,1,2")
     parser.add_argument("--metric", action="append", default=[], help="what to compare; may be repeated")
+    _add_inexact(parser)
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs side by side, default 1")
     parser.add_argument("--output", metavar="DIR", help="where files, table and figure go, default NAME.sweep")
+
+
+def _add_inexact(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--inexact", action="store_true", help="go on although data, code, versions or machine changed")
 
 
 def _add_trial(commands: argparse._SubParsersAction) -> None:
@@ -198,7 +203,7 @@ def _sweep(options: argparse.Namespace) -> None:
 
     sweep(
         standard_output(), options.target, options.sets, options.over, options.seeds, options.metric, options.jobs,
-        options.output,
+        options.output, options.inexact,
     )  # fmt: skip
 
 

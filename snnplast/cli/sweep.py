@@ -16,7 +16,7 @@ from snnplast.errors import UserError, nearest
 from snnplast.progress import number
 from snnplast.record.results import read_run
 from snnplast.record.writable import check_writable
-from snnplast.sweep import Axis, Point, grid, run_all
+from snnplast.sweep import Axis, Point, check_earlier, grid, run_all
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +36,7 @@ def sweep(
     metrics: Sequence[str],
     jobs: int,
     output: str | None,
+    inexact: bool = False,
 ) -> None:
     """Runs the grid and leaves, in a directory, the file of each run, runs.csv and sweep.png.
 
@@ -50,8 +51,10 @@ def sweep(
     elif not directory.is_dir():
         raise UserError(f"--output: '{directory}' is no directory")
     points = grid(target, sets, axes, numbers, directory)
+    if not inexact:
+        check_earlier(points)
     directory.mkdir(exist_ok=True)
-    failed = _run(console, points, axes, jobs)
+    failed = _run(console, points, axes, jobs, inexact)
     done = next((point for point in points if point not in failed), None)
     if done:
         shown = _shown(done, metrics)
@@ -65,11 +68,11 @@ def sweep(
         raise UserError(f"{len(failed)} of {len(points)} runs failed, the first: {next(iter(failed.values()))}")
 
 
-def _run(console: Console, points: Sequence[Point], axes: Sequence[Axis], jobs: int) -> dict[Point, str]:
+def _run(console: Console, points: Sequence[Point], axes: Sequence[Axis], jobs: int, inexact: bool) -> dict[Point, str]:
     """Runs all points, a line for each; what went wrong where something did."""
     failed = {}
     try:
-        for done, (point, wrong) in enumerate(run_all(points, jobs), 1):
+        for done, (point, wrong) in enumerate(run_all(points, jobs, inexact), 1):
             if wrong:
                 failed[point] = wrong
             emit(console, f"{done:{len(str(len(points)))}}/{len(points)}  {_name(axes, point)}{wrong and ': '}{wrong}")

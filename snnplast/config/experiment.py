@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from snnplast.errors import UserError, unknown
 from snnplast.model import Model
 from snnplast.network import Network
 from snnplast.population import SpikeSource
+from snnplast.reads import Reads
 from snnplast.rule import Rule
 from snnplast.task import Task
 
@@ -26,6 +27,17 @@ NEURONS = "neurons"
 """In `record.spikes`: all spiking populations of the model that are no sources."""
 
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+
+
+MOST = 10**12
+"""Updates, epochs, or what is counted in them, at most."""
+
+
+def _rounds_or_auto(value: Any) -> Any:
+    number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST
+    if value != "auto" and not number:
+        raise UserError(f"{value!r} is neither 'auto' nor a number of epochs or iterations, 0 for none")
+    return value
 
 
 class EngineChoice(Description):
@@ -50,20 +62,15 @@ class Training(Description):
     Ctrl-C; "auto": about every 10 s, less often where that would take more than 1 % of the time.
     """
 
-    iterations: Annotated[int | None, Field(ge=1, description="number of updates")] = None
-    epochs: Annotated[int | None, Field(ge=1, description="passes through the training data")] = None
-    seed: Annotated[int, Field(ge=0, description="seed of weights, order and noise")] = 1
-    workers: Annotated[int, Field(ge=1, description="threads for the trials of a batch")] = 1
+    iterations: Annotated[int | None, Field(ge=1, le=MOST, description="number of updates")] = None
+    epochs: Annotated[int | None, Field(ge=1, le=MOST, description="passes through the training data")] = None
+    seed: Annotated[int, Field(ge=0, lt=2**63, description="seed of weights, order and noise")] = 1
+    workers: Annotated[int, Field(ge=1, le=256, description="threads for the trials of a batch")] = 1
     checkpoint_every: Annotated[
-        int | Literal["auto"], Field(description="epochs or iterations, 0 for none, or 'auto'")
+        int | Literal["auto"],
+        BeforeValidator(_rounds_or_auto),
+        Field(description="epochs or iterations, 0 for none, or 'auto'"),
     ] = "auto"
-
-    @field_validator("checkpoint_every", mode="before")
-    @classmethod
-    def _is_rounds_or_auto(cls, value: Any) -> Any:
-        if isinstance(value, int) and value < 0:
-            raise UserError(f"{value!r} is neither 'auto' nor a number of epochs or iterations, 0 for none")
-        return value
 
     @model_validator(mode="after")
     def _has_one_length(self) -> Training:
@@ -85,7 +92,7 @@ class Recording(Description):
     spikes: Annotated[Names, Field(description="populations whose spikes are kept; 'neurons': all but sources")] = ()
     variables: Annotated[Names, Field(description="'population.variable', kept at every step")] = ()
     trials: Literal["test", "training", "all"] | None = None
-    every: Annotated[int, Field(ge=1, description="keep those of every k-th epoch or iteration")] = 1
+    every: Annotated[int, Field(ge=1, le=MOST, description="keep those of every k-th epoch or iteration")] = 1
 
     @field_validator("variables")
     @classmethod
@@ -101,7 +108,7 @@ class Experiment:
     """Everything a run needs.
 
     file: the user's model file, None for a registered model. network: the model's description.
-    others: the rules that projections name, by name.
+    others: the rules that projections name, by name. reads: the files that the model's code has read.
     """
 
     model: Model
@@ -112,6 +119,7 @@ class Experiment:
     engine: EngineChoice
     train: Training
     record: Recording
+    reads: Reads = field(default_factory=Reads)
 
     @property
     def title(self) -> str:
@@ -120,7 +128,7 @@ class Experiment:
 
     def task(self) -> Task:
         """The model's task for the run's seed."""
-        with users_code(self.file):
+        with users_code(self.file), self.reads.noted():
             return self.model.task(self.train.seed)
 
     @property

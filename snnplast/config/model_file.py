@@ -7,7 +7,6 @@ A model file defines exactly one subclass of `Model`; or, at module level, a net
 from __future__ import annotations
 
 import copy
-import importlib.util
 import sys
 import traceback
 import zlib
@@ -17,16 +16,24 @@ from pathlib import Path
 from types import ModuleType
 
 from snnplast import registry
+from snnplast.config.neighbours import Neighbours
 from snnplast.errors import UserError, nearest
 from snnplast.model import Model
 from snnplast.network import Network
+from snnplast.reads import Reads
 from snnplast.task import Task
 
+_loaded: dict[Path, Neighbours] = {}
+"""The newest of each model file, for the sentences of errors."""
 
-def load_model(name: str | Path) -> tuple[type[Model], Path | None]:
-    """The class of a registered model or of a model file, and the path of its defaults where there are any."""
+
+def load_model(name: str | Path, reads: Reads | None = None) -> tuple[type[Model], Path | None]:
+    """The class of a registered model or of a model file, and the path of its defaults where there are any.
+
+    reads: notes which files the model file's code reads, itself and its neighbours included.
+    """
     if isinstance(name, Path):
-        found, file = _from_file(name), name
+        found, file = _from_file(name, reads or Reads()), name
     else:
         found = registry.load("model", name)
         file = Path(sys.modules[found.__module__].__file__ or "")
@@ -42,12 +49,21 @@ def users_code(path: Path | None) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         if path is None:
             raise
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-        if line is None:
+        place = _place(error, path)
+        if place is None:
             raise
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {_first_line(error)}"
-        raise UserError(f"{path.name}, line {line}: {text}") from error
+        raise UserError(f"{place}: {text}") from error
+
+
+def _place(error: BaseException, path: Path) -> str | None:
+    """File and line of the user's code where an error comes from; None where it is in no code of the user's."""
+    own = _loaded[path].files if path in _loaded else {str(path)}
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append((error.filename, error.lineno))
+    found = [place for place in places if place[0] in own]
+    return f"{Path(found[-1][0]).name}, line {found[-1][1]}" if found else None
 
 
 def _first_line(error: BaseException) -> str:
@@ -56,11 +72,11 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [""])[0]
 
 
-def _from_file(path: Path) -> type[Model]:
+def _from_file(path: Path, reads: Reads) -> type[Model]:
     if not path.is_file():
         siblings = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
         raise UserError(f"there is no file '{path}'; {nearest(path.name, siblings)}")
-    module = _imported(path)
+    module = _imported(path, reads)
     classes = dict.fromkeys(value for value in vars(module).values() if isinstance(value, type))
     models = [found for found in classes if issubclass(found, Model) and found.__module__ == module.__name__]
     models = [m for m in models if not any(other is not m and issubclass(other, m) for other in models)]
@@ -77,24 +93,14 @@ def _from_file(path: Path) -> type[Model]:
     return _of_module(net, task)
 
 
-def _imported(path: Path) -> ModuleType:
+def _imported(path: Path, reads: Reads) -> ModuleType:
     """The module of a file, importable by its own classes under a name that no other file has."""
-    name = f"snnplast_model_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise UserError(f"{path.name}: no Python file: its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(path.parent))  # as when the file is run as a script
-    try:
-        with users_code(path):
-            spec.loader.exec_module(module)
-    except UserError:
-        del sys.modules[name]
-        raise
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
+    root = f"snnplast_model_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
+    own = _loaded[path] = Neighbours(path, root, reads.note)
+    with users_code(path), reads.noted():
+        return own.run()
 
 
 def _of_module(net: Network, described: Task) -> type[Model]:

@@ -38,6 +38,7 @@ from snnplast.config.schema import choice_in, chosen_class, construct, entries, 
 from snnplast.errors import UserError, nearest, unknown
 from snnplast.model import Model
 from snnplast.named import Named
+from snnplast.reads import Reads
 from snnplast.rule import Rule
 from snnplast.third_factor import ThirdFactor
 
@@ -57,11 +58,12 @@ def resolve(target: str | Path, sets: Sequence[str] = ()) -> Experiment:
     """
     layers = _layers(target, sets)
     name = _name_of_model(layers, str(target))
-    model_class, defaults = _model(name)
+    reads = Reads()
+    model_class, defaults = _model(name, reads)
     if defaults is not None and not (Path(target).exists() and Path(target).resolve() == defaults.resolve()):
         source = Source(f"{defaults.name}: ", DEFAULTS, defaults.parent)
         layers.insert(0, _layer(read_toml(defaults), source, model=name))
-    return _Resolution(layers, name, model_class).experiment()
+    return _Resolution(layers, name, model_class, reads).experiment()
 
 
 def resolve_text(text: str, opening: str, sets: Sequence[str] = ()) -> Experiment:
@@ -73,7 +75,8 @@ def resolve_text(text: str, opening: str, sets: Sequence[str] = ()) -> Experimen
     given, options = Source(opening, FILE, here), Source("--set ", OPTIONS, here)
     layers = [_layer(tomllib.loads(text), given), _layer(parse_sets(sets), options)]
     name = _name_of_model(layers, opening.rstrip(": "))
-    return _Resolution(layers, name, _model(name)[0]).experiment()
+    reads = Reads()
+    return _Resolution(layers, name, _model(name, reads)[0], reads).experiment()
 
 
 def _name_of_model(layers: list[Table], target: str) -> Leaf:
@@ -179,9 +182,9 @@ def _fold(layers: Iterable[Table], *path: str) -> Table | None:
     return as_table(reduce(overlay, found)) if found else None
 
 
-def _model(name: Leaf) -> tuple[type[Model], Path | None]:
+def _model(name: Leaf, reads: Reads) -> tuple[type[Model], Path | None]:
     try:
-        return load_model(name.value)
+        return load_model(name.value, reads)
     except UserError as error:
         cause = error.__cause__
         raise UserError(f"{name.place}: {error}" if name.source.opening else str(error)) from cause
@@ -194,13 +197,14 @@ class _Resolution:
     layers: list[Table]
     name: Leaf
     model_class: type[Model]
+    reads: Reads
 
     def experiment(self) -> Experiment:
         chosen = self._chosen_rule()
         self._check_unused()
         file = self.name.value if isinstance(self.name.value, Path) else None
         settings_of_model = {k: node for k, node in self._for_rule(chosen, "model").items() if k != "name"}
-        with users_code(file):
+        with users_code(file), self.reads.noted():
             model = construct(self.model_class, settings_of_model, ("model",))
             network = model.network()
         others = dict.fromkeys(p.rule for p in network.projections.values() if p.rule and p.rule != chosen)
@@ -213,6 +217,7 @@ class _Resolution:
             engine=construct(EngineChoice, self._table("engine"), ("engine",)),
             train=construct(Training, _without_length(self._for_rule(chosen, "train")), ("train",)),
             record=construct(Recording, self._table("record"), ("record",)),
+            reads=self.reads,
         )
 
     def _table(self, *path: str) -> Table:
