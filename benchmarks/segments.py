@@ -1,0 +1,68 @@
+"""A trial of many decisions: CPU time of 32,000 steps in one segment and in 3,200 segments of 10 steps.
+
+    python benchmarks/segments.py [--repeats 5]
+
+values: the task gives a source values, which are drawn as Poisson spikes; spikes: it gives spikes. The smallest of
+`repeats` times; the trial is simulated, recorded and judged, nothing is learned.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from snnplast import LIF, LeakyReadout, Network, Normal, PoissonSource, Segment, Task
+from snnplast.assemble import assemble
+from snnplast.objective import MeanSquaredError
+from snnplast.rules.e_prop import EProp
+from snnplast.simulate import simulate
+
+STEPS = 32_000
+
+
+class Decisions(Task):
+    """One trial of `STEPS` steps in segments of `length`."""
+
+    objective = MeanSquaredError()
+    seed = 0
+
+    def __init__(self, length: int, given: str) -> None:
+        rng = np.random.default_rng(0)
+        self.values = rng.random((STEPS // length, 40))
+        self.length, self.given = length, given
+        self.spikes = [np.nonzero(rng.random((length, 40)) < 0.05) for _ in self.values]
+
+    def trial(self, index: int) -> Iterator[Segment]:
+        target = {"output.target": np.zeros(2)}
+        for values, spikes in zip(self.values, self.spikes, strict=True):
+            yield Segment(self.length, {"input": values if self.given == "values" else spikes}, target)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    repeats = parser.parse_args().repeats
+    network = Network(dt="1 ms")
+    network.add("input", PoissonSource(40, peak_rate="100 Hz"))
+    network.add("hidden", LIF(50, tau_m="20 ms", v_threshold=0.6))
+    network.add("output", LeakyReadout(2, tau_m="20 ms"))
+    network.connect("input", "hidden", weights=Normal(gain=0.5), plastic=True)
+    network.connect("hidden", "output", weights=0.0, plastic=True)
+    print("| given | segments | CPU ms |\n|---|---|---|")
+    with (assembly := assemble(network, Decisions.objective, EProp(), 0, "compiled")).engine:
+        for given in ("values", "spikes"):
+            for length in (STEPS, 10):
+                task, times = Decisions(length, given), []
+                for k in range(repeats):
+                    trial, rng = task.trial(k), np.random.default_rng(k)
+                    began = time.process_time()
+                    simulate(assembly, trial, k, 0, rng)
+                    times.append(time.process_time() - began)
+                print(f"| {given} | {STEPS // length:,} of {length:,} steps | {1e3 * min(times):.0f} |")
+
+
+if __name__ == "__main__":
+    main()
