@@ -7,6 +7,7 @@ was recorded from there on is dropped and done again. In the file, /checkpoint h
     round       sums behind the metrics of the round that has begun (JSON)
     origin      what else shapes the numbers (JSON, `snnplast.origin`)
     metrics     names of the metrics there were (JSON)
+    digest      of all this; `settings`: of the config. A file that other hands have changed does not go on
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from snnplast.errors import UserError
-from snnplast.record.results import read_checkpoint, read_run
+from snnplast.record.apart import Stamp
+from snnplast.record.results import read_checkpoint
 from snnplast.record.run_file import RunFile
 from snnplast.train import Trainer
 
-AUTO = "auto"
 LEAST = 10.0
 """Seconds between two checkpoints that are taken automatically, at least."""
 SHARE = 0.01
@@ -36,14 +37,17 @@ SHARE = 0.01
 class Checkpoint:
     """A checkpoint as it was read.
 
-    path, status, config, trials: the file, and what it says as `Run`. state: `Trainer.state`.
+    path, stamp, status, config, trials: the file, and what it says as `Run`. rows: of its metrics, by name.
+    state: `Trainer.state`.
     total, partial, origin, metrics: the attributes of the checkpoint; `partial` is the text of `round`.
     """
 
     path: Path
+    stamp: Stamp
     status: str
     config: str
     trials: np.ndarray
+    rows: dict[str, int]
     state: dict[str, np.ndarray]
     total: int
     partial: str
@@ -59,16 +63,17 @@ class Checkpoint:
         UserError
             No file, not the file of a run, damaged, without a checkpoint, or with one of another make.
         """
-        run = read_run(path)
-        attributes, state = read_checkpoint(path)
+        run, attributes, state = read_checkpoint(path)
         if not attributes:
             raise UserError(f"'{path}' holds no checkpoint: its run, {run.status!r}, ended before the first one")
         try:
             return cls(
                 path,
+                run.stamp,
                 run.status,
                 run.config,
                 run.trials,
+                {name: len(values) for name, values in run.metrics.items()},
                 state,
                 int(attributes["total"]),
                 str(attributes["round"]),
@@ -83,9 +88,12 @@ class Checkpoint:
         """How many are done."""
         return int(self.state["iteration"])
 
-    def complete(self) -> UserError:
-        """What there is to say where nothing is left to do."""
-        return UserError(f"'{self.path}' is complete; --set train.epochs=N or train.iterations=N makes its run longer")
+    def check_unfinished(self, iterations: int) -> None:
+        """Raises `UserError` where nothing is left to do of a run of so many updates."""
+        if iterations == self.total and self.status == "finished":
+            raise UserError(
+                f"'{self.path}' is complete; --set train.epochs=N or train.iterations=N makes its run longer"
+            )
 
     def restore(self, trainer: Trainer) -> None:
         """Put `trainer` where the checkpoint was taken.
@@ -96,13 +104,17 @@ class Checkpoint:
             Nothing is left to do; the run would become shorter, or longer though the learning rate depends on its
             length; the state is that of another experiment.
         """
-        if trainer.iterations == self.total and self.status == "finished":
-            raise self.complete()
+        self.check_unfinished(trainer.iterations)
         change = f"'{self.path}': {trainer.iterations} updates instead of {self.total}"
         if trainer.iterations < self.total:
             raise UserError(f"{change}: a run that goes on can become longer, not shorter")
         if trainer.iterations > self.total and trainer.scheduled:
             raise UserError(f"{change}: a schedule spreads the learning rate over the run, so its length has to stay")
+        if not 0 < self.updates <= self.total:
+            raise UserError(f"'{self.path}': its checkpoint is of update {self.updates} of {self.total}")
+        rounds = (self.updates - 1) // trainer.updates_per_epoch()
+        if lacking := [name for name in self.metrics if self.rows.get(name, -1) < rounds]:
+            raise UserError(f"'{self.path}': the metric {lacking[0]!r} has fewer rows than its checkpoint has rounds")
         trainer.restore(self.state)
 
 

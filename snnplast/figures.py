@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +25,13 @@ def blank_figure(height: float, width: float = 7.2) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def image(figure: Figure, kind: str) -> bytes:
+    """The content of a file of this kind: png, svg or pdf."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=kind, dpi=150)
+    return drawn.getvalue()
 
 
 def panels(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:

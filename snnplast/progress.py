@@ -58,7 +58,11 @@ class Display:
 
     def stopping(self) -> None:
         """The run is to stop at the next moment at which nothing is half done."""
-        self._progress.update(self._bar, description=f"{self._title} stopping, Ctrl-C again stops at once")
+        self._progress.update(self._bar, description=f"{self._title} stopping, once more stops at once")
+
+    def tell(self, sentence: str) -> None:
+        """What the user must know, also where nothing but errors is shown."""
+        emit(Console(stderr=True), f"snnplast: {sentence}", wrap=False)
 
     def __enter__(self) -> Self:
         self._progress.__enter__()

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from rich.table import Table
 
-from snnplast.figures import GREY, SHOWN_SPIKES, colours, panels, spike_size
+from snnplast.figures import GREY, SHOWN_SPIKES, colours, image, panels, spike_size
 from snnplast.record.results import Run, read_run
+from snnplast.record.writable import write_whole
 
 RASTER_INCHES = 1.9
 
@@ -28,7 +29,7 @@ def write_figures(path: str | os.PathLike[str]) -> list[Path]:
     for name, figure in figures.items():
         if figure:
             target = run.path.with_name(f"{run.path.stem}.{name}.png")
-            figure.savefig(target, dpi=150)
+            write_whole(target, image(figure, "png"))
             written.append(target)
     return written
 

@@ -52,7 +52,7 @@ def continued(
     if checkpoint.status == "failed":
         raise UserError(f"'{path}' ended with an error, which would come again: its run cannot go on")
     if checkpoint.status == "finished" and not changed & {"train.epochs", "train.iterations"}:
-        raise checkpoint.complete()
+        checkpoint.check_unfinished(checkpoint.total)
     if not inexact:
         refuse_changed_files(str(path), checkpoint.origin)
     experiment = _experiment(checkpoint, sets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +17,29 @@ from snnplast.config.model_file import users_code
 from snnplast.console import emit
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
+from snnplast.interrupt import Interrupted, number_of
 from snnplast.origin import origin
 from snnplast.progress import number, summary
-from snnplast.record.writable import check_writable
+from snnplast.record.claim import Claim
+from snnplast.record.place import claim_existing, claim_new
+from snnplast.record.run_file import RunFile
 from snnplast.session import PHASES as PHASES
 from snnplast.session import Session
 
 
 def run(
-    experiment: Experiment, console: Console, quiet: bool = False, checkpoint: Checkpoint | None = None
+    experiment: Experiment,
+    console: Console,
+    quiet: bool = False,
+    checkpoint: Checkpoint | None = None,
+    force: bool = False,
 ) -> Path | None:
     """`perform`, then figures beside the file and a summary; the path of the file."""
-    session, engine, path = perform(experiment, console, quiet, checkpoint)
-    figures = _figures(path) if path else []
+    session, engine, path = perform(experiment, console, quiet, checkpoint, force)
+    try:
+        figures = _figures(path) if path else []
+    except UserError as error:
+        raise UserError(f"{error}; the run itself is complete in '{path}'") from error
     if not quiet:
         summary(console, _summary(session, engine, path, figures))
         if path:
@@ -37,21 +48,45 @@ def run(
 
 
 def perform(
-    experiment: Experiment, console: Console, quiet: bool = False, checkpoint: Checkpoint | None = None
+    experiment: Experiment,
+    console: Console,
+    quiet: bool = False,
+    checkpoint: Checkpoint | None = None,
+    force: bool = False,
 ) -> tuple[Session, EngineChoice, Path | None]:
     """Train, and leave the file: the session that has ended, its engine, and the file, None where `record.path` is "".
 
-    checkpoint: where to go on, in the file that it was read from.
+    checkpoint: where to go on, in the file that it was read from. force: the file of another run may be overwritten.
 
     Raises
     ------
     UserError
-        Settings, network, data and checkpoint do not fit (nothing is written); a loss or gradient that is not finite.
+        Settings, network, data and checkpoint do not fit, or something stands where the file is to be (nothing is
+        written); a loss or gradient that is not finite.
     KeyboardInterrupt
         The file keeps what was recorded until then, with the status "interrupted".
     """
-    wanted = checkpoint.path if checkpoint else experiment.record.path
-    path = check_writable(wanted) if wanted else None
+    claim = _claim(experiment, checkpoint, force)
+    try:
+        return _performed(experiment, console, quiet, checkpoint, claim)
+    finally:
+        if claim:
+            claim.close()
+
+
+def _claim(experiment: Experiment, checkpoint: Checkpoint | None, force: bool) -> Claim | None:
+    """On the file of the run, before any work is done for it."""
+    if checkpoint:
+        return claim_existing(checkpoint.path, checkpoint.stamp)
+    wanted = experiment.record.path
+    return claim_new(Path(wanted), force, free=experiment.numbered) if wanted else None
+
+
+def _performed(
+    experiment: Experiment, console: Console, quiet: bool, checkpoint: Checkpoint | None, claim: Claim | None
+) -> tuple[Session, EngineChoice, Path | None]:
+    if claim and not checkpoint and str(claim.path) != str(Path(experiment.record.path)):
+        experiment = replace(experiment, record=experiment.record.model_copy(update={"path": str(claim.path)}))
     engine = available_engine(experiment.engine, console, quiet)
     task = experiment.task()
     if experiment.train.epochs and not task.epoch:
@@ -64,18 +99,19 @@ def perform(
     # What overflows ends in a loss or gradient that is not finite, which the trainer reports.
     with assembly.engine, users_code(experiment.file), np.errstate(over="ignore", invalid="ignore"):
         session = Session.of(experiment, assembly, task, origin(engine, experiment, task))
+        file: RunFile | None = None
         try:
             if checkpoint:
                 session.go_on(checkpoint)
             with (
                 contextlib.closing(session.trainer),
                 session.display(console, quiet) as display,
-                session.open(path) as file,
+                session.open(claim, display.tell) as file,
             ):
                 session.train(file, display)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"interrupted{_remains(session, path)}") from None
-    return session, engine, path
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(number_of(interrupt), _remains(session, file.path if file else None)) from None
+    return session, engine, file.path if file else None
 
 
 def available_engine(wanted: EngineChoice, console: Console, quiet: bool = False) -> EngineChoice:

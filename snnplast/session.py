@@ -6,9 +6,8 @@ import contextlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -21,6 +20,7 @@ from snnplast.interrupt import Interrupts, Stopped
 from snnplast.origin import files, refreshed, versions
 from snnplast.progress import Display
 from snnplast.random_streams import TEST, TRAINING
+from snnplast.record.claim import Claim
 from snnplast.record.layout import Kept
 from snnplast.record.run_file import Per, RunFile
 from snnplast.task import Task
@@ -105,14 +105,14 @@ class Session:
         title, epoch = self.experiment.title, trainer.updates_per_epoch()
         return Display(console, title, trainer.iterations, epoch, quiet, done=self.first)
 
-    def open(self, path: Path | None) -> RunFile | contextlib.nullcontext[None]:
-        """The file of the run, nothing where there is none to be."""
-        if path is None:
+    def open(self, claim: Claim | None, tell: Callable[[str], None]) -> RunFile | contextlib.nullcontext[None]:
+        """The file of the run, nothing where there is none to be. tell: takes a sentence about where it had to go."""
+        if claim is None:
             return contextlib.nullcontext()
         experiment, assembly, record = self.experiment, self.trainer.assembly, self.experiment.record
         states = {name.replace(".", "/"): int(np.size(assembly.engine[name])) for name in record.variables}
         return RunFile(
-            path,
+            claim,
             config=experiment.text(),
             seed=experiment.train.seed,
             versions=versions(),
@@ -122,6 +122,7 @@ class Session:
             states=states,
             once=[name.replace(".", "/") for name in record.variables if name in assembly.once],
             kept=self.kept,
+            tell=tell,
         )
 
     def train(self, file: RunFile | None, display: Display) -> None:

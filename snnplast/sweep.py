@@ -20,10 +20,12 @@ import numpy as np
 from rich.console import Console
 
 from snnplast.checkpoint import Checkpoint
+from snnplast.config.experiment import Experiment
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
+from snnplast.interrupt import heard_again, ignore
 from snnplast.origin import refuse_changed_files
-from snnplast.record.results import read_run
+from snnplast.record.results import Run, read_run
 from snnplast.resume import continued, refuse_another_origin
 from snnplast.run import perform
 
@@ -97,26 +99,38 @@ def grid(target: str, sets: Sequence[str], axes: Sequence[Axis], seeds: Sequence
     return points
 
 
-def check_earlier(points: Sequence[Point]) -> None:
-    """Raise `UserError` where a run that an earlier sweep has left depends on what is not as it was."""
+def check_earlier(points: Sequence[Point], inexact: bool, force: bool) -> None:
+    """Raise `UserError` where what stands in a point's file would be lost, or depends on what is not as it was.
+
+    force: it may be lost if it is a run with other settings. inexact: what it depends on may have changed.
+    """
     for point in points:
-        if (before := _before(point)) is None:
+        if not os.path.lexists(point.path):
             continue
-        refuse_changed_files(str(point.path), before.origin)
-        experiment = resolve(point.target, point.sets)
-        if before.config == experiment.text():
-            refuse_another_origin(before, experiment)
+        before, experiment = read_run(point.path), resolve(point.target, point.sets)
+        checkpoint = Checkpoint.read(point.path) if before.resumable and before.status != "failed" else None
+        if before.config != experiment.text() and force:
+            continue
+        if checkpoint and not inexact:
+            refuse_changed_files(str(point.path), checkpoint.origin)
+        if before.config != experiment.text():
+            raise UserError(f"'{point.path}' holds a run with other settings; --force overwrites it")
+        if checkpoint and not inexact:
+            refuse_another_origin(checkpoint, experiment)
 
 
-def run_all(points: Sequence[Point], jobs: int, inexact: bool = False) -> Iterator[tuple[Point, str]]:
+def run_all(
+    points: Sequence[Point], jobs: int, inexact: bool = False, force: bool = False
+) -> Iterator[tuple[Point, str]]:
     """Runs of all points, `jobs` at a time; each as it is done, with what went wrong in words, or "".
 
-    Ctrl-C lets what is under way write a checkpoint. inexact: what is complete counts as it is, and what was cut off
-    goes on, also where data, code, versions or machine have changed.
+    Ctrl-C, SIGTERM and SIGHUP let what is under way write a checkpoint. inexact: what is complete counts as it is, and
+    what was cut off goes on, also where data, code, versions or machine have changed. force: runs with other settings
+    that stand in the files of some points may be overwritten.
     """
     context = multiprocessing.get_context("spawn")  # a fork would share Brian2's state and loaded libraries
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_on_its_own) as pool:
-        futures = {pool.submit(_run, point, inexact): point for point in points}
+        futures = {pool.submit(_run, point, inexact, force): point for point in points}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -130,32 +144,29 @@ def run_all(points: Sequence[Point], jobs: int, inexact: bool = False) -> Iterat
 def _on_its_own() -> None:
     """In a process of the pool: only its parent, not the terminal, tells it to stop, and only while it runs a point."""
     os.setpgrp()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore()
 
 
-def _run(point: Point, inexact: bool) -> str:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def _run(point: Point, inexact: bool, force: bool) -> str:
     try:
-        experiment, checkpoint = resolve(point.target, point.sets), None
-        if (before := _before(point)) and before.config == experiment.text():
-            if before.status == "finished":  # `check_earlier` has looked at it
-                return ""
-            experiment, checkpoint = continued(point.path, (), inexact)
-        perform(experiment, Console(quiet=True), quiet=True, checkpoint=checkpoint)
+        with heard_again():
+            experiment = resolve(point.target, point.sets)
+            before = read_run(point.path) if os.path.lexists(point.path) else None
+            if before is None or before.config != experiment.text():
+                perform(experiment, Console(quiet=True), quiet=True, force=force)
+            elif before.status != "finished":  # `check_earlier` has looked at those
+                _go_on(point, experiment, before, inexact)
     except UserError as error:
         return str(error)
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
     return ""
 
 
-def _before(point: Point) -> Checkpoint | None:
-    """What an earlier sweep has left of this run, unless it must begin anew."""
-    try:
-        found = Checkpoint.read(point.path)
-    except UserError:
-        return None
-    return found if found.status != "failed" else None
+def _go_on(point: Point, experiment: Experiment, before: Run, inexact: bool) -> None:
+    """The rest of a run that an earlier sweep has left; from the start where it failed or has no checkpoint."""
+    checkpoint = None
+    if before.status != "failed" and before.resumable:
+        experiment, checkpoint = continued(point.path, (), inexact)
+    perform(experiment, Console(quiet=True), quiet=True, checkpoint=checkpoint, force=True)
 
 
 def _split(text: str) -> list[str]:

@@ -213,6 +213,8 @@ class Trainer:
         for name, values in mine.items():
             if values.shape != state[name].shape:
                 raise UserError(f"checkpoint: {name!r} has shape {state[name].shape}, the experiment {values.shape}")
+            if values.dtype != state[name].dtype:
+                raise UserError(f"checkpoint: {name!r} is {state[name].dtype}, the experiment's {values.dtype}")
         for name, values in mine.items():
             values[...] = state[name]
         self.iteration = int(state["iteration"])

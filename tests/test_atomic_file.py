@@ -1,13 +1,17 @@
 """A file for h5py that is consistent on disk at every moment: proven by looking at the disk after every system call."""
 
 import os
+import struct
+import zlib
 
 import h5py
 import numpy as np
 import pytest
 
-from snnplast.record import atomic_file
-from snnplast.record.atomic_file import AtomicFile, open_consistent, repair
+from snnplast.record import journal as journals
+from snnplast.record.atomic_file import AtomicFile
+from snnplast.record.claim import Claim
+from snnplast.record.journal import LONG, Overlay, journal, merged, overlay, read_journal
 
 BURSTS = 50
 ROWS = 100  # per burst and dataset; with chunks of 64 rows the chunk index grows a second level
@@ -16,7 +20,7 @@ EXAMINED = [0, 1, 5, 39, 40, 41, 42]  # the burst after a node of 64 chunks is f
 
 def write_bursts(path, bursts=BURSTS, after=lambda burst: None):
     """Datasets a, b and c grow by `ROWS` rows 0, 1, 2, ... per burst, and a new dataset appears now and then."""
-    disk = AtomicFile(path)
+    disk = AtomicFile(Claim.new(path))
     file = h5py.File(disk, "w", libver=("v108", "v108"))
     columns = [file.create_dataset(name, (0,), "f8", maxshape=(None,), chunks=(64,)) for name in "abc"]
     for burst in range(bursts):
@@ -40,6 +44,19 @@ def state_of(file):
     assert file.attrs["status"].split()[1] == str(bursts - 1)
     assert sorted(map(int, file.get("new", {}))) == list(range(5, bursts, 10))
     return bursts
+
+
+def open_consistent(path):
+    return h5py.File(overlay(os.open(path, os.O_RDONLY)), "r")
+
+
+def repair(path):
+    """Lets the next writer apply the journal, if there is one; whether the file has changed by that."""
+    before = path.read_bytes()
+    disk = AtomicFile(Claim.existing(path))
+    disk.abandon()
+    disk.close()
+    return path.read_bytes() != before
 
 
 def plainly_readable(path):
@@ -69,8 +86,8 @@ def every_system_call(monkeypatch):
             real_truncate(fd, size)
             watch()
 
-        monkeypatch.setattr(atomic_file.os, "pwrite", pwrite)
-        monkeypatch.setattr(atomic_file.os, "truncate", truncate)
+        monkeypatch.setattr(journals.os, "pwrite", pwrite)
+        monkeypatch.setattr(journals.os, "truncate", truncate)
 
     return use
 
@@ -103,7 +120,8 @@ def test_between_bursts_any_reader_opens_the_file(tmp_path):
     def look(burst):
         with h5py.File(path) as file:
             assert state_of(file) == burst + 1
-        assert not repair(path)
+        with path.open("rb") as file:
+            assert read_journal(file.fileno()) is None
 
     write_bursts(path, after=look)
 
@@ -129,11 +147,11 @@ def test_reading_through_a_journal_changes_nothing_on_disk(tmp_path):
     file.close()
     disk.close()
     before = path.read_bytes()
-    journal = b"".join(atomic_file._journal([(0, b"snn")], len(before), len(before)))
-    path.write_bytes(before + journal)
+    written = b"".join(journal([(0, b"snn")], len(before), len(before)))
+    path.write_bytes(before + written)
     with pytest.raises(OSError):
         open_consistent(path)  # the journal overwrites the HDF5 signature: it is really read through
-    assert path.read_bytes() == before + journal
+    assert path.read_bytes() == before + written
     assert repair(path) and path.read_bytes() == b"snn" + before[3:]
 
 
@@ -144,17 +162,65 @@ def test_an_incomplete_journal_is_ignored(tmp_path, damage):
     file.close()
     disk.close()
     before = path.read_bytes()
-    path.write_bytes(before + damage(b"".join(atomic_file._journal([(0, b"snn")], len(before), len(before)))))
+    path.write_bytes(before + damage(b"".join(journal([(0, b"snn")], len(before), len(before)))))
     with open_consistent(path) as file:
         assert state_of(file) == 3
     assert plainly_readable(path)
     assert not repair(path)
 
 
+def footer(start, size, entries):
+    """A journal whose checksum is right."""
+    crc = zlib.crc32(entries)
+    return entries + struct.pack("<8sQQI", b"snnpjrnl", start, size, crc)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        lambda n: struct.pack("<QQ", n - 2, 4) + b"snnp",  # behind the end
+        lambda n: struct.pack("<QQ", 0, 2**63) + b"snnp",  # longer than the journal
+        lambda n: struct.pack("<QQ", 2**64 - 1, 4) + b"snnp",
+        lambda n: struct.pack("<QQ", 0, 4) + b"snnp" + b"odd",
+    ],
+)
+def test_a_journal_that_no_writer_of_ours_wrote_is_ignored(tmp_path, entries):
+    path = tmp_path / "run.h5"
+    disk, file = write_bursts(path, bursts=3)
+    file.close()
+    disk.close()
+    n = path.stat().st_size
+    before = path.read_bytes()
+    for size in (n, n + 100):  # or one that makes the file longer
+        path.write_bytes(before + footer(n, size, entries(n) if size == n else b""))
+        with open_consistent(path) as file:
+            assert state_of(file) == 3
+
+
+def test_the_pieces_of_a_journal_are_the_long_ones_then_the_others_from_the_last_on(tmp_path):
+    """So that lengths, which stand before the index of the data, come into their place after it, and data before both.
+
+    Seen by a plain reader in the middle of a journal's application, this order hardly ever reads wrongly.
+    """
+    size = 2**20
+    (tmp_path / "zeros").write_bytes(bytes(size))
+    view = Overlay(os.open(tmp_path / "zeros", os.O_RDONLY), size, [])
+    held = [(100, b"length"), (200_000, b"d" * LONG), (300, b"near"), (500_000, b"index"), (700_000, b"e" * LONG)]
+    pieces = merged(view, held, size)
+    assert [(start, len(data)) for start, data in pieces] == [
+        (700_000, LONG),
+        (200_000, LONG),
+        (500_000, 5),
+        (100, 204),
+    ]
+    view.close()
+
+
 def test_the_file_appears_with_the_first_commit_and_replaces_an_older_one(tmp_path):
     path = tmp_path / "run.h5"
     path.write_text("older")
-    disk = AtomicFile(path)
+    older = path.stat()
+    disk = AtomicFile(Claim.new(path, replaces=(older.st_dev, older.st_ino)))
     file = h5py.File(disk, "w")
     file["a"] = 1
     file.flush()
@@ -167,7 +233,7 @@ def test_the_file_appears_with_the_first_commit_and_replaces_an_older_one(tmp_pa
 
 
 def test_an_abandoned_file_leaves_no_trace(tmp_path):
-    disk = AtomicFile(tmp_path / "run.h5")
+    disk = AtomicFile(Claim.new(tmp_path / "run.h5"))
     file = h5py.File(disk, "w")
     file["a"] = np.arange(100_000)
     file.flush()

@@ -22,6 +22,7 @@ from snnplast.checkpoint import Checkpoint, Pace
 from snnplast.cli.command import main
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
+from snnplast.record.digest import digest, of_text
 from snnplast.record.results import read_run
 from snnplast.session import Session
 from snnplast.train import Trainer
@@ -142,11 +143,24 @@ def options(*sets):
 
 
 def begin(*sets):
-    return ["run", "experiment.toml", *options("record.path=run.h5", *sets)]
+    return ["run", "experiment.toml", "--force", *options("record.path=run.h5", *sets)]
 
 
 def opened(path, mode="r") -> Any:  # h5py's types do not know which path holds a group
     return h5py.File(path, mode)
+
+
+def signed(path, change):
+    """A file with a change that its checkpoint and settings are then signed with, as by another version."""
+    with opened(path, "r+") as file:
+        change(file)
+        arrays: dict[str, Any] = {}
+        file["checkpoint"].visititems(
+            lambda name, item: arrays.update({name: item[()]} if isinstance(item, h5py.Dataset) else {})
+        )
+        attributes = file["checkpoint"].attrs
+        rest = {name: value for name, value in attributes.items() if name not in ("digest", "settings")}
+        attributes["digest"], attributes["settings"] = digest(arrays, rest), of_text(file.attrs["config"])
 
 
 def tree(path, leave=()):
@@ -503,7 +517,7 @@ def test_a_run_that_still_goes_on_is_left_alone(interrupted, snnplast):
     words = [sys.executable, "-c", "import h5py, sys; f = h5py.File('run.h5'); print(1, flush=True); sys.stdin.read()"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdout.readline()
-        assert "'run.h5' is open in another process, which still writes or reads it" in refused(
+        assert f"'run.h5' is open in another process ({other.pid}), which still writes or reads it" in refused(
             snnplast("resume", "run.h5")
         )
         other.communicate(b"")
@@ -534,11 +548,14 @@ def test_a_model_file_that_is_gone_is_named(interrupted, snnplast):
 def test_another_version_or_machine_is_named_and_may_be_accepted(small, snnplast, disturb, what, sentence):
     disturb(6, ctrl_c)
     snnplast(*begin())
-    with opened("run.h5", "r+") as file:
+
+    def elsewhere(file):
         attributes = file["checkpoint"].attrs
         known = f'"{what}": "' in attributes["origin"]
         changed = re.sub(f'("{what}": ")[^"]*', r"\g<1>1.0", attributes["origin"])
         attributes["origin"] = changed if known else changed.replace("{", f'{{"{what}": "1.0", ', 1)
+
+    signed("run.h5", elsewhere)
     assert sentence in refused(snnplast("resume", "run.h5"))
     assert snnplast("resume", "run.h5", "--inexact") == (0, "")
     assert read_run("run.h5").status == "finished"
@@ -547,8 +564,7 @@ def test_another_version_or_machine_is_named_and_may_be_accepted(small, snnplast
 def test_settings_that_mean_something_else_now_are_noticed(small, snnplast, disturb):
     disturb(6, ctrl_c)
     snnplast(*begin())
-    with opened("run.h5", "r+") as file:
-        file.attrs["config"] = file.attrs["config"].replace("fresh = false\n", "")
+    signed("run.h5", lambda file: file.attrs.update(config=file.attrs["config"].replace("fresh = false\n", "")))
     assert "its settings mean something else" in refused(snnplast("resume", "run.h5"))
 
 
@@ -559,7 +575,7 @@ def test_settings_that_mean_something_else_now_are_noticed(small, snnplast, dist
         (lambda path: os.truncate(path, path.stat().st_size // 2), "'run.h5' cannot be read as HDF5: "),
         (lambda path: h5py.File(path, "w").close(), "'run.h5' is not the file of a run"),
         (lambda path: path.unlink(), "there is no file 'run.h5'"),
-        (lambda path: (path.unlink(), path.mkdir()), "there is no file 'run.h5'"),
+        (lambda path: (path.unlink(), path.mkdir()), "'run.h5' is no regular file"),
     ],
 )
 def test_what_is_not_the_file_of_a_run_is_refused(small, snnplast, disturb, damage, sentence):
@@ -572,16 +588,62 @@ def test_what_is_not_the_file_of_a_run_is_refused(small, snnplast, disturb, dama
 def test_a_checkpoint_without_its_attributes_or_of_another_network_is_refused(small, snnplast, disturb):
     disturb(6, ctrl_c)
     snnplast(*begin())
-    with opened("run.h5", "r+") as file:
-        weights = file["checkpoint/values/input_to_first"][:]
-        del file["checkpoint/values/input_to_first"]
-        file["checkpoint/values/input_to_first"] = weights[:5]
+
+    def replace(values):
+        def change(file):
+            old = file["checkpoint/values/input_to_first"][:]
+            del file["checkpoint/values/input_to_first"]
+            file["checkpoint/values/input_to_first"] = values(old)
+
+        return change
+
+    signed("run.h5", replace(lambda weights: np.zeros(96, "f2")))
+    assert "checkpoint: 'values/input_to_first' is float16, the experiment's float64" in refused(
+        snnplast("resume", "run.h5")
+    )
+    signed("run.h5", replace(lambda weights: weights[:5]))
     assert "checkpoint: 'values/input_to_first' has shape (5,), the experiment (96,)" in refused(
         snnplast("resume", "run.h5")
     )
-    with opened("run.h5", "r+") as file:
-        del file["checkpoint"].attrs["round"]
+    signed("run.h5", lambda file: file["checkpoint"].attrs.pop("round"))
     assert "'run.h5': its checkpoint is not one of this version" in refused(snnplast("resume", "run.h5"))
+
+
+def set_attribute(name, value):
+    return lambda file: file["checkpoint"].attrs.modify(name, value)
+
+
+def set_array(name, value):
+    def change(file):
+        del file[f"checkpoint/{name}"]
+        file[f"checkpoint/{name}"] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (set_array("iteration", np.array(1)), ""),
+        (set_array("iteration", np.array(9)), "'run.h5': its checkpoint is of update 9 of 8"),
+        (set_array("iteration", np.array(-1)), "'run.h5': its checkpoint is of update -1 of 8"),
+        (set_array("optimizer/input_to_first/n", np.array(2.0, "f2")), "'optimizer/input_to_first/n' is float16"),
+        (set_attribute("metrics", '["lost"]'), "'run.h5': the metric 'lost' has fewer rows"),
+        (set_attribute("total", 5), ""),
+        (set_attribute("round", "{}"), ""),
+        (lambda file: file.attrs.update(config=file.attrs["config"].replace("seed = 3", "seed = 4")), ""),
+    ],
+)
+def test_a_checkpoint_that_other_hands_have_changed_does_not_go_on(interrupted, snnplast, change, sentence):
+    """Whether it is signed anew or not, where `sentence` says what is wrong even then."""
+    shutil.copy("run.h5", "kept.h5")
+    with opened("run.h5", "r+") as file:
+        change(file)
+    assert "its checkpoint or settings are not those that its run has written" in refused(snnplast("resume", "run.h5"))
+    if sentence:
+        signed("run.h5", lambda file: None)
+        assert sentence in refused(snnplast("resume", "run.h5"))
+    shutil.move("kept.h5", "run.h5")
 
 
 # The real thing

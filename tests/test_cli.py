@@ -165,7 +165,7 @@ def test_away_from_a_terminal_there_is_one_line_per_epoch_and_quiet_says_nothing
     line = r"^epoch (\d)/2  loss [\d.]+  accuracy [\d.]+  test loss [\d.]+  test accuracy"
     assert re.findall(line, out, re.M) == ["1", "2"]
     assert "\x1b" not in out
-    assert snnplast("run", "experiment.toml", "--quiet") == (0, "", "")
+    assert snnplast("run", "experiment.toml", "--quiet", "--force") == (0, "", "")
 
 
 def test_without_a_compiler_the_runtime_engine_takes_over_and_says_so(tiny, snnplast, monkeypatch):
@@ -283,7 +283,7 @@ def test_the_engine_is_closed_however_a_run_ends(tiny, snnplast, monkeypatch):
 
     monkeypatch.setattr(run, "assemble", watched)
     snnplast("run", "experiment.toml")
-    snnplast("run", "experiment.toml", "--set", "record.spikes=hiden")
+    snnplast("run", "experiment.toml", "--force", "--set", "record.spikes=hiden")
     assert closed == [True, True]
 
 
@@ -430,7 +430,7 @@ def test_debug_adds_the_traceback(folder, snnplast):
 
 
 def test_a_fault_of_ours_shows_no_traceback_either_but_says_how_to_get_one(tiny, snnplast, monkeypatch):
-    def broken(*arguments):
+    def broken(*arguments, **options):
         raise RuntimeError("oops")
 
     monkeypatch.setattr(run, "run", broken)

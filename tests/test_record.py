@@ -16,6 +16,7 @@ import pytest
 from snnplast.errors import UserError
 from snnplast.record import run_file as record
 from snnplast.record import writable
+from snnplast.record.place import claim_new
 from snnplast.record.results import read_run
 from snnplast.record.run_file import RunFile
 from snnplast.record.writable import check_writable
@@ -233,11 +234,13 @@ def test_sorting_is_claimed_only_at_the_end(path):
 
 
 def test_a_run_that_records_nothing_leaves_nothing_and_replaces_nothing(tmp_path, path):
-    path.write_text("older")
-    with pytest.raises(RuntimeError), open_run(path) as run:
+    with open_run(path) as run:
+        write(run, 1)
+    older = path.read_bytes()
+    with pytest.raises(RuntimeError), open_run(claim_new(path, force=True)) as run:
         run.weights("a", [0], [0], [0.5], source="input", target="hidden")
         raise RuntimeError
-    assert path.read_text() == "older"
+    assert path.read_bytes() == older
     assert os.listdir(tmp_path) == ["run.h5"]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from snnplast.errors import UserError
-from snnplast.record import atomic_file
+from snnplast.record.journal import journal
 from snnplast.record.results import read_run
 from snnplast.record.run_file import RunFile
 
@@ -62,8 +62,8 @@ def test_another_kind_of_file_is_one_sentence(tmp_path):
 def test_a_file_whose_writer_was_killed_amid_a_burst_is_read_through_its_journal(path):
     """Of a kill after the journal was written: the root group is still overwritten with zeros here."""
     whole = path.read_bytes()
-    journal = b"".join(atomic_file._journal([(48, whole[48:5000])], len(whole), len(whole)))
-    path.write_bytes(whole[:48] + bytes(5000 - 48) + whole[5000:] + journal)
+    written = b"".join(journal([(48, whole[48:5000])], len(whole), len(whole)))
+    path.write_bytes(whole[:48] + bytes(5000 - 48) + whole[5000:] + written)
     with pytest.raises((OSError, KeyError)), h5py.File(path) as file:
         file["trials"]
     run = read_run(path)

@@ -89,14 +89,19 @@ def test_a_run_of_a_sweep_is_the_run_alone(tiny):
     np.testing.assert_array_equal(alone.weights("input_to_hidden")[2], swept.weights("input_to_hidden")[2])
 
 
-def test_what_is_complete_is_not_run_again_unless_its_settings_have_changed(tiny):
+def test_what_is_complete_is_not_run_again_unless_its_settings_have_changed(tiny, capsys):
     words = ["sweep", "experiment.toml", "--over", "model.hidden=3,4", "--seeds", "0"]
-    main(words)
+    assert main(words) == 0
     paths = [tiny.path / "experiment.sweep" / f"hidden={n},seed=0.h5" for n in (3, 4)]
     first = [path.stat().st_mtime_ns for path in paths]
     main(words)
     assert [path.stat().st_mtime_ns for path in paths] == first
-    main([*words, "--set", "rules.e-prop.batch=3"])
+    other = [*words, "--set", "rules.e-prop.batch=3"]
+    assert main(other) == 2
+    sentence = "'experiment.sweep/hidden=3,seed=0.h5' holds a run with other settings; --force overwrites it"
+    assert capsys.readouterr().err == f"snnplast: {sentence}\n"
+    assert [path.stat().st_mtime_ns for path in paths] == first
+    assert main([*other, "--force"]) == 0
     assert all(path.stat().st_mtime_ns > before for path, before in zip(paths, first, strict=True))
 
 

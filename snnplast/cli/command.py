@@ -11,8 +11,9 @@ from typing import NoReturn
 
 from snnplast import __version__
 from snnplast.errors import UserError, nearest
+from snnplast.interrupt import heard, number_of
 
-USER_ERROR, INTERRUPTED, INTERNAL_ERROR = 2, 130, 1
+USER_ERROR, INTERNAL_ERROR = 2, 1
 KINDS = {"rules": "rule", "third-factors": "third-factor", "models": "model"}
 
 EPILOG = """examples:
@@ -27,18 +28,19 @@ EPILOG = """examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status: 0, 2 for a mistake of the user's, 130 after Ctrl-C, 1 for one of ours."""
+    """Run a command; the exit status: 0, 2 for a mistake of the user's, 1 for one of ours, 128 + n after signal n."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
         options = _parse(given)
-        options.command(options)
+        with heard():
+            options.command(options)
         sys.stdout.flush()
         return 0
     except UserError as error:
         return _failed(str(error), USER_ERROR, debug)
     except KeyboardInterrupt as interrupt:
-        return _failed(str(interrupt) or "interrupted", INTERRUPTED, debug)
+        return _failed(str(interrupt) or "interrupted", 128 + number_of(interrupt), debug)
     except BrokenPipeError:  # the reader of our output, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -116,7 +118,12 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 def _add_run(commands: argparse._SubParsersAction) -> None:
     parser = _add(commands, "run", "train a model and write what happened to a file", _run)
     _add_target(parser)
+    _add_force(parser, "overwrite the file of an earlier run")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _add_force(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--force", action="store_true", help=what)
 
 
 def _add_resume(commands: argparse._SubParsersAction) -> None:
@@ -142,6 +149,7 @@ def _add_sweep(commands: argparse._SubParsersAction) -> None:
     _add_inexact(parser)
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs side by side, default 1")
     parser.add_argument("--output", metavar="DIR", help="where files, table and figure go, default NAME.sweep")
+    _add_force(parser, "overwrite files of earlier runs with other settings")
 
 
 def _add_inexact(parser: argparse.ArgumentParser) -> None:
@@ -187,7 +195,7 @@ def _run(options: argparse.Namespace) -> None:
     from snnplast.console import standard_output
     from snnplast.run import run
 
-    run(resolve(options.target, options.sets), standard_output(), options.quiet)
+    run(resolve(options.target, options.sets), standard_output(), options.quiet, force=options.force)
 
 
 def _resume(options: argparse.Namespace) -> None:
@@ -203,7 +211,7 @@ def _sweep(options: argparse.Namespace) -> None:
 
     sweep(
         standard_output(), options.target, options.sets, options.over, options.seeds, options.metric, options.jobs,
-        options.output, options.inexact,
+        options.output, options.inexact, options.force,
     )  # fmt: skip
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snnplast.errors import UserError
-from snnplast.record.writable import check_writable
+from snnplast.record.writable import check_writable, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +23,7 @@ def figure_path(given: str) -> Path:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure whole or not at all."""
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format=path.suffix[1:].lower(), dpi=150)
-    path.write_bytes(drawn.getvalue())
+    """Writes a figure whole or not at all. Raises `UserError`."""
+    from snnplast.figures import image  # matplotlib loads slowly
+
+    write_whole(path, image(figure, path.suffix[1:].lower()))

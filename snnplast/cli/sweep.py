@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from snnplast.cli.output import save
 from snnplast.console import emit
 from snnplast.errors import UserError, nearest
+from snnplast.interrupt import Interrupted, number_of
 from snnplast.progress import number
 from snnplast.record.results import read_run
-from snnplast.record.writable import check_writable
+from snnplast.record.writable import check_writable, write_whole
 from snnplast.sweep import Axis, Point, check_earlier, grid, run_all
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ def sweep(
     jobs: int,
     output: str | None,
     inexact: bool = False,
+    force: bool = False,
 ) -> None:
     """Runs the grid and leaves, in a directory, the file of each run, runs.csv and sweep.png.
 
@@ -51,10 +55,9 @@ def sweep(
     elif not directory.is_dir():
         raise UserError(f"--output: '{directory}' is no directory")
     points = grid(target, sets, axes, numbers, directory)
-    if not inexact:
-        check_earlier(points)
+    check_earlier(points, inexact, force)
     directory.mkdir(exist_ok=True)
-    failed = _run(console, points, axes, jobs, inexact)
+    failed = _run(console, points, axes, jobs, inexact, force)
     done = next((point for point in points if point not in failed), None)
     if done:
         shown = _shown(done, metrics)
@@ -62,22 +65,24 @@ def sweep(
         found = {name: _by_values(points, name) for name in shown}
         emit(console, _table(axes, found))
         figure = directory / "sweep.png"
-        draw(axes, found).savefig(figure, dpi=150)
+        save(draw(axes, found), figure)
         emit(console, f"\nfigure {figure}, table {directory / 'runs.csv'}", wrap=False)
     if failed:
         raise UserError(f"{len(failed)} of {len(points)} runs failed, the first: {next(iter(failed.values()))}")
 
 
-def _run(console: Console, points: Sequence[Point], axes: Sequence[Axis], jobs: int, inexact: bool) -> dict[Point, str]:
+def _run(
+    console: Console, points: Sequence[Point], axes: Sequence[Axis], jobs: int, inexact: bool, force: bool
+) -> dict[Point, str]:
     """Runs all points, a line for each; what went wrong where something did."""
     failed = {}
     try:
-        for done, (point, wrong) in enumerate(run_all(points, jobs, inexact), 1):
+        for done, (point, wrong) in enumerate(run_all(points, jobs, inexact, force), 1):
             if wrong:
                 failed[point] = wrong
             emit(console, f"{done:{len(str(len(points)))}}/{len(points)}  {_name(axes, point)}{wrong and ': '}{wrong}")
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("interrupted; the same command goes on where the runs were") from None
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(number_of(interrupt), "; the same command goes on where the runs were") from None
     return failed
 
 
@@ -107,11 +112,12 @@ def _shown(done: Point, wanted: Sequence[str]) -> list[str]:
 
 
 def _write_rows(path: Path, axes: Sequence[Axis], points: Sequence[Point], metrics: Sequence[str]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow([*(axis.key for axis in axes), "seed", *metrics, "file"])
-        for point in points:
-            rows.writerow([*point.values, point.seed, *map(point.metric, metrics), point.path.name])
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow([*(axis.key for axis in axes), "seed", *metrics, "file"])
+    for point in points:
+        rows.writerow([*point.values, point.seed, *map(point.metric, metrics), point.path.name])
+    write_whole(path, text.getvalue().encode())
 
 
 def _by_values(points: Sequence[Point], metric: str) -> dict[tuple[str, ...], np.ndarray]:

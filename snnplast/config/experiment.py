@@ -109,6 +109,7 @@ class Experiment:
 
     file: the user's model file, None for a registered model. network: the model's description.
     others: the rules that projections name, by name. reads: the files that the model's code has read.
+    numbered: `record.path` is a default: where something stands there already, the file gets a number.
     """
 
     model: Model
@@ -120,6 +121,7 @@ class Experiment:
     train: Training
     record: Recording
     reads: Reads = field(default_factory=Reads)
+    numbered: bool = False
 
     @property
     def title(self) -> str:

@@ -207,6 +207,7 @@ class _Resolution:
         with users_code(file), self.reads.noted():
             model = construct(self.model_class, settings_of_model, ("model",))
             network = model.network()
+        path, record = self._table("record").get("path"), construct(Recording, self._table("record"), ("record",))
         others = dict.fromkeys(p.rule for p in network.projections.values() if p.rule and p.rule != chosen)
         return Experiment(
             model=model,
@@ -216,8 +217,9 @@ class _Resolution:
             others={name: self._rule(name) for name in others},
             engine=construct(EngineChoice, self._table("engine"), ("engine",)),
             train=construct(Training, _without_length(self._for_rule(chosen, "train")), ("train",)),
-            record=construct(Recording, self._table("record"), ("record",)),
+            record=record,
             reads=self.reads,
+            numbered=not (isinstance(path, Leaf) and path.source.rank > DEFAULTS),
         )
 
     def _table(self, *path: str) -> Table:

@@ -21,17 +21,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from snnplast.record.atomic_file import AtomicFile
+from snnplast.record.claim import Claim
+from snnplast.record.digest import of_text
 
 SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype="u1")
 TRIAL = np.dtype([("trial", "i8"), ("iteration", "i8"), ("phase", "S16"), ("start", "f8"), ("stop", "f8")])
 CHUNK_BYTES = 65536
+STATUSES = ("finished", "failed", "interrupted", "running")
 
 
 class TrialRows(NamedTuple):
@@ -58,10 +60,11 @@ class Kept(NamedTuple):
 class RunLayout:
     """An open file with the layout of a run; it changes on disk with `commit`."""
 
-    def __init__(self, path: Path, mode: str) -> None:
-        self.disk = AtomicFile(path, existing=mode == "r+")
+    def __init__(self, claim: Claim) -> None:
+        self.disk = AtomicFile(claim)
         try:
             # Version 1.8 of the format: later ones mark a file as open for writing, and a killed run would stay locked.
+            mode = "w" if claim.part else "r+"
             self.file: Any = h5py.File(self.disk, mode, libver=("v108", "v108"), rdcc_nbytes=4 * CHUNK_BYTES)
         except BaseException:
             self.disk.close()
@@ -70,23 +73,23 @@ class RunLayout:
     @classmethod
     def created(
         cls,
-        path: Path,
+        claim: Claim,
         attributes: Mapping[str, str | int | float],
         sizes: Mapping[str, int],
         states: Mapping[str, int],
         once: Collection[str] = (),
     ) -> RunLayout:
-        """A new file, which appears at `path` with the first commit.
+        """A new file, which appears in its place with the first commit.
 
         Parameters
         ----------
-        path : the file's path.
+        claim : on a new file.
         attributes : config, versions, seed and dt (ms), stored at the root.
         sizes : population to number of neurons, of the populations whose spikes are stored.
         states : "population/variable" to number of columns.
         once : those of them that have one row per trial.
         """
-        layout = cls(path, "w")
+        layout = cls(claim)
         file = layout.file
         file.attrs["magic"] = np.uint32(0x0A7A)
         file.attrs["version"] = np.array([0, 1], dtype="u4")
@@ -128,6 +131,7 @@ class RunLayout:
             else:
                 del metrics[name]
         self.file.attrs.update({**attributes, "status": "running"})
+        self.file["checkpoint"].attrs["settings"] = of_text(str(attributes["config"]))
         return steps
 
     def add_trials(self, trials: Sequence[TrialRows]) -> None:

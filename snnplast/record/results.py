@@ -14,6 +14,8 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,9 @@ import h5py
 import numpy as np
 
 from snnplast.errors import UserError, unknown
-from snnplast.record.atomic_file import open_consistent
+from snnplast.record.apart import Stamp
+from snnplast.record.digest import digest, of_text
+from snnplast.record.reader import open_run
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,13 @@ class Run:
     populations : recorded population to number of neurons.
     states : names of the recorded state variables, "population/variable".
     projections : projection to its (source, target) populations.
+    parameters : other parameters, such as biases, by name.
+    resumable : whether it holds a checkpoint.
+    stamp : which file it was, in which state.
     """
 
     path: Path
+    stamp: Stamp
     status: str
     seed: int
     config: str
@@ -55,24 +63,25 @@ class Run:
     states: list[str]
     projections: dict[str, tuple[str, str]]
     parameters: dict[str, np.ndarray]
+    resumable: bool
 
     def spikes(self, population: str) -> tuple[np.ndarray, np.ndarray]:
         """(times in ms on the global time axis, neuron indices) of all recorded spikes, by time."""
         _check("population with recorded spikes", population, self.populations)
-        with _open(self.path) as file:
+        with _opened(self.path) as (file, _):
             group = file["spikes"][population]
-            return group["timestamps"][:], group["node_ids"][:].astype("i8")
+            return self._checked(population, group["timestamps"][:], group["node_ids"][:])
 
     def trial_spikes(self, population: str, row: int) -> tuple[np.ndarray, np.ndarray]:
         """(steps, neuron indices) of the trial in row `row` of `trials`, as the engine gave them; reads only these."""
         _check("population with recorded spikes", population, self.populations)
         start, stop = self._steps(row)
         dt = self.dt * 1e3
-        with _open(self.path) as file:
+        with _opened(self.path) as (file, _):
             group = file["spikes"][population]
             low, high = (bisect_left(group["timestamps"], (step - 0.5) * dt) for step in (start, stop))
-            steps = np.rint(group["timestamps"][low:high] / dt).astype("i8") - start
-            return steps, group["node_ids"][low:high].astype("i8")
+            times, neurons = self._checked(population, group["timestamps"][low:high], group["node_ids"][low:high])
+            return np.rint(times / dt).astype("i8") - start, neurons
 
     def state(self, name: str, row: int | None = None) -> np.ndarray:
         """Variable "population/variable": (total_steps, n), or (steps, n) of the trial in row `row`.
@@ -81,7 +90,7 @@ class Run:
         """
         _check("recorded state variable", name, self.states)
         start, stop = (None, None) if row is None else self._steps(row)
-        with _open(self.path) as file:
+        with _opened(self.path) as (file, _):
             rows = file[f"states/{name}"]
             if row is not None and rows.attrs["per"] == "trial":
                 start = range(len(self.trials))[row]
@@ -91,9 +100,17 @@ class Run:
     def weights(self, projection: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(pre, post, weight) of the last stored weights, in Brian2's synapse order."""
         _check("projection with stored weights", projection, self.projections)
-        with _open(self.path) as file:
+        with _opened(self.path) as (file, _):
             group = file[f"weights/{projection}"]
             return group["pre"][:], group["post"][:], group["weight"][:]
+
+    def _checked(self, population: str, times: np.ndarray, neurons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same spikes, if they are by time, of trials and neurons there are."""
+        stop = float(self.trials["stop"][-1]) if len(self.trials) else 0.0
+        fits = np.all(times[:-1] <= times[1:]) and np.all((times >= 0) & (times < stop))
+        if not fits or not np.all(neurons < self.populations[population]):
+            raise UserError(f"'{self.path}' is damaged: spikes of {population!r} lie outside its trials or neurons")
+        return times, neurons.astype("i8")
 
     def _steps(self, row: int) -> tuple[int, int]:
         trial = self.trials[row]
@@ -108,26 +125,15 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     UserError
         No such file, no HDF5 file, not the file of a run, or damaged.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"there is no file '{path}'")
-    try:
-        file = _open(path)
-    except OSError as error:
-        raise UserError(f"'{path}' cannot be read as HDF5: {str(error).splitlines()[0]}") from error
-    with file:
-        if "status" not in file.attrs or "trials" not in file:
-            raise UserError(f"'{path}' is not the file of a run: it has no status or no trials")
-        try:
-            return _run_in(path, file)
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
-            raise UserError(f"'{path}' is damaged: {str(error).splitlines()[0]}") from error
+    with _opened(Path(path)) as (file, stamp):
+        return _run_in(Path(path), stamp, file)
 
 
-def _run_in(path: Path, file: Any) -> Run:
+def _run_in(path: Path, stamp: Stamp, file: Any) -> Run:
     metrics = file.get("metrics", {})
     return Run(
         path=path,
+        stamp=stamp,
         status=str(file.attrs["status"]),
         seed=int(file.attrs["seed"]),
         config=str(file.attrs["config"]),
@@ -143,13 +149,14 @@ def _run_in(path: Path, file: Any) -> Run:
             for name, group in file.get("weights", {}).items()
         },
         parameters={name: values[...] for name, values in file.get("parameters", {}).items()},
+        resumable="checkpoint" in file,
     )
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Attributes of the checkpoint in a run's file, and its arrays by name; both empty where there is none.
+def read_checkpoint(path: Path) -> tuple[Run, dict[str, Any], dict[str, np.ndarray]]:
+    """The run, attributes of the checkpoint in its file, and its arrays by name; both empty where there is none.
 
-    Raises `UserError` where they cannot be read.
+    Raises `UserError` where they cannot be read, or are not what the run has written.
     """
     arrays: dict[str, np.ndarray] = {}
 
@@ -157,18 +164,30 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         if isinstance(item, h5py.Dataset):
             arrays[name] = item[()]
 
+    with _opened(path) as (file, stamp):
+        run = _run_in(path, stamp, file)
+        if "checkpoint" not in file:
+            return run, {}, {}
+        file["checkpoint"].visititems(add)
+        attributes = dict(file["checkpoint"].attrs)
+    written, settings = attributes.pop("digest", ""), attributes.pop("settings", "")
+    if written != digest(arrays, attributes) or settings != of_text(run.config):
+        raise UserError(f"'{path}': its checkpoint or settings are not those that its run has written: it cannot go on")
+    return run, attributes, arrays
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Stamp]]:
+    """The file, closed in the end; what h5py raises on data that anyone may have written is a sentence."""
+    file, stamp = open_run(path)
     try:
-        with _open(path) as file:
-            if "checkpoint" not in file:
-                return {}, {}
-            file["checkpoint"].visititems(add)
-            return dict(file["checkpoint"].attrs), arrays
-    except (OSError, RuntimeError, KeyError) as error:
-        raise UserError(f"'{path}': its checkpoint cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def _open(path: Path) -> Any:  # h5py's types do not know which path holds a group
-    return open_consistent(path)
+        with file:
+            yield file, stamp
+    except UserError:
+        raise
+    except Exception as error:
+        first = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise UserError(f"'{path}' is damaged: {first}") from error
 
 
 def _with_text(trials: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The output file of a run, written while the run goes on with bounded memory.
 
-`snnplast.record.layout` says what is in the file, `snnplast.results.read_run` reads it.
+`snnplast.record.layout` says what is in the file, `snnplast.record.read_run` reads it.
 """
 
 from __future__ import annotations
@@ -8,16 +8,20 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from snnplast.errors import UserError, unknown
+from snnplast.record.claim import Claim
+from snnplast.record.digest import digest, of_text
 from snnplast.record.layout import TRIAL, Kept, RunLayout, TrialRows
+from snnplast.record.place import claim_existing, claim_new
 from snnplast.record.uninterrupted import uninterrupted
-from snnplast.record.writable import check_writable
 
 Per = Literal["iteration", "epoch"]
 Status = Literal["finished", "failed", "interrupted"]
@@ -34,7 +38,7 @@ class RunFile:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | Claim,
         *,
         config: str,
         seed: int,
@@ -46,11 +50,12 @@ class RunFile:
         once: Collection[str] = (),
         interval: float = 1.0,
         kept: Kept | None = None,
+        tell: Callable[[str], None] = warnings.warn,
     ):
         """
         Parameters
         ----------
-        path : file to write; an existing one is replaced when the first record is written, unless `kept` is given.
+        path : file to write, where nothing stands yet; or the claim on it (`record.place`), given up at the end.
         config : the resolved config, as text.
         versions : package name to version.
         dt : time step, seconds.
@@ -60,13 +65,14 @@ class RunFile:
         once : those of them that have one row per trial instead of one per step.
         interval : seconds between bursts.
         kept : what stays of the file of the same run at `path`, to which this one adds; None for a new file.
+        tell : takes a sentence about a file that had to be written elsewhere, since it was deleted or replaced.
 
         Raises
         ------
         UserError
-            The path cannot be written; `spikes` or `states` name an unknown population; another process writes it.
+            The path cannot be written, or something stands there; `spikes` or `states` name an unknown population;
+            another process writes it.
         """
-        self.path = check_writable(path)
         for name in spikes:
             _check_population("record.spikes", name, populations)
         for name in states or {}:
@@ -77,6 +83,7 @@ class RunFile:
         self._states = dict(states or {})
         self._once = frozenset(once)
         self._interval = interval
+        self._tell = tell
         self._steps = 0
         self._per: dict[str, Per] = {}
         self._begun = self._ended = False
@@ -84,8 +91,14 @@ class RunFile:
         self._layout: RunLayout | None = None
         self._metric_rows: dict[Per, int] = {"iteration": 0, "epoch": 0}
         self._clear()
+        self._claim = path if isinstance(path, Claim) else (claim_existing if kept else claim_new)(Path(path))
         if kept is not None:
             uninterrupted(lambda: self._reopen(kept))
+
+    @property
+    def path(self) -> Path:
+        """Where the file is or is to be."""
+        return self._layout.disk.claim.path if self._layout else self._claim.path
 
     def trial(
         self,
@@ -153,7 +166,9 @@ class RunFile:
         arrays: by name, which may contain "/"; they are read now, and replace those of the checkpoint before.
         """
         self._check_open()
-        self._arrays["checkpoint"] = dict(arrays), {**attributes, "metrics": json.dumps(list(self._per))}
+        attributes = {**attributes, "metrics": json.dumps(list(self._per))}
+        signs = {"digest": digest(arrays, attributes), "settings": of_text(str(self._attributes["config"]))}
+        self._arrays["checkpoint"] = dict(arrays), {**attributes, **signs}
         self.flush()
 
     def flush(self) -> None:
@@ -171,8 +186,8 @@ class RunFile:
         """Writes the rest and closes the file; the first call counts. If nothing was recorded, nothing is changed."""
         if not self._ended and (self._begun or self._anything()):
             uninterrupted(lambda: self._burst(status))
-        elif not self._ended and self._layout:
-            self._layout.abandon()
+        elif not self._ended:
+            self._layout.abandon() if self._layout else self._claim.close()
         self._ended = True
 
     def __enter__(self) -> RunFile:
@@ -224,7 +239,7 @@ class RunFile:
         """Writes the buffers as one commit; with a `status`, closes the file."""
         try:
             if self._layout is None:
-                self._layout = RunLayout.created(self.path, self._attributes, self._sizes, self._states, self._once)
+                self._layout = RunLayout.created(self._claim, self._attributes, self._sizes, self._states, self._once)
             self._write_buffers(self._layout)
             if status:
                 self._layout.end(status)
@@ -232,18 +247,19 @@ class RunFile:
                 self._layout.commit()
         except Exception as error:
             self._give_up(error)
+        if self._layout.disk.notice:
+            self._tell(self._layout.disk.notice)
+            self._layout.disk.notice = ""
         self._clear()
         self._begun = True
         self._burst_at = time.monotonic()
 
     def _reopen(self, kept: Kept) -> None:
         try:
-            self._layout = layout = RunLayout(self.path, "r+")
+            self._layout = layout = RunLayout(self._claim)
             self._steps = layout.cut(kept, self._attributes)
             self._per = {name: column.attrs["per"] for name, column in layout.file["metrics"].items()}
             self._metric_rows |= dict.fromkeys(self._per.values(), kept.rows)
-        except BlockingIOError:
-            raise UserError(f"'{self.path}' is open in another process, which still writes or reads it") from None
         except Exception as error:
             self._give_up(error)
 
@@ -262,6 +278,7 @@ class RunFile:
         if self._layout:
             cause = self._layout.disk.failure or error
             self._layout.abandon()
+        self._claim.close()
         if isinstance(cause, OSError):
             raise UserError(f"record.path: cannot write '{self.path}': {cause.strerror or cause}") from error
         raise error
