@@ -14,10 +14,10 @@ demo: $(READY)
 	@echo "== what e-prop adds to a network, in Brian2's language (snnplast rules show e-prop)"
 	@$(BIN)/snnplast rules show e-prop | sed -n '/^Brian2 code.*online/,/^$$/p'
 	@echo "== handwritten digits with e-prop (snnplast run digits)"
-	@$(BIN)/snnplast run digits --set train.epochs=$(EPOCHS) --set record.path=runs/digits-e-prop.h5
+	@$(BIN)/snnplast run digits --force --set train.epochs=$(EPOCHS) --set record.path=runs/digits-e-prop.h5
 	@echo
 	@echo "== the same with another rule (--set rule=ib-hebbian)"
-	@$(BIN)/snnplast run digits --set rule=ib-hebbian --set train.epochs=$(EPOCHS) --set record.path=runs/digits-ib-hebbian.h5
+	@$(BIN)/snnplast run digits --force --set rule=ib-hebbian --set train.epochs=$(EPOCHS) --set record.path=runs/digits-ib-hebbian.h5
 	@echo
 	@echo "== both rules (snnplast compare FILE FILE)"
 	@$(BIN)/snnplast compare runs/digits-e-prop.h5 runs/digits-ib-hebbian.h5

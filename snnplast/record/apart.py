@@ -102,7 +102,8 @@ class _Helper:
         process.wait()
         for pipe in (process.stdin, process.stdout):
             with contextlib.suppress(OSError):
-                pipe and pipe.close()
+                if pipe:
+                    pipe.close()
 
 
 _helper = _Helper()
@@ -122,7 +123,8 @@ def serve() -> None:
     """In the process: answers what is asked on standard input, one line each, until it is closed."""
     import resource
 
-    from snnplast.record.verify import Refused, check
+    from snnplast.record.expected import Refused
+    from snnplast.record.verify import check
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":

@@ -75,7 +75,9 @@ class AtomicFile(Overlay):
             self._journal_complete = False
             self.claim.publish()
             if self.claim.path != place and not self.notice:
-                self.notice = f"'{place}' is not where it was: the run goes on in '{self.claim.path}'"
+                self.notice = (
+                    f"something else has come to '{place}', or it was moved: the run goes on in '{self.claim.path}'"
+                )
         except OSError as error:
             self.failure = error
             raise

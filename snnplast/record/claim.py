@@ -71,7 +71,19 @@ class Claim:
             os.replace(self.part, self.path)
         else:
             self.path = next(place for place in numbered(self.path) if _put(self.part, place))
+            self._reopen()
         self.part = None
+
+    def _reopen(self) -> None:
+        """Open the file by its new name, so that the system knows where it goes when it is moved."""
+        with contextlib.suppress(OSError):
+            fresh = _opened(self.path, os.O_RDWR)
+            try:
+                if same(self.path, self.fd) and same(self.path, fresh):
+                    fcntl.flock(fresh, fcntl.LOCK_SH)
+                    os.dup2(fresh, self.fd, inheritable=False)
+            finally:
+                os.close(fresh)
 
     def lost(self) -> bool:
         """Whether the published file has been deleted or replaced; one that was moved is followed."""
@@ -80,7 +92,8 @@ class Claim:
         if os.fstat(self.fd).st_nlink == 0:
             return True
         with contextlib.suppress(OSError):
-            self.path = Path(os.readlink(f"/proc/self/fd/{self.fd}"))
+            found = Path(os.readlink(f"/proc/self/fd/{self.fd}"))
+            self.path = found if same(found, self.fd) else self.path
         return False
 
     def elsewhere(self) -> Claim:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 from pathlib import Path
@@ -27,33 +28,25 @@ def claim_new(path: Path, force: bool = False, free: bool = False) -> Claim:
         The path cannot be written; another process writes it; what stands there is not the file of a run, or is one
         and `force` is not given.
     """
-    for place in numbered(path) if free and not force else [path]:
-        if place != path and os.path.lexists(place):
-            continue
-        if place == path and free and not force and os.path.lexists(place) and not place.is_dir():
-            continue
-        try:
-            return _claimed(place, force)
-        except Taken:
-            if not free or force:
-                raise
+    if force or not free:
+        return _claimed(path, force)
+    for place in numbered(path):
+        if not os.path.lexists(place):
+            with contextlib.suppress(Taken):
+                return _claimed(place)
     raise AssertionError("numbers do not end")
 
 
-def _claimed(path: Path, force: bool) -> Claim:
+def _claimed(path: Path, force: bool = False) -> Claim:
     check_writable(path)
     try:
         replaced = _replaceable(path, force)
         claim = Claim.new(path, replaced)
     except OSError as error:
         raise UserError(f"{PLACE}: cannot write '{path}': {error.strerror or error}") from error
-    try:
-        if replaced is None and os.path.lexists(path):  # it has come since
-            _replaceable(path, force)
-            raise Taken(f"'{path}' has just been written by another process")
-    except BaseException:
+    if replaced is None and os.path.lexists(path):  # it has come since
         claim.close()
-        raise
+        raise Taken(f"'{path}' has just been written by another process")
     return claim
 
 

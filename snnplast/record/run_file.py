@@ -247,7 +247,7 @@ class RunFile:
                 self._layout.commit()
         except Exception as error:
             self._give_up(error)
-        if self._layout.disk.notice:
+        if self._layout and self._layout.disk.notice:
             self._tell(self._layout.disk.notice)
             self._layout.disk.notice = ""
         self._clear()

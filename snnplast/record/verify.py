@@ -8,23 +8,28 @@ and attributes of `record.layout`. `check` reads the file itself and is called i
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5l, h5o
+from h5py import h5d, h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
 
+from snnplast.record.expected import (
+    MEMBERS,
+    ROOT,
+    Refused,
+    check_attributes,
+    check_data,
+    check_group,
+    check_versions,
+    scalar,
+    values,
+)
 from snnplast.record.journal import overlay
-from snnplast.record.layout import SORTING, STATUSES, TRIAL
+from snnplast.record.layout import STATUSES, TRIAL
 
-MOST_OBJECTS, DEEPEST, LONGEST_TEXT = 100_000, 12, 2**24
-
-
-class Refused(Exception):
-    """What is wrong with a file, as the end of a sentence that begins with its name."""
+MOST_OBJECTS, DEEPEST = 100_000, 12
 
 
 def check(fd: int) -> None:
@@ -53,28 +58,28 @@ class _Walk:
     def __init__(self, file: h5py.File, size: int) -> None:
         self.file, self.size = file, size
         self._seen: set[int] = set()
-        self.data: dict[str, h5py.Dataset] = {}
-        self.groups: dict[str, h5py.Group] = {}
+        self.data: dict[str, Any] = {}
+        self.groups: dict[str, Any] = {}
 
     def check(self) -> None:
         self._group("", self.file, 0)
         steps, trials = self._trials()
         root = set(self.groups) | set(self.data)
-        if extra := {name.partition("/")[0] for name in root if name} - set(_MEMBERS):
+        if extra := {name.partition("/")[0] for name in root if name} - set(MEMBERS):
             raise Refused(f"is not the file of a run: runs have no '{min(extra)}'")
-        _attributes("", self.file, _ROOT)
-        attributes = _values(self.file, _ROOT)
+        check_attributes("", self.file, ROOT)
+        attributes = values(self.file, ROOT)
         if attributes["status"] not in STATUSES or not (0 < attributes["dt"] < 1e9) or attributes["seed"] < 0:
             raise Refused("is damaged: its status, dt or seed is none that a run has")
-        _versions(attributes["versions"])
+        check_versions(attributes["versions"])
         for name, group in self.groups.items():
             if name:
-                _check_group(name, group)
+                check_group(name, group)
         for name, data in self.data.items():
-            _check_data(name, data)
+            check_data(name, data)
         self._check_lengths(steps, trials)
 
-    def _group(self, path: str, group: h5py.Group, depth: int) -> None:
+    def _group(self, path: str, group: Any, depth: int) -> None:
         self._once(path, group)
         self.groups[path] = group
         if depth > DEEPEST or len(group) > MOST_OBJECTS:
@@ -100,7 +105,7 @@ class _Walk:
             raise Refused(f"is not the file of a run: '/{path}' is there twice")
         self._seen.add(address)
 
-    def _stored(self, name: str, data: h5py.Dataset) -> None:
+    def _stored(self, name: str, data: Any) -> None:
         """Whether all values that a dataset declares are inside the file, as they are."""
         plan, layout = data.id.get_create_plist(), data.id.get_create_plist().get_layout()
         if plan.get_external_count():
@@ -126,7 +131,7 @@ class _Walk:
         data = self.data.get("trials")
         if data is None or data.dtype != TRIAL or data.ndim != 1:
             raise Refused("is damaged: '/trials' has other columns than those of a run")
-        dt = _scalar(self.file, "dt")
+        dt = scalar(self.file, "dt")
         rows = data[:]
         starts = np.concatenate([[0.0], rows["stop"][:-1]])[: len(rows)]
         steps = rows["stop"] / dt
@@ -144,10 +149,10 @@ class _Walk:
             first, *rest = name.split("/")
             if first in ("spikes", "weights") and len(rest) == 2:
                 lengths.setdefault(f"{first}/{rest[0]}", set()).add(len(data))
-            if first == "states" and len(data) != (trials if _scalar(data, "per") == "trial" else steps):
+            if first == "states" and len(data) != (trials if scalar(data, "per") == "trial" else steps):
                 raise Refused(f"is damaged: '/{name}' has {len(data)} rows, its trials need others")
             if first == "metrics":
-                lengths.setdefault(f"metrics per {_scalar(data, 'per')}", set()).add(len(data))
+                lengths.setdefault(f"metrics per {scalar(data, 'per')}", set()).add(len(data))
         for name, found in lengths.items():
             if len(found) > 1:
                 raise Refused(f"is damaged: the columns of '{name}' differ in length")
@@ -158,143 +163,8 @@ class _Walk:
                 raise Refused(f"is damaged: '/{name}' has other columns than those of a run")
 
 
-def _names(group: h5py.Group) -> list[bytes]:
+def _names(group: Any) -> list[bytes]:
     return [name if isinstance(name, bytes) else name.encode() for name in group.id]
-
-
-# What is where: attributes by name, each with its type; the types and ranks of datasets.
-
-TEXT, INTEGER, REAL = "text", "integer", "real"
-_ROOT = {
-    "magic": "u4",
-    "version": "u4x2",
-    "config": TEXT,
-    "versions": TEXT,
-    "seed": INTEGER,
-    "dt": REAL,
-    "status": TEXT,
-}
-_SPIKES = {"sorting": "sorting", "dt": REAL, "t_stop": REAL, "size": INTEGER, "seed": INTEGER}
-_MEMBERS = ("spikes", "states", "trials", "metrics", "weights", "parameters", "checkpoint")
-_COLUMNS = {"timestamps": "f8", "node_ids": "u8", "pre": "i8", "post": "i8", "weight": "f8"}
-_PER = {"states": ("step", "trial"), "metrics": ("iteration", "epoch")}
-
-
-def _check_group(name: str, group: h5py.Group) -> None:
-    first, *rest = name.split("/")
-    if first == "checkpoint":
-        if rest:
-            _attributes(name, group, {})
-        else:
-            _free(name, group, (TEXT, INTEGER))
-        return
-    depth = {"spikes": 1, "states": 1, "metrics": 0, "weights": 1, "parameters": 0}.get(first, -1)
-    if len(rest) > depth:
-        raise Refused(f"is not the file of a run: runs have no group '/{name}'")
-    expected = {"spikes": _SPIKES, "weights": {"source": TEXT, "target": TEXT}}.get(first, {}) if rest else {}
-    _attributes(name, group, expected)
-    if first == "spikes" and rest and not 0 < _scalar(group, "size") < 2**48:
-        raise Refused(f"is damaged: '/{name}' has no neurons")
-
-
-def _check_data(name: str, data: h5py.Dataset) -> None:
-    first, *rest = name.split("/")
-    last = rest[-1] if rest else ""
-    fits = False
-    attributes: Mapping[str, str] | None = {}
-    if first == "trials":
-        fits, attributes = not rest and _grows(data), {"units": TEXT}
-    elif first == "spikes" and len(rest) == 2 and last in ("timestamps", "node_ids"):
-        fits = data.dtype == _COLUMNS[last] and data.ndim == 1 and _grows(data)
-        attributes = {"units": TEXT} if last == "timestamps" else {}
-    elif first == "states" and len(rest) == 2:
-        fits = data.dtype == "f8" and data.ndim == 2 and _grows(data)
-        attributes = {"per": TEXT, "dt": REAL, "population": TEXT}
-    elif first == "metrics" and len(rest) == 1:
-        fits, attributes = data.dtype == "f8" and data.ndim == 1 and _grows(data), {"per": TEXT}
-    elif first == "weights" and len(rest) == 2 and last in ("pre", "post", "weight"):
-        fits = data.dtype == _COLUMNS[last] and data.ndim == 1
-    elif first == "parameters" and len(rest) == 1:
-        fits, attributes = data.dtype == "f8" and data.ndim <= 8, None
-    elif first == "checkpoint" and rest:
-        fits = data.dtype.kind in "biuf" and data.ndim <= 8
-    if not fits:
-        raise Refused(f"is not the file of a run: '/{name}' is {data.dtype} of {data.ndim} dimensions, or misplaced")
-    if attributes is None:
-        _free(name, data, (TEXT,))
-    else:
-        _attributes(name, data, attributes)
-    if first in _PER and _scalar(data, "per") not in _PER[first]:
-        raise Refused(f"is damaged: '/{name}' is kept per {_scalar(data, 'per')!r}")
-
-
-def _grows(data: h5py.Dataset) -> bool:
-    return data.chunks is not None and data.maxshape[0] is None and data.maxshape[1:] == data.shape[1:]
-
-
-def _attributes(name: str, item: Any, expected: Mapping[str, str]) -> None:
-    found = set(_attribute_names(item))
-    if found != set(expected):
-        odd = min(found ^ set(expected))
-        raise Refused(f"is damaged: the attribute '{odd}' of '/{name}' is {'unknown' if odd in found else 'missing'}")
-    for key, kind in expected.items():
-        if not _has_type(item.attrs.get_id(key), kind):
-            raise Refused(f"is damaged: the attribute '{key}' of '/{name}' has another type than that of a run")
-        if kind == TEXT:
-            _scalar(item, key)
-
-
-def _free(name: str, item: Any, kinds: tuple[str, ...]) -> None:
-    """Attributes of any name."""
-    for key in _attribute_names(item):
-        if not any(_has_type(item.attrs.get_id(key), kind) for kind in kinds):
-            raise Refused(f"is damaged: the attribute '{key}' of '/{name}' has another type than that of a run")
-        _scalar(item, key)
-
-
-def _attribute_names(item: Any) -> list[str]:
-    return list(item.attrs.keys())
-
-
-def _has_type(attribute: Any, kind: str) -> bool:
-    shape, dtype = attribute.shape, attribute.dtype
-    if kind == TEXT:
-        text = h5py.check_string_dtype(dtype)
-        return shape == () and text is not None and text.length is None
-    if kind == "sorting":
-        return shape == () and h5py.check_enum_dtype(dtype) == h5py.check_enum_dtype(SORTING)
-    if h5py.check_enum_dtype(dtype) or h5py.check_string_dtype(dtype):
-        return False
-    match kind:
-        case "integer":
-            return shape == () and dtype.kind in "iu"
-        case "real":
-            return shape == () and dtype == "f8"
-        case "u4x2":
-            return shape == (2,) and dtype == "u4"
-    return shape == () and dtype == kind
-
-
-def _scalar(item: Any, key: str) -> Any:
-    value = item.attrs[key]
-    if isinstance(value, str):
-        if len(value) > LONGEST_TEXT:
-            raise Refused(f"is damaged: its attribute '{key}' is too long")
-        value.encode()  # no lone surrogates
-    return value if isinstance(value, str) else value.item()
-
-
-def _values(item: Any, expected: Mapping[str, str]) -> dict[str, Any]:
-    return {key: _scalar(item, key) for key, kind in expected.items() if not kind.endswith("x2")}
-
-
-def _versions(text: str) -> None:
-    try:
-        versions = json.loads(text)
-    except ValueError:
-        versions = None
-    if not isinstance(versions, dict) or not all(isinstance(value, str) for value in versions.values()):
-        raise Refused("is damaged: its versions are no JSON of names and versions")
 
 
 def _first_line(error: BaseException) -> str:
