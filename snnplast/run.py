@@ -150,7 +150,8 @@ def _summary(session: Session, engine: EngineChoice, path: Path | None, figures:
     if path is None:
         shown |= {name.replace("_", " "): number(value) for name, value in session.row.items()}
     else:
-        shown |= {"file": str(path), "figures": ", ".join(map(str, figures))}
+        size = f"{path.stat().st_size / 1e6:.3g} MB"
+        shown |= {"recorded": session.recorded(), "file": f"{path}, {size}", "figures": ", ".join(map(str, figures))}
     return {name: text for name, text in shown.items() if text}
 
 

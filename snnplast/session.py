@@ -99,6 +99,22 @@ class Session:
         """Number of rounds."""
         return -(-self.trainer.iterations // self.trainer.updates_per_epoch())
 
+    def recorded(self) -> str:
+        """Of what the file keeps spikes and variables, in words; "" where it keeps neither."""
+        record, task = self.experiment.record, self.trainer.task
+        if not (self.experiment.recorded_spikes or record.variables):
+            return ""
+        spikes = [f"spikes of {', '.join(self.experiment.recorded_spikes)}"] * bool(self.experiment.recorded_spikes)
+        sizes = {TRAINING: task.epoch or self.trainer.batch, TEST: task.tests}
+        trials = []
+        for phase in sorted(self.trials):
+            few = f"{record.first} of {sizes[phase]} " if 0 < record.first < sizes[phase] else ""
+            trials.append(f"{few}{PHASES[phase]} trials")
+        rounds = f"every {self.per}" if record.every == 1 else f"one {self.per} in {record.every} and the last"
+        if trials == ["test trials"] and self.per == "iteration":
+            rounds = "the end"
+        return f"{', '.join([*spikes, *record.variables])} in {' and '.join(trials)} of {rounds}"
+
     def display(self, console: Console, quiet: bool) -> Display:
         """What shows the progress."""
         trainer = self.trainer
@@ -194,7 +210,9 @@ class Session:
 
     def _keep(self, file: RunFile, phase: int, record: Record) -> None:
         """Spikes and variables of a trial, where this round and phase are kept."""
-        if phase not in self.trials or not self._keeps_round():
+        trainer, most = self.trainer, self.experiment.record.first
+        place = record.index if phase == TEST else record.index % (trainer.task.epoch or trainer.batch)
+        if phase not in self.trials or not self._keeps_round() or (most and place >= most):
             return
         file.trial(
             record.index,

@@ -111,7 +111,7 @@ KINDS = {
         ["rule=ib-hebbian", "rules.ib-hebbian.third_factor=reservoir", 'record.variables=["first_reservoir.r"]'],
         18,
     ),
-    "two workers": (["train.workers=2", "rules.e-prop.batch=4"], 18),
+    "two workers, few trials kept": (["train.workers=2", "rules.e-prop.batch=4", "record.first=3"], 18),
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
 

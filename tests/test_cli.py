@@ -69,7 +69,7 @@ def test_a_run_leaves_a_finished_file_with_one_row_of_metrics_per_epoch(tiny, sn
         assert found.per[name] == "epoch"
     assert found.versions.keys() >= {"snnplast", "brian2", "numpy", "python"}
     assert re.search(r"^test_accuracy +2 per epoch", out, re.M)
-    assert re.search(r"^file +tiny.h5$", out, re.M)
+    assert re.search(r"^file +tiny.h5, ", out, re.M)
     assert re.search(r"^figures +tiny.learning.png, tiny.raster.png$", out, re.M)
     assert tiny.files() == {"tiny.py", "experiment.toml", "tiny.h5", "tiny.learning.png", "tiny.raster.png"}
 
@@ -158,6 +158,41 @@ def test_without_a_path_nothing_is_written(tiny, snnplast):
     status, _, _ = snnplast("run", "experiment.toml", "--set", "record.path=")
     assert status == 0
     assert tiny.files() == {"tiny.py", "experiment.toml"}
+
+
+@pytest.mark.parametrize(
+    ("sets", "kept", "said"),
+    [
+        ([], [0, 1, 2, 3] * 2, "spikes of hidden in test trials of every epoch"),
+        (["record.first=3"], [0, 1, 2] * 2, "spikes of hidden in 3 of 4 test trials of every epoch"),
+        (
+            ["record.first=0", "record.every=2"],
+            [0, 1, 2, 3],
+            "spikes of hidden in test trials of one epoch in 2 and the last",
+        ),
+        (
+            ["record.first=2", "record.trials=all", "record.variables=output.y"],
+            [0, 1, 0, 1, 6, 7, 0, 1],
+            "spikes of hidden, output.y in 2 of 6 training trials and 2 of 4 test trials of every epoch",
+        ),
+        (["record.spikes=[]"], [0, 1, 2, 3] * 2, ""),
+    ],
+)
+def test_the_report_says_what_was_recorded_and_how_large_it_is(tiny, snnplast, sets, kept, said):
+    _, out, _ = snnplast("run", "experiment.toml", *(word for text in sets for word in ("--set", text)))
+    assert read_run("tiny.h5").trials["trial"].tolist() == kept
+    recorded = re.search(r"^recorded +(.*)$", out, re.M)
+    assert (recorded[1] if recorded else "").startswith(said)
+    size = (tiny.path / "tiny.h5").stat().st_size / 1e6
+    assert re.search(r"^file +tiny.h5, (\S+) MB$", out, re.M)[1] == f"{size:.3g}"
+
+
+def test_by_default_the_first_hundred_trials_of_a_large_test_are_kept(tiny, snnplast):
+    text = (tiny.path / "tiny.py").read_text().replace("x[:4], labels[:4]", "x[[0] * 300], labels[[0] * 300]")
+    tiny.write("tiny.py", text)
+    _, out, _ = snnplast("run", "experiment.toml", "--set", "train.epochs=1")
+    assert read_run("tiny.h5").trials["trial"].tolist() == list(range(100))
+    assert "100 of 300 test trials" in out
 
 
 def test_away_from_a_terminal_there_is_one_line_per_epoch_and_quiet_says_nothing(tiny, snnplast):

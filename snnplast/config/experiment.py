@@ -86,6 +86,7 @@ class Recording(Description):
 
     trials: whose spikes and variables; default "test" where the task has test trials, else "training".
     every: only those of every k-th epoch (iteration, where the task has no epochs), and of the last one.
+    first: of these the first so many of an epoch and of its test, 0 for all. Metrics are those of all trials.
     """
 
     path: Annotated[str, Field(description="HDF5 file, '' for none")] = "run.h5"
@@ -93,6 +94,7 @@ class Recording(Description):
     variables: Annotated[Names, Field(description="'population.variable', kept at every step")] = ()
     trials: Literal["test", "training", "all"] | None = None
     every: Annotated[int, Field(ge=1, le=MOST, description="keep those of every k-th epoch or iteration")] = 1
+    first: Annotated[int, Field(ge=0, le=MOST, description="keep the first so many trials of each, 0 for all")] = 100
 
     @field_validator("variables")
     @classmethod
