@@ -11,7 +11,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, nearest, unknown
+from snnplast.files import DataPath
 from snnplast.models.feed_forward import FeedForward
 from snnplast.network import Network
 from snnplast.random_streams import stream
@@ -25,13 +26,13 @@ class Arrays(FeedForward):
 
     path: a file written by `numpy.savez(path, x=x, y=y)`. It holds x (samples, features) with values in [0, 1] and y
     (samples,) with integers 0 to classes - 1, every one of them; and, if you like, x_test and y_test. Nothing in it is
-    unpickled. A relative path starts at the working directory.
+    unpickled. A relative path starts where it is written: at the config file, or at the working directory.
     test_share: without x_test, the share of the samples that is kept for the test, in [0, 1); the seed draws which.
     """
 
     name: ClassVar[str] = "arrays"
 
-    path: Annotated[str, Field(description="the .npz file")] = ""
+    path: Annotated[DataPath, Field(description="the .npz file")] = ""
     test_share: Annotated[float, Field(ge=0, lt=1, description="share of samples to test with, without x_test")] = 0.2
 
     def network(self) -> Network:
@@ -48,7 +49,7 @@ class Arrays(FeedForward):
         if not self.path:
             raise UserError("model.path: a .npz file with x (samples, features) and y (samples,) is needed")
         try:
-            return _checked(_read(Path(self.path).expanduser()))
+            return _checked(_read(Path(self.path)))
         except UserError as error:
             raise UserError(f"model.path = '{self.path}': {error}") from None
 
@@ -86,7 +87,7 @@ def _read(file: Path) -> dict[str, np.ndarray]:
 def _checked(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for name in arrays:
         if name not in KNOWN:
-            raise UserError(f"unknown array '{name}'; {nearest(name, KNOWN)}")
+            raise UserError(unknown("array", name, KNOWN))
     for x, y in (("x", "y"), ("x_test", "y_test")):
         if (x in arrays) != (y in arrays) or "x" not in arrays:
             there = ", ".join(arrays) or "nothing"

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError, nearest
+from snnplast.files import DataPath
 from snnplast.models.feed_forward import FeedForward
 from snnplast.network import Network
 from snnplast.task import Classification, Task
@@ -34,7 +35,8 @@ class Idx(FeedForward):
     """Images of MNIST's format: each pixel drives one Poisson neuron, 0 to 255 as 0 to 1.
 
     path: directory of the files; default Debian's Fashion-MNIST (Xiao et al. 2017). The names are those inside it; a
-    file that is not there may be there with .gz added. Relative paths start at the working directory.
+    file that is not there may be there with .gz added. A relative path starts at the config file
+    that says so, or at the working directory.
     training, tests: how many samples are used, default all. They are taken at equal distances from the first of a file
     on, and do not depend on the seed, which decides their order, the weights and the spikes. Classes are 0 to the
     highest label among them.
@@ -46,7 +48,7 @@ class Idx(FeedForward):
   author = {Xiao, Han and Rasul, Kashif and Vollgraf, Roland}, year = {2017}, doi = {10.48550/arXiv.1708.07747}
 }"""
 
-    path: Annotated[str, Field(description="directory of the files, '' for Debian's Fashion-MNIST")] = ""
+    path: Annotated[DataPath, Field(description="directory of the files, '' for Debian's Fashion-MNIST")] = ""
     train_images: Annotated[FileName, Field(description="images to learn from")] = "train-images-idx3-ubyte"
     train_labels: Annotated[FileName, Field(description="their labels")] = "train-labels-idx1-ubyte"
     test_images: Annotated[FileName, Field(description="images to test with")] = "t10k-images-idx3-ubyte"
@@ -92,7 +94,7 @@ class Idx(FeedForward):
             raise UserError(f"model.{field}: {error}") from None
 
     def _file(self, field: str) -> Path:
-        directory, name = Path(self.path).expanduser() if self.path else FASHION_MNIST, getattr(self, field)
+        directory, name = Path(self.path) if self.path else FASHION_MNIST, getattr(self, field)
         if not directory.is_dir():
             if self.path:
                 raise UserError(f"model.path: there is no directory '{directory}'")

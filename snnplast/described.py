@@ -69,11 +69,11 @@ def as_array(place: str, value: Any, text: bool = False) -> np.ndarray:
             )
         value = value.data
     if getattr(value, "dim", None) is not None and not value.dim.is_dimensionless:
-        raise UserError(f"{_at(place)}numbers without a unit are needed, not {_short(value)}")
+        raise UserError(f"{_at(place)}numbers without a unit are needed, not {short(value)}")
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{_at(place)}an array of numbers is needed, not {_short(value)}") from error
+        raise UserError(f"{_at(place)}an array of numbers is needed, not {short(value)}") from error
     if array.dtype.kind in ("OSVmM" if text else "OSUVmM"):
         raise UserError(f"{_at(place)}numbers are needed, not {_kind(array)}")
     return array
@@ -105,10 +105,11 @@ def _blocks(array: np.ndarray) -> Any:
 
 def _kind(array: np.ndarray) -> str:
     names = {"b": "booleans", "f": "floating-point numbers", "c": "complex numbers", "U": "text", "S": "bytes"}
-    return f"{names.get(array.dtype.kind, str(array.dtype))} ({_short(array)})" if array.size else str(array.dtype)
+    return f"{names.get(array.dtype.kind, str(array.dtype))} ({short(array)})" if array.size else str(array.dtype)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value as it is shown in a sentence: in one line, its beginning only where it is long."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 

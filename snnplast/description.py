@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
+from snnplast.described import short
 from snnplast.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -102,10 +103,9 @@ def _complaint(error: ValidationError, model: type[Any], given: Any) -> tuple[tu
         return path, f": unknown key; {nearest(path[-1], model.model_fields)}"
     if first["type"] == "missing":
         return path, ": a value is required"
-    if first["type"] == "value_error" and (not path or repr(value) in message):
+    shown = short(value)
+    if first["type"] == "value_error" and (not path or repr(value) in message or shown in message):
         return path, f": {message}"
-    shown = " ".join(repr(value).split())
-    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     return path, f" = {shown}: {message[0].lower()}{message[1:]}"
 
 

@@ -389,9 +389,11 @@ def test_a_trial_does_without_traces_where_the_online_face_is_refused(tiny, snnp
         (["--weights", "none.h5"], "there is no file 'none.h5'"),
         (["--weights", "tiny.py"], "'tiny.py' cannot be read as HDF5"),
         (["--weights", "tiny.h5", "--set", "model.hidden=4"],
-         "'tiny.h5' does not fit this network: 'input_to_hidden' connects other pairs (12 synapses there, 16 here)"),
+         "'tiny.h5' does not fit this network: 'input_to_hidden' connects other pairs (12 synapses there, 16 here); "
+         "model and rule must be those of the run; model.hidden is 4 here, 3 there"),
         (["--weights", "tiny.h5", "--set", "rules.e-prop.third_factor=zero"],
-         "'tiny.h5' does not fit this network: 'feedback_hidden' is in the file only"),
+         "is in the file only; model and rule must be those of the run; rules.e-prop.third_factor.name is zero here, "
+         "readout-error there"),
         (["--phase", "tset"], "--phase: unknown phase 'tset'; did you mean 'test'?"),
         (["--phase", "test", "--index", "4"], "--index 4: there is no such test trial; 0 to 3 are allowed"),
         (["--index", "-1"], "--index -1: there is no such training trial; 0 and above are allowed"),

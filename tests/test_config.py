@@ -286,6 +286,26 @@ MISTAKES = [
     (["record.trials=tests"], "--set record.trials = 'tests': input should be 'test', 'training' or 'all'"),
     (["record.variables=y"], "--set record.variables: 'y' names no variable: 'population.variable' is needed"),
     (["record.paht=x.h5"], "--set record.paht: unknown key; did you mean 'path'?"),
+    (["epochs=3"], "--set epochs: unknown key; did you mean 'train.epochs'? Known: engine, model, record, "),
+    (["hidden=10"], "--set hidden: unknown key; did you mean 'model.hidden'?"),
+    (["model.epochs=3"], "--set model.epochs: unknown key; did you mean 'train.epochs'? Known: hidden, tau"),
+    (["train.hiden=3"], "--set train.hiden: unknown key; did you mean 'model.hidden'?"),
+    (
+        ["rules.e-prop.lr=1e-3"],
+        "--set rules.e-prop.lr: unknown key; did you mean 'rules.e-prop.optimizer.learning_rate'? Known: average_gradi",
+    ),
+    (["train.batch_size=4"], "--set train.batch_size: unknown key; did you mean 'rules.e-prop.batch'?"),
+    (["optimizer.clip=1"], "--set optimizer: unknown key; did you mean 'rules.e-prop.optimizer'?"),
+    (["feedback=random"], "--set feedback: unknown key; did you mean 'rules.e-prop.third_factor.feedback'?"),
+    (
+        ["rules.e-prop.regularisers=firing-rate"],
+        "--set rules.e-prop.regularisers = 'firing-rate': a list is needed, such as [\"firing-rate\"]",
+    ),
+    (
+        ["rules.e-prop.regularisers={name = 'firing-rate'}"],
+        "--set rules.e-prop.regularisers = {'name': 'firing-rate'}: a list is needed, such as [\"firing-rate\"]",
+    ),
+    (["seed=3"], "--set seed: unknown key; did you mean 'train.seed'?"),
     (["seed"], "--set seed: table.key=value is needed"),
 ]
 

@@ -16,13 +16,17 @@ from snnplast.interrupt import heard, number_of
 USER_ERROR, INTERNAL_ERROR = 2, 1
 KINDS = {"rules": "rule", "third-factors": "third-factor", "models": "model"}
 
+TARGETS = (
+    "a model, an experiment file (.toml), a model file (.py), or the file of a run (.h5), which means its settings"
+)
+
 EPILOG = """examples:
   snnplast run digits
   snnplast run digits --set rule=ib-hebbian --set model.hidden=30
   snnplast run experiment.toml --set rules.e-prop.evaluation=online --set record.path=online.h5
   snnplast resume digits.h5
   snnplast sweep digits --over model.hidden=10,30,100 --over rule=e-prop,ib-hebbian --jobs 2
-  snnplast trial evidence-accumulation --weights evidence-accumulation.h5
+  snnplast trial evidence-accumulation.h5
   snnplast rules show e-prop
 """
 
@@ -108,7 +112,7 @@ def _add(commands: argparse._SubParsersAction, name: str, text: str, command: Ca
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="NAME|FILE", help="a model, an experiment file (.toml) or a model file (.py)")
+    parser.add_argument("target", metavar="NAME|FILE", help=TARGETS)
     parser.add_argument(
         "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[],
         help="change a setting, such as rule=ib-hebbian or rules.e-prop.evaluation=online; may be repeated",
@@ -159,7 +163,11 @@ def _add_inexact(parser: argparse.ArgumentParser) -> None:
 def _add_trial(commands: argparse._SubParsersAction) -> None:
     parser = _add(commands, "trial", "draw what a network does in one trial", _trial)
     _add_target(parser)
-    parser.add_argument("--weights", metavar="RUN", help="take weights and biases from the file of a run (.h5)")
+    parser.add_argument(
+        "--weights",
+        metavar="RUN",
+        help="take weights and biases, for a mere model also the settings, from the file of a run (.h5)",
+    )
     parser.add_argument("--phase", default="training", help="training (default) or test")
     parser.add_argument("--index", type=int, default=0, metavar="K", help="number of the trial, default 0")
     _add_output(parser, "default NAME.trial.png")
@@ -218,10 +226,16 @@ def _sweep(options: argparse.Namespace) -> None:
 def _trial(options: argparse.Namespace) -> None:
     from snnplast.cli.trial import show_trial
     from snnplast.config.resolution import resolve
+    from snnplast.config.targets import is_run, source_for
     from snnplast.console import standard_output
+    from snnplast.files import located
+    from snnplast.record.results import read_run
 
-    experiment = resolve(options.target, options.sets)
-    show_trial(standard_output(), experiment, options.phase, options.index, options.weights, options.output)
+    weights = options.weights or (options.target if is_run(located(options.target)) else None)
+    run = read_run(weights) if weights else None
+    target = source_for(options.target, run) if run else options.target
+    experiment = resolve(target, options.sets)
+    show_trial(standard_output(), experiment, options.phase, options.index, run, options.output)
 
 
 def _surrogates(options: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 from snnplast.cli.output import save
 from snnplast.console import emit
 from snnplast.errors import UserError, nearest
+from snnplast.files import usable
 from snnplast.interrupt import Interrupted, number_of
 from snnplast.progress import number
 from snnplast.record.results import read_run
@@ -49,7 +50,7 @@ def sweep(
     axes, numbers = [Axis.parse(text) for text in over], _seeds(seeds)
     if jobs < 1:
         raise UserError(f"--jobs {jobs}: at least 1 process is needed")
-    directory = Path(output or f"{Path(target).stem}.sweep")
+    directory = usable(output, "--output") if output else Path(f"{usable(target).stem}.sweep")
     if not directory.exists():
         check_writable(str(directory), "--output")
     elif not directory.is_dir():

@@ -16,11 +16,12 @@ from snnplast.assemble import assemble
 from snnplast.cli.output import figure_path, save
 from snnplast.config.experiment import EngineChoice, Experiment
 from snnplast.config.model_file import users_code
+from snnplast.config.targets import differences
 from snnplast.console import emit
 from snnplast.errors import UserError, nearest
 from snnplast.progress import number, summary
 from snnplast.random_streams import TEST
-from snnplast.record.results import Run, read_run
+from snnplast.record.results import Run
 from snnplast.restore import load_values
 from snnplast.rule import Rule
 from snnplast.run import available_engine
@@ -29,15 +30,14 @@ from snnplast.task import Task
 
 
 def show_trial(
-    console: Console, experiment: Experiment, phase: str, index: int, weights: str | None, output: str | None
+    console: Console, experiment: Experiment, phase: str, index: int, run: Run | None, output: str | None
 ) -> None:
     """Simulates one trial, writes its figure, and prints what the populations did.
 
-    phase: "training" or "test". index: which trial of it. weights: the file of a run, whose weights and biases the
-    network gets. output: the figure, by default NAME.trial.png. Raises `UserError` before anything is written.
+    phase: "training" or "test". index: which trial of it. run: whose weights and biases the network gets.
+    output: the figure, by default NAME.trial.png. Raises `UserError` before anything is written.
     """
     path = figure_path(output or f"{experiment.title}.trial.png")
-    run = read_run(weights) if weights else None
     task = experiment.task()
     number_of_phase = _checked(task, phase, index)
     engine = available_engine(experiment.engine, console)
@@ -104,7 +104,13 @@ def _observed(
     )  # fmt: skip
     with assembly.engine, users_code(experiment.file), np.errstate(over="ignore", invalid="ignore"):
         if run is not None:
-            load_values(run, assembly.values, assembly.plan.wiring)
+            try:
+                load_values(run, assembly.values, assembly.plan.wiring)
+            except UserError as error:
+                different = "; ".join(
+                    [d for d in differences(experiment.text(), run.config) if ".evaluation is" not in d][:3]
+                )
+                raise UserError(f"{error}; {different}" if different else str(error)) from None
         return observe(assembly, task, phase, index)
 
 

@@ -16,6 +16,7 @@ from snnplast.config.toml_text import toml_text
 from snnplast.description import Description
 from snnplast.engine.opening import ENGINES, TARGETS
 from snnplast.errors import UserError, unknown
+from snnplast.files import usable
 from snnplast.model import Model
 from snnplast.network import Network
 from snnplast.population import SpikeSource
@@ -95,6 +96,11 @@ class Recording(Description):
     trials: Literal["test", "training", "all"] | None = None
     every: Annotated[int, Field(ge=1, le=MOST, description="keep those of every k-th epoch or iteration")] = 1
     first: Annotated[int, Field(ge=0, le=MOST, description="keep the first so many trials of each, 0 for all")] = 100
+
+    @field_validator("path")
+    @classmethod
+    def _at_home(cls, path: str) -> str:
+        return str(usable(path)) if path else path
 
     @field_validator("variables")
     @classmethod

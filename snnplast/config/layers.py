@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Union
 
 from snnplast.errors import UserError, nearest
+from snnplast.files import read_text
 
 NONE = "none"
 """Written where a setting that may be left out is left out: TOML has no value for it."""
@@ -51,16 +52,20 @@ Node = Leaf | Table
 def read_toml(path: Path, shown: str | None = None) -> dict[str, Any]:
     """The tables of a TOML file. Raises `UserError` with the line of a syntax error."""
     shown = shown or str(path)
+    return toml_of(read_text(path, shown), shown)
+
+
+def toml_of(text: str, shown: str) -> dict[str, Any]:
+    """The tables of a TOML text; `shown`: what it is called."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message, _, rest = str(error).partition(" (at ")
         line = f", {rest.rstrip(')')}" if rest else ""
         raise UserError(f"{shown}{line}: no valid TOML: {message[0].lower()}{message[1:]}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{shown}: no valid TOML: byte {error.start} is not UTF-8") from None
-    except OSError as error:
-        raise UserError(f"{shown}: cannot be read: {error.strerror}") from None
+    except (RecursionError, ValueError) as error:  # tables in tables without end; numbers of thousands of digits
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).split(";")[0]
+        raise UserError(f"{shown}: no valid TOML: {reason}") from None
 
 
 def parse_sets(sets: Iterable[str]) -> dict[str, Any]:
@@ -88,7 +93,7 @@ def _keys(text: str) -> list[str]:
     """The parts of a dotted TOML key; [] where it is none."""
     try:
         node: Any = tomllib.loads(f"{text} = 0") if "\n" not in text else 0
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return []
     path = []
     while isinstance(node, dict) and len(node) == 1:
@@ -103,6 +108,8 @@ def _value(text: str) -> Any:
         parsed = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
+    except (ValueError, RecursionError):  # thousands of digits, or lists in lists without end
+        raise UserError(f"--set ...={text[:40]}...: this value is too long or too deeply nested") from None
     return parsed["value"] if len(parsed) == 1 else text
 
 
@@ -194,9 +201,17 @@ def _first_leaf(node: Node | None) -> tuple[Leaf | None, int]:
     return node, depth
 
 
+class UnknownKey(UserError):
+    """A key that its table has not. place: where it stands; known: those that the table has."""
+
+    def __init__(self, place: str, key: str, known: list[str]) -> None:
+        super().__init__(f"{place}: unknown key; {nearest(key, known)}")
+        self.place, self.key, self.known = place, key, known
+
+
 def check_keys(table: Table, known: Iterable[str], path: tuple[str, ...]) -> None:
     """Raise `UserError` for the first key that is not among the known. path: where the table stands."""
     known = list(known)
     for key in table:
         if key not in known:
-            raise UserError(f"{place_of(table, (key,), (*path, key))}: unknown key; {nearest(key, known)}")
+            raise UnknownKey(place_of(table, (key,), (*path, key)), key, known)

@@ -7,20 +7,21 @@ table wins: [rules.NAME.model] over [model], [rules.NAME.train] over [train], a 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from snnplast import registry
 from snnplast.config.experiment import EngineChoice, Experiment, Recording, Training
+from snnplast.config.hints import with_hint
 from snnplast.config.layers import (
     Leaf,
     Node,
     Source,
     Table,
+    UnknownKey,
     annotate,
     as_table,
     check_keys,
@@ -32,10 +33,13 @@ from snnplast.config.layers import (
     plain,
     rank,
     read_toml,
+    toml_of,
 )
 from snnplast.config.model_file import load_model, users_code
 from snnplast.config.schema import choice_in, chosen_class, construct, entries, settings, with_name
+from snnplast.config.targets import Target, read_target
 from snnplast.errors import UserError, nearest, unknown
+from snnplast.files import located
 from snnplast.model import Model
 from snnplast.named import Named
 from snnplast.reads import Reads
@@ -56,14 +60,15 @@ def resolve(target: str | Path, sets: Sequence[str] = ()) -> Experiment:
     UserError
         One sentence with the file or option, the table and key, the value, what is allowed and the nearest name.
     """
-    layers = _layers(target, sets)
+    given = read_target(target)
+    layers = _layers(given, sets)
     name = _name_of_model(layers, str(target))
     reads = Reads()
     model_class, defaults = _model(name, reads)
-    if defaults is not None and not (Path(target).exists() and Path(target).resolve() == defaults.resolve()):
+    if defaults is not None and not (given.path is not None and given.path.resolve() == defaults.resolve()):
         source = Source(f"{defaults.name}: ", DEFAULTS, defaults.parent)
         layers.insert(0, _layer(read_toml(defaults), source, model=name))
-    return _Resolution(layers, name, model_class, reads).experiment()
+    return _experiment(layers, name, model_class, reads)
 
 
 def resolve_text(text: str, opening: str, sets: Sequence[str] = ()) -> Experiment:
@@ -73,32 +78,37 @@ def resolve_text(text: str, opening: str, sets: Sequence[str] = ()) -> Experimen
     """
     here = Path.cwd()
     given, options = Source(opening, FILE, here), Source("--set ", OPTIONS, here)
-    layers = [_layer(tomllib.loads(text), given), _layer(parse_sets(sets), options)]
+    layers = [_layer(toml_of(text, opening.rstrip(": ")), given), _layer(parse_sets(sets), options)]
     name = _name_of_model(layers, opening.rstrip(": "))
     reads = Reads()
-    return _Resolution(layers, name, _model(name, reads)[0], reads).experiment()
+    return _experiment(layers, name, _model(name, reads)[0], reads)
+
+
+def _experiment(layers: list[Table], name: Leaf, model_class: type[Model], reads: Reads) -> Experiment:
+    resolution = _Resolution(layers, name, model_class, reads)
+    try:
+        for layer in layers:
+            check_keys(layer, TABLES, ())
+        return resolution.experiment()
+    except UnknownKey as error:
+        rule = name_of(resolution.table("rule"))
+        raise with_hint(error, model_class, rule if isinstance(rule, str) else None) from None
 
 
 def _name_of_model(layers: list[Table], target: str) -> Leaf:
     name = (_fold(layers, "model") or {}).get("name")
+    if name is None:  # perhaps because the table is called otherwise
+        for layer in layers:
+            check_keys(layer, TABLES, ())
     if not isinstance(name, Leaf) or not isinstance(name.value, str | Path):
         raise UserError(f"{target}: model: a name or a file is needed; {nearest('', registry.names('model'))}")
     return name
 
 
-def _layers(target: str | Path, sets: Sequence[str]) -> list[Table]:
-    """The user's layers: what `target` is, and the options."""
-    here, path = Path.cwd(), Path(target)
-    if str(target) in registry.names("model"):
-        layer = _layer({"model": {"name": str(target)}}, Source("", FILE, here))
-    elif path.suffix == ".py":
-        layer = _layer({"model": {"file": str(path)}}, Source("", FILE, here))
-    elif path.is_file() or path.suffix == ".toml":
-        layer = _layer(read_toml(path), Source(f"{target}: ", FILE, path.absolute().parent))
-    else:
-        known = [*registry.names("model"), *(found.name for found in here.glob("*.toml"))]
-        raise UserError(f"{str(target)!r} is neither a model nor an experiment file; {nearest(str(target), known)}")
-    return [layer, _layer(parse_sets(sets), Source("--set ", OPTIONS, here))]
+def _layers(target: Target, sets: Sequence[str]) -> list[Table]:
+    """The user's layers: what the target says, and the options."""
+    given = _layer(target.tables, Source(target.opening, FILE, target.directory))
+    return [given, _layer(parse_sets(sets), Source("--set ", OPTIONS, Path.cwd()))]
 
 
 def _layer(tables: Mapping[str, Any], source: Source, model: Leaf | None = None) -> Table:
@@ -107,7 +117,6 @@ def _layer(tables: Mapping[str, Any], source: Source, model: Leaf | None = None)
     model: the model whose defaults this layer holds.
     """
     layer = as_table(annotate(tables, source))
-    check_keys(layer, TABLES, ())
     for key in ("rules", "third_factors"):
         _check_plugins(_section(layer, key), key.removesuffix("s").replace("_", "-"))
     if isinstance(layer.get("model"), dict | Leaf):
@@ -147,7 +156,10 @@ def _with_identity(table: Table, source: Source) -> Table:
         raise UserError(f"{place}: either name or file is needed, not both")
     if not isinstance(file, Leaf) or not isinstance(file.value, str):
         raise UserError(f"{place} = {plain(file)!r}: the path of a Python file is needed")
-    path = Path(source.directory, Path(file.value).expanduser()).resolve()
+    try:
+        path = located(file.value, source.directory).resolve()
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
     return {**{key: node for key, node in table.items() if key != "file"}, "name": replace(file, value=path)}
 
 
@@ -207,7 +219,7 @@ class _Resolution:
         with users_code(file), self.reads.noted():
             model = construct(self.model_class, settings_of_model, ("model",))
             network = model.network()
-        path, record = self._table("record").get("path"), construct(Recording, self._table("record"), ("record",))
+        path, record = self.table("record").get("path"), construct(Recording, self.table("record"), ("record",))
         others = dict.fromkeys(p.rule for p in network.projections.values() if p.rule and p.rule != chosen)
         return Experiment(
             model=model,
@@ -215,18 +227,18 @@ class _Resolution:
             network=network,
             rule=self._rule(chosen),
             others={name: self._rule(name) for name in others},
-            engine=construct(EngineChoice, self._table("engine"), ("engine",)),
+            engine=construct(EngineChoice, self.table("engine"), ("engine",)),
             train=construct(Training, _without_length(self._for_rule(chosen, "train")), ("train",)),
             record=record,
             reads=self.reads,
             numbered=not (isinstance(path, Leaf) and path.source.rank > DEFAULTS),
         )
 
-    def _table(self, *path: str) -> Table:
+    def table(self, *path: str) -> Table:
         return _fold(self.layers, *path) or {}
 
     def _chosen_rule(self) -> str:
-        table, known = self._table("rule"), registry.names("rule")
+        table, known = self.table("rule"), registry.names("rule")
         name, place = name_of(table), place_of(table, ("name",), ("rule",))
         if not isinstance(name, str) or len(table) > 1:
             shown = f" = {plain(table)!r}" if table else ""
@@ -246,22 +258,22 @@ class _Resolution:
 
     def _for_rule(self, rule: str, key: str) -> Table:
         """[model] or [train] with what the rule's own table says about it."""
-        return combine(self._table(key), _section(self._rule_table(rule), key))
+        return combine(self.table(key), _section(self._rule_table(rule), key))
 
     def _own_settings(self, rule: str) -> Table:
         return {key: node for key, node in self._rule_table(rule).items() if key not in ("model", "train")}
 
     def _check_unused(self) -> None:
         """Unknown keys in tables of rules and sources, whether this run uses them or not."""
-        for name in self._table("rules"):
+        for name in self.table("rules"):
             table, path = self._rule_table(name), ("rules", name)
             check_keys(_section(table, "model"), self.model_class.model_fields, (*path, "model"))
             check_keys(_without_length(_section(table, "train")), Training.model_fields, (*path, "train"))
             if (kind := _loaded("rule", name)) is not None:
                 settings(kind, self._own_settings(name), path)
-        for name in self._table("third_factors"):
+        for name in self.table("third_factors"):
             if (kind := _loaded("third-factor", name)) is not None:
-                settings(kind, self._table("third_factors", name), ("third_factors", name))
+                settings(kind, self.table("third_factors", name), ("third_factors", name))
 
     def _rule(self, name: str) -> Rule:
         known = registry.names("rule")
@@ -275,6 +287,8 @@ class _Resolution:
             if choice is None or choice.kind != "third-factor":
                 continue
             node = table.pop(key, None)
+            if node is not None and get_origin(field.annotation) is tuple:
+                node = _listed(node, (*path, key))
             if isinstance(node, Leaf) and isinstance(node.value, list):
                 given = enumerate(entries(node))
                 built[key] = [self._third_factor(choice, as_table(e), (*path, key, str(k))) for k, e in given]
@@ -287,7 +301,17 @@ class _Resolution:
         """A source from its own table and the general one for all sources of its name."""
         kind = chosen_class(choice, table, path)
         own = {key: node for key, node in table.items() if key != "name"}
-        return construct(kind, combine(self._table("third_factors", str(name_of(table))), own), path)
+        return construct(kind, combine(self.table("third_factors", str(name_of(table))), own), path)
+
+
+def _listed(node: Node, path: tuple[str, ...]) -> Node:
+    """The node, if it is a list."""
+    if isinstance(node, Leaf) and isinstance(node.value, list):
+        return node
+    shown, name = plain(node), name_of(node)
+    example = f'["{name}"]' if (name and shown == {"name": name}) or isinstance(shown, str) else "[{name = ...}]"
+    place = node.place if isinstance(node, Leaf) else place_of(as_table(node), (), path)
+    raise UserError(f"{place} = {shown!r}: a list is needed, such as {example}")
 
 
 def _loaded(kind: str, name: str) -> Any:

@@ -26,6 +26,7 @@ from snnplast.config.layers import (
 )
 from snnplast.description import Description, WrongValue
 from snnplast.errors import UserError, nearest
+from snnplast.files import LOCATED, located
 from snnplast.named import Named
 
 BUILT_IN = Source("", -1, Path())
@@ -56,10 +57,12 @@ def settings(kind: type[Description], table: Table, path: Path_) -> dict[str, An
 
 
 def _setting(field: FieldInfo, node: Node, path: Path_) -> Any:
-    choice, inner = choice_in(field), _description_in(field.annotation)
+    choice, inner = choice_in(field), description_in(field.annotation)
     if isinstance(node, Leaf):
         if node.value == NONE and type(None) in get_args(field.annotation):
             return None
+        if LOCATED in field.metadata and isinstance(node.value, str) and node.value:
+            return _located(node)
         if inner is None or not isinstance(node.value, list):
             return node.value
         return [_described(inner, choice, entry, None, (*path, str(k))) for k, entry in enumerate(entries(node))]
@@ -68,6 +71,14 @@ def _setting(field: FieldInfo, node: Node, path: Path_) -> Any:
     if get_origin(field.annotation) is dict:
         return {key: _described(inner, choice, entry, None, (*path, key)) for key, entry in node.items()}
     return _described(inner, choice, node, field.default, path)
+
+
+def _located(node: Leaf) -> str:
+    """The path that a layer means, which may be relative to where the layer stands."""
+    try:
+        return str(located(node.value, node.source.directory))
+    except UserError as error:
+        raise UserError(f"{node.place}: {error}") from None
 
 
 def entries(node: Leaf) -> list[Node]:
@@ -133,11 +144,11 @@ def _metadata(annotated: Any) -> list[Any]:
     return own + [item for part in get_args(inside) for item in _metadata(part)]
 
 
-def _description_in(annotation: Any) -> type[Description] | None:
+def description_in(annotation: Any) -> type[Description] | None:
     """The class of description that a field takes, alone, optionally or in a collection."""
     if isinstance(annotation, type) and issubclass(annotation, Description):
         return annotation
-    return next((found for part in get_args(annotation) if (found := _description_in(part))), None)
+    return next((found for part in get_args(annotation) if (found := description_in(part))), None)
 
 
 def table_of(description: Description) -> dict[str, Any]:

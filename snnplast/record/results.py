@@ -24,6 +24,7 @@ import h5py
 import numpy as np
 
 from snnplast.errors import UserError, unknown
+from snnplast.files import usable
 from snnplast.record.apart import Stamp
 from snnplast.record.digest import digest, of_text
 from snnplast.record.reader import open_run
@@ -125,8 +126,9 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     UserError
         No such file, no HDF5 file, not the file of a run, or damaged.
     """
-    with _opened(Path(path)) as (file, stamp):
-        return _run_in(Path(path), stamp, file)
+    path = usable(path)
+    with _opened(path) as (file, stamp):
+        return _run_in(path, stamp, file)
 
 
 def _run_in(path: Path, stamp: Stamp, file: Any) -> Run:

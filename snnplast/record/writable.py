@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from snnplast.errors import UserError
+from snnplast.files import usable
 
 KINDS = {
     stat.S_IFDIR: "a directory: the name of a file is needed",
@@ -29,7 +30,7 @@ def check_writable(path: str | os.PathLike[str], place: str = "record.path") -> 
         No such directory, not a directory, not writable; what stands there is no regular file. `place` names the key
         in the sentence.
     """
-    target = Path(path)
+    target = usable(path, place)
     parent = target.parent
     try:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
