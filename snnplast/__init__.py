@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from snnplast.optimizer import SGD as SGD
     from snnplast.optimizer import Adam as Adam
     from snnplast.optimizer import Schedule as Schedule
-    from snnplast.population import Analog as Analog
+    from snnplast.own_equations import Analog as Analog
     from snnplast.population import LayerNorm as LayerNorm
     from snnplast.population import PoissonSource as PoissonSource
     from snnplast.population import SpikeSource as SpikeSource
@@ -57,7 +57,8 @@ _HOME = {
     "model": "Model",
     "network": "Network",
     "neurons": "ALIF LIF CustomNeurons",
-    "population": "Analog LayerNorm PoissonSource SpikeSource",
+    "own_equations": "Analog",
+    "population": "LayerNorm PoissonSource SpikeSource",
     "readouts": "LeakyReadout RateReadout",
     "objective": "CrossEntropy MeanSquaredError",
     "optimizer": "SGD Adam Schedule",

@@ -9,6 +9,8 @@ from snnplast.assembly import Assembly, live_values
 from snnplast.brian import BrianObjectException
 from snnplast.build import Plan, construct, plan, refusal
 from snnplast.clocks import once_per_trial
+from snnplast.code import WrongCode
+from snnplast.code_check import check_injection
 from snnplast.engine import open_engine
 from snnplast.errors import UserError, nearest, unknown
 from snnplast.fragments import Injection
@@ -63,7 +65,7 @@ def design(
     for teacher in teachers:
         for projection in teacher.projections:
             kinds = _kinds(teacher, projection)
-            injections[projection.name] = teacher.rule.inject(network, projection, kinds)
+            injections[projection.name] = _injection(teacher.rule, network, projection, kinds)
             needed += teacher.rule.needs(network, projection)
             accumulators += teacher.rule.accumulators(network, projection, kinds)
         learnt = teacher.parameters(network)
@@ -71,7 +73,7 @@ def design(
             if name not in learnt:
                 place = f"rules.{teacher.rule.name}.optimizers.{name}"
                 raise UserError(f"{place}: unknown parameter; {nearest(name, learnt)}")
-    drawn = plan(network.freeze(), injections, [*needed, *recorded], seed)
+    drawn = plan(network.freeze(), injections, recorded, seed, needed)
     variables = {f"{name}.{v}" for name, code in drawn.populations.items() for v in code.variables()}
     for name in recorded:
         if name not in variables:
@@ -95,7 +97,7 @@ def assemble(
     try:
         running = open_engine(construct(drawn), engine, target)
     except BrianObjectException as error:
-        raise refusal(error) from error
+        raise refusal(drawn, error) from error
     network = drawn.network
     values = live_values(drawn, running)
     for teacher in teachers:
@@ -123,6 +125,17 @@ def assemble(
         frozenset(once),
         engine == "compiled",
     )
+
+
+def _injection(rule: Rule, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:
+    """What a rule adds for a projection, checked: what is wrong with it is said with rule, projection and line."""
+    try:
+        injection = rule.inject(network, projection, kinds)
+        ends = (network.described(name) for name in (projection.source, projection.target))
+        check_injection(injection, *ends)
+    except WrongCode as error:
+        raise UserError(f"rule {rule.name!r}: network.{projection.name}: {error}") from error
+    return injection
 
 
 def _teachers(network: Network, rule: Rule, others: Mapping[str, Rule]) -> list[Teacher]:

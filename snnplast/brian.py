@@ -56,7 +56,6 @@ def _forget_files(logger: Any) -> None:
 
 with _without_a_trace():
     import brian2 as brian2
-    from brian2 import Network as BrianNetwork
     from brian2 import NeuronGroup as NeuronGroup
     from brian2 import PoissonGroup as PoissonGroup
     from brian2 import SpikeGeneratorGroup as SpikeGeneratorGroup
@@ -65,7 +64,10 @@ with _without_a_trace():
     from brian2 import second as second
     from brian2.core.base import BrianObject as BrianObject
     from brian2.core.base import BrianObjectException as BrianObjectException
+    from brian2.core.functions import DEFAULT_CONSTANTS as DEFAULT_CONSTANTS
+    from brian2.core.functions import DEFAULT_FUNCTIONS as DEFAULT_FUNCTIONS
     from brian2.core.names import Nameable as Nameable
+    from brian2.core.namespace import DEFAULT_UNITS as DEFAULT_UNITS
     from brian2.core.variables import ArrayVariable as ArrayVariable
     from brian2.core.variables import Constant as Constant
     from brian2.core.variables import DynamicArrayVariable as DynamicArrayVariable
@@ -73,6 +75,8 @@ with _without_a_trace():
     from brian2.devices.cpp_standalone.device import CPPStandaloneDevice as CPPStandaloneDevice
     from brian2.devices.device import Device as Device
     from brian2.devices.device import RuntimeDevice as RuntimeDevice
+    from brian2.equations import Equations as Equations
+    from brian2.equations.equations import dimensions_and_type_from_string as dimensions_and_type_from_string
     from brian2.groups.group import Group as Group
     from brian2.parsing.sympytools import str_to_sympy as str_to_sympy
     from brian2.synapses.synapses import SynapticPathway as SynapticPathway
@@ -83,32 +87,5 @@ with _without_a_trace():
     from brian2.units.fundamentalunits import Unit as Unit
     from brian2.units.fundamentalunits import get_unit as get_unit
 
-__all__ = [
-    "ArrayVariable",
-    "BrianNetwork",
-    "BrianObject",
-    "BrianObjectException",
-    "CPPStandaloneCodeObject",
-    "CPPStandaloneDevice",
-    "Constant",
-    "Device",
-    "DynamicArrayVariable",
-    "Group",
-    "Nameable",
-    "NeuronGroup",
-    "PoissonGroup",
-    "Quantity",
-    "RuntimeDevice",
-    "SpikeGeneratorGroup",
-    "Synapses",
-    "SynapticPathway",
-    "Unit",
-    "all_units",
-    "allunits",
-    "brian2",
-    "get_unit",
-    "prefs",
-    "second",
-    "stdunits",
-    "str_to_sympy",
-]
+BrianNetwork = brian2.Network
+"""Brian2's network; `snnplast.network.Network` is a description of one."""

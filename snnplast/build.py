@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from snnplast.brian import ArrayVariable, brian2
+from snnplast.code import WrongCode
+from snnplast.code_check import Scope, check_fragment
 from snnplast.delays import delay_steps
 from snnplast.engine import BrianModel
 from snnplast.errors import UserError, nearest
 from snnplast.fragments import Fragment, Injection, Value, clashes, merge, substitute
+from snnplast.names import beside, unused
 from snnplast.network import Network, Projection, Wiring
 from snnplast.neurons import SpikingPopulation
-from snnplast.population import Analog, SpikeSource
+from snnplast.own_equations import Analog, OwnEquations
+from snnplast.population import Population, SpikeSource
 from snnplast.random_streams import WEIGHTS, stream
 
 TRIAL_EVENT = "trial"
 """Event of populations that act once per trial; it occurs while the shared variable `responding` is 1."""
-
-BRIAN2_OWN = ("i", "j", "N", "t", "dt", "lastspike", "not_refractory", "delay")
-"""Variables of a group that Brian2 and the engine take care of."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,16 @@ class Plan:
     populations: dict[str, Fragment] = field(default_factory=dict)
     synapses: dict[str, Fragment] = field(default_factory=dict)
     companions: dict[str, Companion] = field(default_factory=dict)
+    gains: dict[str, str] = field(default_factory=dict)
+    """Population -> constant that its weighted input is multiplied by, where there is one."""
     recorded: tuple[str, ...] = ()
 
     @property
-    def responding(self) -> list[str]:
-        """Populations with an event once per trial."""
+    def responding(self) -> dict[str, str]:
+        """Populations with an event once per trial -> shared variable that is 1 while it occurs."""
         names = {p.source for p in self.network.projections.values() if p.every == "trial"}
         names |= {name for name, f in self.populations.items() if any(u.event == TRIAL_EVENT for u in f.updates)}
-        return sorted(names)
+        return {name: unused("responding", self.populations[name].names(), "now") for name in sorted(names)}
 
     def companion(self, projection: str) -> Companion | None:
         """Who carries the presynaptic state of a projection: a source has none, and delayed traces need their own."""
@@ -67,21 +71,25 @@ def companion_name(companion: Companion) -> str:
     return f"{companion.source}_traces" + (f"_{companion.delay}" if companion.delay else "")
 
 
-def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterable[str], seed: int) -> Plan:
+def plan(
+    network: Network,
+    injections: Mapping[str, Injection],
+    recorded: Iterable[str],
+    seed: int,
+    needed: Iterable[str] = (),
+) -> Plan:
     """Draw pairs and weights, and merge what rules inject into the code of populations and projections.
 
-    injections: projection -> what its rule adds. seed: every projection draws from (seed, its own name).
+    injections: projection -> what its rule adds. recorded, needed: neuron variables that are kept step by step, because
+    somebody asks for them or because learning reads them. seed: every projection draws from (seed, its own name).
     Raises `UserError` where two pieces of code contradict each other.
     """
     wiring, weights = {}, {}
     for name in network.projections:
         wiring[name], weights[name] = _drawn(network, name, seed)
-    merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys(recorded)))
+    merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys([*needed, *recorded])))
     for name, population in network.populations.items():
-        gain = population.input_gain(network.dt)
-        scaling = Fragment(constants={"input_gain": gain}) if np.any(gain != 1.0) else Fragment()
-        own = [population.fragment(network.dt), scaling]
-        merged.populations[name] = merge(name, [*own, *network.attachments.get(name, ())])
+        merged.populations[name] = _population(merged, name, population)
     for name, p in network.projections.items():
         injection = injections.get(name, Injection())
         beside = merged.companion(name)
@@ -92,7 +100,7 @@ def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterab
         present = {"pre": before, "post": merged.populations[p.target]}
         for location in ("pre", "post"):
             clashing = clashes(present[location], getattr(injection, location))
-            _refuse_ambiguous(name, p.target if location == "post" else p.source, clashing, merged.recorded)
+            _refuse_ambiguous(merged, name, p.target if location == "post" else p.source, clashing, frozenset(needed))
             injection = injection.renamed(location, {old: f"{old}_{name}" for old in clashing})
         if injection.pre != Fragment():
             _refuse_many_delays(name, wiring[name])
@@ -103,14 +111,38 @@ def plan(network: Network, injections: Mapping[str, Injection], recorded: Iterab
                 merged.populations[key] = code
         merged.populations[p.target] = merge(p.target, [merged.populations[p.target], injection.post])
         merged.synapses[name] = injection.synapse
-        if p.simulated and p.kind == "analog" and p.into and p.into not in merged.populations[p.target].names():
-            merged.populations[p.target] = merge(p.target, [merged.populations[p.target], Fragment((f"{p.into} : 1",))])
     for name, p in network.projections.items():
         known = merged.populations[p.source].names()
         if p.simulated and p.variable is not None and p.variable not in known:
             hint = nearest(p.variable, known)
             raise UserError(f"network.{name}.variable = {p.variable!r}: {p.source!r} has no such variable; {hint}")
+    _check_code(merged)
     return merged
+
+
+def _check_code(merged: Plan) -> None:
+    """All code makes sense together, also what was attached to populations."""
+    scopes = {name: Scope.of(fragment) for name, fragment in merged.populations.items()}
+    for name, fragment in merged.populations.items():
+        around = Scope({*scopes[name].fixed, *filter(None, [merged.responding.get(name)])}, scopes[name].variable)
+        try:
+            check_fragment(fragment, around)
+        except WrongCode as error:
+            raise UserError(f"network.{name}: {error}") from None
+
+
+def _population(merged: Plan, name: str, population: Population) -> Fragment:
+    """All code of a population but what rules inject, and the scale of its input."""
+    network, described = merged.network, merged.network.described(name)
+    if isinstance(population, OwnEquations):
+        attached = frozenset().union(*(fragment.names() for fragment in network.attachments.get(name, ())))
+        for word in sorted(population.own.names() & attached):
+            raise UserError(f"network.{name}: {word!r} is what the learning rule calls a variable of its own there")
+    gain = population.input_gain(network.dt)
+    if not np.any(gain != 1.0):
+        return described
+    merged.gains[name] = unused("input_gain", described.names(), "of_projections")
+    return merge(name, [described, Fragment(constants={merged.gains[name]: gain})])
 
 
 def _refuse_out_of_bounds(projection: Projection, weights: np.ndarray) -> None:
@@ -148,10 +180,13 @@ def _refuse_many_delays(projection: str, wiring: Wiring) -> None:
         )
 
 
-def _refuse_ambiguous(projection: str, population: str, clashing: Iterable[str], recorded: Iterable[str]) -> None:
-    """What clashes can be renamed in code, but not in the list of what is recorded."""
+def _refuse_ambiguous(
+    merged: Plan, projection: str, population: str, clashing: Iterable[str], needed: frozenset[str]
+) -> None:
+    """What clashes can be renamed in code, but not in the list of what is recorded: a population's own counts there."""
+    own = {f"{population}.{variable}" for variable in merged.network.described(population).names()}
     for variable in clashing:
-        if f"{population}.{variable}" in recorded:
+        if f"{population}.{variable}" in set(merged.recorded) - (own - needed):
             raise UserError(
                 f"network.{projection}: its rule's {variable!r} differs from what {population!r} already calls so; "
                 "use evaluation = 'online', or the same settings for all rules of a population"
@@ -173,15 +208,15 @@ class _Builder:
         self.groups: dict[str, brian2.Group] = {}
         self.model = BrianModel(brian2.Network(name="network"), {}, recorded=plan.recorded)
         for name, population in self.network.populations.items():
-            if isinstance(population, SpikeSource):
-                self._source(name, population.size)
-            else:
-                self._neurons(name)
+            with _told(name):
+                self._source(name, population.size) if isinstance(population, SpikeSource) else self._neurons(name)
         for name in plan.companions:
-            self._companion(name)
+            with _told(plan.companions[name].source):
+                self._companion(name)
         for name, projection in self.network.projections.items():
             if projection.simulated:
-                self._projection(name, projection)
+                with _told(name):
+                    self._projection(name, projection)
         for name in plan.network.attachments:
             self._normaliser(name)
         self.model.network.add(*self.objects)
@@ -200,9 +235,10 @@ class _Builder:
         equations = [*fragment.equations]
         events: dict[str, str] = {}
         if name in self.plan.responding:
-            equations.append("responding : 1 (shared)")
+            responding = self.plan.responding[name]
+            equations.append(f"{responding} : 1 (shared)")
             clocked = sum(update.event is not None for update in fragment.updates)
-            events = {_event(k): "responding > 0" for k in range(max(clocked, 1))}
+            events = {_event(k): f"{responding} > 0" for k in range(max(clocked, 1))}
         settings = {}
         if isinstance(population, SpikingPopulation):
             settings = {"threshold": population.threshold, "reset": "\n".join(fragment.on_spike) or None}
@@ -214,14 +250,12 @@ class _Builder:
         if f"{name}.bias" in self.model.variables:
             bias = getattr(population, "bias", None)
             self.model.initial[f"{name}.bias"] = 0.0 if bias is None else bias
+        self.model.initial |= {f"{name}.{v}": value for v, value in population.initial_values.items()}
 
     def _group(self, name: str, size: int, equations: list[str], fragment: Fragment, **settings) -> brian2.NeuronGroup:
         equations = equations + _constants(fragment)
         method = {"method": "exact"} if not isinstance(self.network.populations.get(name), Analog) else {}
-        try:
-            group = brian2.NeuronGroup(size, "\n".join(equations), clock=self.clock, name=name, **method, **settings)
-        except Exception as error:  # Brian2 has no common class for what is wrong with equations
-            raise UserError(f"network.{name}: Brian2 refuses the equations: {_one_line(error)}") from error
+        group = brian2.NeuronGroup(size, "\n".join(equations), clock=self.clock, name=name, **method, **settings)
         clocked = 0
         for k, update in enumerate(fragment.updates):
             timing = {"when": update.when, "order": update.order}
@@ -231,7 +265,8 @@ class _Builder:
                 group.run_on_event(_event(clocked), update.code, **timing)
                 clocked += 1
         self.groups[name] = group
-        self._publish(name, group, fragment.constants)
+        shown = [*fragment.names(), *filter(None, [self.plan.responding.get(name)])]
+        self._publish(name, group, fragment.constants, dict(zip(shown, shown, strict=True)))
         self.objects.append(group)
         return group
 
@@ -254,21 +289,24 @@ class _Builder:
     def _projection(self, name: str, projection: Projection) -> None:
         source, target = self.groups[projection.source], self.groups[projection.target]
         post = self.network.populations[projection.target]
-        fragment, wiring = self.plan.synapses[name], self.plan.wiring[name]
-        into = projection.into or post.input_variable_name
-        equations = ["w : 1", *fragment.equations, *_constants(fragment)]
+        wiring, into = self.plan.wiring[name], projection.into or post.input_variable_name
+        described = self.plan.synapses[name]
+        ends = self.plan.populations[projection.source].names() | self.plan.populations[projection.target].names()
+        names = beside({"w", *described.names()}, ends, "synapse")
+        fragment, w = described.renamed(names), names.get("w", "w")
+        equations = [f"{w} : 1", *fragment.equations, *_constants(fragment)]
         if projection.kind == "analog" and projection.every == "step":
-            equations.append(f"{into}_post = w*{projection.variable}_pre : 1 (summed)")
+            equations.append(f"{into}_post = {w}*{projection.variable}_pre : 1 (summed)")
             synapses = self._synapses(name, source, target, equations, None)
             updater = synapses.summed_updaters[f"{into}_post"]
             updater.when, updater.order = "after_synapses", 3
         elif projection.kind == "analog":
-            code = f"{into}_post = {into}_post + w*{projection.variable}_pre"
+            code = f"{into}_post = {into}_post + {w}*{projection.variable}_pre"
             synapses = self._synapses(name, source, target, equations, code, on_event=TRIAL_EVENT)
             synapses.pre.when, synapses.pre.order = "synapses", projection.order
         else:
-            scaled = "input_gain_post*" if "input_gain" in self.plan.populations[projection.target].constants else ""
-            paths = {"pre": "\n".join([f"{into}_post += {scaled}w", *fragment.on_arrival])}
+            gain = self.plan.gains.get(projection.target)
+            paths = {"pre": "\n".join([f"{into}_post += {f'{gain}_post*' if gain else ''}{w}", *fragment.on_arrival])}
             if fragment.on_spike:
                 paths["learn"] = "\n".join(fragment.on_spike)
             synapses = self._synapses(name, source, target, equations, paths)
@@ -278,14 +316,15 @@ class _Builder:
         synapses.connect(i=wiring.pre, j=wiring.post)
         if wiring.delays is not None:
             self._delay(name, synapses, wiring.delays)
-        beside = self.plan.companion(name)
-        if beside and companion_name(beside) in self.plan.companions:
-            self._refer_to_companion(synapses, companion_name(beside))
+        companion = self.plan.companion(name)
+        if companion and companion_name(companion) in self.plan.companions:
+            self._refer_to_companion(synapses, companion_name(companion))
         for k, update in enumerate(fragment.updates):
             synapses.run_regularly(
                 update.code, when=update.when, order=update.order, clock=self.clock, name=f"{name}_update_{k}"
             )
-        self._publish(name, synapses, fragment.constants)
+        known = {names.get(own, own): own for own in ("w", *described.names())}
+        self._publish(name, synapses, described.constants, known)
         self.model.initial[f"{name}.w"] = self.plan.weights[name]
 
     def _synapses(self, name: str, source, target, equations, on_pre, **settings) -> brian2.Synapses:
@@ -312,11 +351,14 @@ class _Builder:
         for updater in synapses.summed_updaters.values():
             updater.when, updater.order = "after_synapses", 1
 
-    def _publish(self, owner: str, group: brian2.Group, constants: Mapping[str, Value]) -> None:
+    def _publish(
+        self, owner: str, group: brian2.Group, constants: Mapping[str, Value], known: Mapping[str, str]
+    ) -> None:
+        """Show variables of a group. known: the names they have in Brian2 -> those under which they are shown."""
         for name, variable in group.variables.items():
             own = isinstance(variable, ArrayVariable) and getattr(variable.owner, "name", None) == group.name
-            if own and not variable.read_only and not name.startswith("_") and name not in BRIAN2_OWN:
-                self.model.variables[f"{owner}.{name}"] = variable
+            if own and name in known:
+                self.model.variables[f"{owner}.{known[name]}"] = variable
         for name, value in constants.items():
             self.model.initial[f"{owner}.{name}"] = value
 
@@ -333,10 +375,26 @@ def _event(k: int) -> str:
     return f"{TRIAL_EVENT}_{k}" if k else TRIAL_EVENT
 
 
-def refusal(error: BaseException) -> UserError:
-    """The sentence for what Brian2 finds wrong when it prepares to run: an unknown identifier, a wrong unit."""
-    named = re.search(r"object named '(\w+)'", str(error))
-    return UserError(f"network: Brian2 refuses the code of {named[1] if named else 'an object'!r}: {_one_line(error)}")
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """What Brian2 finds wrong with the code of a population or projection is one sentence."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # Brian2 has no common class for it
+        raise UserError(f"network.{name}: Brian2 refuses its code: {_one_line(error)}") from error
+
+
+def refusal(plan: Plan, error: BaseException) -> UserError:
+    """The sentence for what Brian2 finds wrong when it prepares to run, such as a wrong unit."""
+    match = re.search(r"object named '(\w+)'", str(error))
+    named = match[1] if match else ""
+    code = {name: plan.companions[name].code for name in plan.companions} | plan.populations | plan.synapses
+    owner = max((name for name in code if named.startswith(name)), key=len, default="")
+    update = re.fullmatch(r"_update_(\d+)", named.removeprefix(owner))
+    shown = repr(code[owner].updates[int(update[1])].code) if update else "its code"
+    return UserError(f"network{f'.{owner}' if owner else ''}: Brian2 refuses {shown}: {_one_line(error)}")
 
 
 def _constants(fragment: Fragment) -> list[str]:

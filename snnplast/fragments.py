@@ -16,14 +16,26 @@ mechanism. Slots are Brian2's scheduling slots; this library uses them as follow
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from snnplast import code as language
 from snnplast.errors import UserError
 
 Value = float | np.ndarray
+
+
+def _parsed(place: str, lines: Sequence[str], parse: Callable[[str], object]) -> None:
+    """Code is a tuple of texts in Brian2's language."""
+    if isinstance(lines, str) or not all(isinstance(line, str) for line in lines):
+        raise UserError(f"{place or 'equations'} = {lines!r}: lines of code, a tuple of texts, are needed")
+    for line in lines:
+        try:
+            parse(line)
+        except language.WrongCode as error:
+            raise language.WrongCode(f"{place}: {error}" if place else str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,14 @@ class Update:
     when: str = "after_groups"
     order: int = 0
     event: str | None = None
+
+    def __post_init__(self) -> None:
+        _parsed("Update.code", (self.code,), language.statements)
+        language.slot("Update.when", self.when)
+        if isinstance(self.order, bool) or not isinstance(self.order, int):
+            raise UserError(f"Update.order = {self.order!r}: an integer is needed")
+        if self.event not in (None, "trial"):
+            raise UserError(f"Update.event = {self.event!r}: None, at every step, or 'trial' is allowed")
 
 
 @dataclass(frozen=True)
@@ -54,13 +74,18 @@ class Fragment:
     on_spike: tuple[str, ...] = ()
     on_arrival: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _parsed("", self.equations, language.equation)
+        _parsed("on_spike", self.on_spike, language.statements)
+        _parsed("on_arrival", self.on_arrival, language.statements)
+
     def names(self) -> frozenset[str]:
         """The variables and constants it declares."""
         return frozenset(self.constants) | frozenset(_declared(line) for line in self.equations)
 
     def variables(self) -> frozenset[str]:
         """Those that change and hold a value of their own: no constants, no subexpressions."""
-        return frozenset(_declared(line) for line in self.equations if not re.match(r"\s*\w+\s*=", line))
+        return frozenset(e.name for e in map(language.equation, self.equations) if not e.subexpression)
 
     def renamed(self, names: Mapping[str, str]) -> Fragment:
         """The same code with identifiers exchanged."""
@@ -114,10 +139,7 @@ def substitute(code: str, names: Mapping[str, str]) -> str:
 
 
 def _declared(line: str) -> str:
-    match = re.match(r"\s*(?:d(\w+)/dt|(\w+))\s*[=:]", line)
-    if match is None:
-        raise UserError(f"equation {line!r}: expected 'name : unit', 'name = expression : unit' or 'dname/dt = ...'")
-    return match.group(1) or match.group(2)
+    return language.equation(line).name
 
 
 def _short(value: Value) -> str:

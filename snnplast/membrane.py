@@ -80,7 +80,7 @@ def _expressions(fragment: Fragment) -> dict[str, sympy.Expr]:
             found[match[1]] = str_to_sympy(match[2])
     inner = {sympy.Symbol(name, real=True): form for name, form in found.items() if "/" not in name}
     for _ in inner:
-        found = {name: form.subs(inner) for name, form in found.items()}
+        found = {name: form.subs(list(inner.items())) for name, form in found.items()}
     return found
 
 

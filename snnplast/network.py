@@ -15,7 +15,9 @@ from snnplast.delays import Delay, UniformDelay, check_delay
 from snnplast.described import reals
 from snnplast.description import Description, WrongValue
 from snnplast.errors import UserError, unknown
-from snnplast.fragments import Fragment
+from snnplast.fragments import Fragment, merge
+from snnplast.initial import refuse_spikes_at_once
+from snnplast.neurons import CustomNeurons
 from snnplast.population import PoissonSource, Population
 from snnplast.readouts import RateReadout
 from snnplast.time_steps import whole_steps
@@ -218,6 +220,9 @@ class Network:
             self._check_rates(name, population)
         for field in population.in_steps:
             whole_steps(f"network.{name}.{field}", getattr(population, field), self.dt)
+        if isinstance(population, CustomNeurons):
+            begins = population.fragment(self.dt), population.threshold, population.initial_values
+            refuse_spikes_at_once(f"network.{name}", *begins, population.size, self.dt)
         self.populations[name] = population
 
     def connect(self, source: str, target: str, *, name: str | None = None, **values: Any) -> None:
@@ -259,6 +264,18 @@ class Network:
         self._must_be_open()
         self.population(population)
         self.attachments[population] = (*self.attachments.get(population, ()), fragment)
+
+    def described(self, population: str) -> Fragment:
+        """A population's own code, what is attached to it, and what analog projections add to that nobody declares."""
+        own, attached = self.populations[population].fragment(self.dt), self.attachments.get(population, ())
+        found = merge(population, [own, *attached])
+        into = {
+            p.into: None
+            for p in self.projections.values()
+            if p.simulated and p.target == population and p.kind == "analog"
+        }
+        received = [f"{name} : 1" for name in into if name and name not in found.names()]
+        return merge(population, [found, Fragment(tuple(received))])
 
     def population(self, name: str) -> Population:
         """A population by name; an unknown name raises `UserError`."""

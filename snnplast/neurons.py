@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from snnplast.code import expression
+from snnplast.description import WrongValue
 from snnplast.fragments import Fragment, Update, Value, merge
+from snnplast.own_equations import OwnEquations
 from snnplast.population import (
     LayerNorm,
     NonNegative,
@@ -165,37 +168,36 @@ class ALIF(LIF):
         return merge("ALIF", [super().fragment(dt), adapting])
 
 
-class CustomNeurons(SpikingPopulation):
+class CustomNeurons(OwnEquations, SpikingPopulation):
     r"""Your own Brian2 equations; you supply what a rule cannot derive from them.
 
-    equations: Brian2 equations, one per line.
+    equations, constants, updates, persistent, initial: see `OwnEquations`.
     threshold, reset: Brian2 code.
     membrane: the variable that spikes add to (`membrane += c * w`).
     distance: expression of the membrane's distance to the threshold, e.g. 'v - vt'.
     threshold_scale: expression of the base threshold, the scale of surrogate derivatives, e.g. 'theta'.
     tau_m: time constant with which the membrane forgets its input.
-    constants: values of the names your equations declare as '(constant)' or '(constant, shared)'.
     refractory: refractory time, default 0 ms, in whole steps.
-    updates: code run each step, or with event = "trial" once per trial in the response step.
-    persistent: variables that outlive a trial: reset leaves them alone, checkpoints hold them.
     """
 
     in_steps: ClassVar[tuple[str, ...]] = ("refractory",)
 
-    equations: str
     threshold_code: Annotated[str, Field(alias="threshold")]
     reset: str = ""
     membrane: str = "v"
     distance_code: Annotated[str, Field(alias="distance")]
     threshold_scale_code: Annotated[str, Field(alias="threshold_scale")]
-    constants: dict[str, Any] = Field(default_factory=dict)
     refractory: NonNegativeTimes = 0.0
-    updates: tuple[Update, ...] = ()
-    persistent: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _declares_what_it_names(self) -> CustomNeurons:
-        refuse_undeclared(self.fragment(0.001), (self.membrane, *self.persistent))
+    def _spikes_as_it_says(self) -> CustomNeurons:
+        if self.representation is not None and "z" in self.own.names():
+            raise WrongValue("", ("equations",), ": 'z' is the rate representation here; another name is needed")
+        self._at("membrane", lambda: refuse_undeclared(self.own, (self.membrane,)))
+        for field in ("threshold", "distance", "threshold_scale"):
+            text = getattr(self, field)
+            self._at(field, lambda text=text: self._scope.read(expression(text), text))
+        self._at("reset", lambda: self._scope.run(self.reset))
         return self
 
     @property
@@ -218,16 +220,11 @@ class CustomNeurons(SpikingPopulation):
     def active(self) -> str | None:
         return "int(not_refractory)" if np.any(np.asarray(self.refractory) > 0) else None
 
+    def library_code(self) -> Fragment:
+        if not self.active:
+            return Fragment(self._representation())
+        return Fragment(self._representation(), {"refractory_time": self.refractory}, {"refractory_time": "second"})
+
     def fragment(self, dt: float) -> Fragment:
-        lines = tuple(line.strip() for line in self.equations.splitlines() if line.strip())
-        constants = dict(self.constants)
-        units: dict[str, str] = {}
-        for line in lines:
-            name, _, rest = line.partition(":")
-            if "(constant" in rest and name.strip() in constants:
-                units[name.strip()] = rest.split("(")[0].strip()
-        lines = tuple(line for line in lines if line.partition(":")[0].strip() not in constants)
-        if self.active:
-            constants["refractory_time"], units["refractory_time"] = self.refractory, "second"
-        reset = (self.reset,) if self.reset else ()
-        return Fragment(lines + self._representation(), constants, units, self.updates, reset)
+        reset = Fragment(on_spike=(self.reset,) if self.reset else ())
+        return merge(type(self).__name__, [self.own, self.library_code(), reset])

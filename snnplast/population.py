@@ -6,7 +6,7 @@ A value that may differ between neurons is a number or an array with one entry p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from snnplast.brian import Quantity
 from snnplast.described import reals
 from snnplast.description import Description
 from snnplast.errors import UserError
-from snnplast.fragments import Fragment, Update, Value
+from snnplast.fragments import Fragment, Value
 from snnplast.units import NonNegativeRate, PositiveRate, parse_quantity
 
 
@@ -89,6 +89,11 @@ class Population(Description):
         """Its equations in Brian2's language, for a time step `dt` (s); a source has none."""
         return Fragment()
 
+    @property
+    def initial_values(self) -> Mapping[str, Value]:
+        """Variable -> where it begins in every trial, in SI units; all others begin at 0."""
+        return {}
+
     def input_gain(self, dt: float) -> Value:
         """What one unit of weighted input adds to the membrane."""
         return 1.0
@@ -141,32 +146,3 @@ class LayerNorm(Description):
     def __call__(self, rates: np.ndarray) -> np.ndarray:
         """rates (n,) in Hz -> z (n,)."""
         return (rates - rates.mean()) / np.sqrt(rates.var() + self.offset)
-
-
-class Analog(Population):
-    """Non-spiking units with your own equations, e.g. a rate reservoir or a feedback population.
-
-    equations: Brian2 equations, one per line; may hold differential equations (integrated exactly or by Euler).
-    updates: code run each step, or with event = "trial" once per trial in the response step.
-    into: the variable that projections add to unless they name another, default "drive".
-    persistent: variables that outlive a trial: reset leaves them alone, checkpoints hold them.
-    """
-
-    equations: str
-    updates: tuple[Update, ...] = ()
-    into: str = "drive"
-    constants: dict[str, Any] = Field(default_factory=dict)
-    persistent: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _declares_what_it_names(self) -> Analog:
-        refuse_undeclared(self.fragment(0.001), (self.into, *self.persistent))
-        return self
-
-    @property
-    def input_variable_name(self) -> str | None:
-        return self.into
-
-    def fragment(self, dt: float) -> Fragment:
-        lines = tuple(line.strip() for line in self.equations.splitlines() if line.strip())
-        return Fragment(lines, self.constants, {}, self.updates)

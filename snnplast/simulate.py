@@ -144,11 +144,12 @@ def _respond(assembly: Assembly, record: Record) -> None:
         for (factor, _), state in zip(teacher.factors, teacher.states, strict=True):
             for name, values in factor.respond(record, teacher.targets, state).items():
                 engine[name][:] = values
-    for name in assembly.plan.responding:
-        engine[f"{name}.responding"][:] = 1
+    responding = [engine[f"{name}.{variable}"] for name, variable in assembly.plan.responding.items()]
+    for variable in responding:
+        variable[:] = 1
     engine.steps(1)
-    for name in assembly.plan.responding:
-        engine[f"{name}.responding"][:] = 0
+    for variable in responding:
+        variable[:] = 0
     record.response = {name: engine[name].copy() for name in assembly.responses}
 
 

@@ -13,7 +13,8 @@ from snnplast.errors import UserError
 from snnplast.fragments import Fragment
 from snnplast.network import Network
 from snnplast.neurons import LIF
-from snnplast.population import Analog, PoissonSource, SpikeSource
+from snnplast.own_equations import Analog
+from snnplast.population import PoissonSource, SpikeSource
 from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.weights import Gaussian, Normal, Uniform
 

@@ -9,6 +9,7 @@ from brian_runs import raster, running
 
 from snnplast.assemble import assemble
 from snnplast.errors import UserError
+from snnplast.fragments import Update
 from snnplast.network import Network
 from snnplast.neurons import ALIF, LIF, CustomNeurons
 from snnplast.population import PoissonSource, SpikeSource
@@ -103,7 +104,8 @@ OWN = """
 def own_neurons(**settings):
     code = {"equations": OWN, "threshold": "v >= theta", "reset": "v = v - theta"}
     facts = {"distance": "v - theta", "threshold_scale": "theta", "tau_m": "15 ms", "refractory": "2 ms"}
-    return CustomNeurons(5, constants={"tau": 15 * ms, "theta": np.full(5, 0.7)}, **{**code, **facts, **settings})
+    constants = {"tau": 15 * ms, "theta": np.full(5, 0.7)}
+    return CustomNeurons(5, **{**code, **facts, "constants": constants, **settings})
 
 
 @pytest.mark.parametrize("evaluation", ["online", "factored"])
@@ -127,28 +129,35 @@ def test_equations_of_your_own_learn_like_the_built_in_neurons_they_repeat(evalu
     np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-12 * np.abs(found[1]).max())
 
 
+def with_hidden(population):
+    net = Network()
+    net.add("input", PoissonSource(12))
+    net.add("hidden", population)
+    net.add("output", LeakyReadout(3))
+    net.connect("input", "hidden", plastic=True)
+    net.connect("hidden", "output", plastic=True)
+    return net
+
+
 @pytest.mark.parametrize(
     "changed, sentence",
     [
         (
-            {"equations": OWN.replace("-v/tau", "-v/tua")},
-            "network.input_to_hidden: tua in the decay of its membrane has no value",
-        ),
-        ({"threshold": "v >= thta"}, "refuses the code of 'hidden.*': .*\"thta\" could not be resolved"),
-        (
             {"equations": OWN.replace("dv/dt = -v/tau", "dv/dt = -v")},
             "exponential of tau_m = 15 ms, but its equation decays with 1000 ms",
         ),
-        ({"equations": OWN + "x : banana"}, "network.hidden: Brian2 refuses the equations: .*banana"),
+        (
+            {"equations": OWN + "dx/dt = -v : 1"},
+            "network.hidden: Brian2 refuses its code: Expression .-v. does not have the expected unit hertz",
+        ),
+        (
+            {"equations": OWN + "u : 1", "updates": (Update("u = u + 1*mV"),)},
+            "network.hidden: Brian2 refuses 'u = u [+] 1[*]mV': .*units",
+        ),
     ],
 )
-def test_what_brian2_refuses_in_your_code_is_one_sentence(changed, sentence):
-    net = Network()
-    net.add("input", PoissonSource(12))
-    net.add("hidden", own_neurons(**changed))
-    net.add("output", LeakyReadout(3))
-    net.connect("input", "hidden", plastic=True)
-    net.connect("hidden", "output", plastic=True)
+def test_what_does_not_fit_in_your_code_is_one_sentence(changed, sentence):
+    net = with_hidden(own_neurons(**changed))
     with pytest.raises(UserError, match=sentence) as caught:
         assemble(net, small_task().objective, EProp(), 1, "runtime", "numpy")
     assert "\n" not in str(caught.value)
@@ -170,6 +179,26 @@ def test_what_brian2_refuses_in_your_code_is_one_sentence(changed, sentence):
         (lambda: LIF(3, v_treshold=1), "LIF.v_treshold: unknown key; did you mean 'v_threshold'?"),
         (lambda: ALIF(3, beta=-0.1), "ALIF.beta"),
         (lambda: ALIF(3, tau_adapt="0 ms"), "ALIF.tau_adapt: '0 ms' is out of range: greater than 0 is allowed"),
+        (
+            lambda: own_neurons(equations=OWN.replace("-v/tau", "-v/tua")),
+            "CustomNeurons.equations: 'dv/dt = -v/tua : 1': unknown name 'tua'; did you mean 'tau'? Known:",
+        ),
+        (
+            lambda: own_neurons(threshold="v >= thta"),
+            "CustomNeurons.threshold: 'v >= thta': unknown name 'thta'; did you mean 'theta'?",
+        ),
+        (lambda: own_neurons(reset="v -= theta\nu = 3"), "CustomNeurons.reset: 'u = 3': nothing reads 'u'; unknown"),
+        (lambda: own_neurons(distance="v - (theta"), "distance: 'v - (theta' is not in Brian2's language: '(' was"),
+        (lambda: own_neurons(equations=OWN + "x : banana"), "equations: 'banana' is no unit of an equation"),
+        (lambda: own_neurons(equations=OWN + "new : 1"), "equations: 'new' is a word of C++"),
+        (lambda: own_neurons(equations=OWN + "dv2/dt = -v2/tau + xi*tau**-0.5 : 1"), "draws random numbers (xi)"),
+        (lambda: own_neurons(updates=(Update("v = v + 0.1*randn()"),)), "updates: 'v = v + 0.1*randn()' draws random"),
+        (lambda: own_neurons(updates=(Update("theta = 2"),)), "'theta = 2' writes 'theta', which is not to be changed"),
+        (lambda: own_neurons(constants={"tau": 15 * ms}), "'theta' is declared to be constant; constants={'theta'"),
+        (lambda: own_neurons(constants={"tau": 15, "theta": 1}), "constants['tau']: 15 has no unit: a time is needed"),
+        (lambda: own_neurons(constants={"tau": 15 * ms, "theta": [1, 2]}), "constants['theta'] has shape (2,)"),
+        (lambda: own_neurons(constants={"tau": 15 * ms, "theta": 1, "v": 2}), "constants['v']: the equations declare"),
+        (lambda: own_neurons(persistent=("u",)), "CustomNeurons.persistent: 'u' is not declared by the equations"),
         (lambda: own_neurons(equation="x : 1"), "CustomNeurons.equation: unknown key; did you mean 'equations'?"),
     ],
 )

@@ -11,7 +11,8 @@ from snnplast.errors import UserError
 from snnplast.fragments import Update
 from snnplast.network import Network
 from snnplast.neurons import LIF
-from snnplast.population import Analog, LayerNorm, PoissonSource
+from snnplast.own_equations import Analog
+from snnplast.population import LayerNorm, PoissonSource
 
 
 def test_times_are_quantities_texts_or_one_per_neuron():

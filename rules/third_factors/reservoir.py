@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from snnplast.errors import UserError
 from snnplast.network import Network
-from snnplast.population import Analog
+from snnplast.own_equations import Analog
 from snnplast.rules.third_factors import reservoir_training
 from snnplast.rules.third_factors.hsic import HSIC
 from snnplast.rules.third_factors.layerwise import wanted

@@ -23,7 +23,8 @@ from snnplast import __version__
 from snnplast.network import Network
 from snnplast.objective import MeanSquaredError
 from snnplast.optimizer import SGD, Schedule
-from snnplast.population import Analog, LayerNorm, SpikeSource
+from snnplast.own_equations import Analog
+from snnplast.population import LayerNorm, SpikeSource
 from snnplast.random_streams import stream
 from snnplast.readouts import RateReadout
 from snnplast.rule import Rule

@@ -33,7 +33,8 @@ from snnplast.connectivity import ExplicitPairs
 from snnplast.fragments import Update
 from snnplast.network import Network
 from snnplast.neurons import CustomNeurons
-from snnplast.population import Analog, Population
+from snnplast.own_equations import Analog
+from snnplast.population import Population
 from snnplast.random_streams import stream
 
 if TYPE_CHECKING:
@@ -199,8 +200,8 @@ class WorkingUnits(Units):
             equations="\n".join(variables + constants),
             constants={
                 "bias_current": settings.bias,
-                "tau_m": settings.tau_m,
-                "tau_trace": settings.tau_trace,
+                "tau_m": f"{settings.tau_m!r} second",
+                "tau_trace": f"{settings.tau_trace!r} second",
                 "jump": settings.tau_m * self._log / settings.tau_trace,
             },
             threshold="v >= 1",

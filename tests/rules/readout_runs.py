@@ -7,7 +7,7 @@ import numpy as np
 from snnplast.assemble import assemble
 from snnplast.network import Network
 from snnplast.objective import MeanSquaredError
-from snnplast.population import Analog
+from snnplast.own_equations import Analog
 from snnplast.readouts import RateReadout
 from snnplast.task import Task
 from snnplast.train import Trainer

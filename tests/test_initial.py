@@ -1,0 +1,107 @@
+"""Every trial begins where the description says, on both engines and in both faces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from brian2 import mV
+
+from snnplast.assemble import assemble
+from snnplast.engine import compiler_available
+from snnplast.errors import UserError
+from snnplast.fragments import Update
+from snnplast.network import Network
+from snnplast.neurons import CustomNeurons
+from snnplast.own_equations import Analog
+from snnplast.population import PoissonSource
+from snnplast.readouts import LeakyReadout
+from snnplast.rules.e_prop import EProp
+from snnplast.simulate import simulate
+from snnplast.testing import small_task
+
+needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
+REST = np.array([-65.0, -64.0, -66.0, -65.5])
+
+
+def neurons(**values):
+    """Neurons in millivolts, whose threshold lies below 0."""
+    code = {"equations": "dv/dt = (-65 - v)/(20*ms) : 1", "threshold": "v >= -50", "reset": "v = -65"}
+    facts = {"distance": "v + 50", "threshold_scale": "15", "initial": {"v": REST}}
+    return CustomNeurons(4, **{**code, **facts, **values})
+
+
+def described(population):
+    net = Network()
+    net.add("input", PoissonSource(12))
+    net.add("hidden", population)
+    net.add("output", LeakyReadout(3))
+    net.connect("input", "hidden", weights=5.0, plastic=True)
+    net.connect("hidden", "output", plastic=True)
+    return net
+
+
+@pytest.mark.parametrize("engine", ["runtime", pytest.param("compiled", marks=needs_compiler)])
+@pytest.mark.parametrize("evaluation", ["online", "factored"])
+def test_every_trial_begins_at_the_initial_values(engine, evaluation):
+    task = small_task()
+    recorded = ("hidden.v",)
+    assembly = assemble(
+        described(neurons()), task.objective, EProp(evaluation=evaluation), 1, engine, "numpy", recorded=recorded
+    )
+    with assembly.engine:
+        for assembled in (assembly, assembly.clone()):
+            for index in (0, 1):
+                record = simulate(assembled, task.trial(index), index, 1, np.random.default_rng(0))
+                (first,) = {tuple(row) for row in record.history["hidden.v"][:1]}
+                steps, _ = record.spikes["input"]
+                arrived = 5.0 * np.sum(steps == 0)
+                np.testing.assert_allclose(first, -65 + (REST + 65) * np.exp(-1 / 20) + arrived, rtol=1e-12)
+                assert not np.any(record.spikes["hidden"][0] == 0) and record.spikes["hidden"][0].size
+                (teacher,) = assembled.teachers
+                assert np.any(teacher.gradient(record, task.objective)["input_to_hidden"])
+
+
+def test_a_value_has_the_unit_that_is_declared():
+    units = Analog(2, equations="drive : 1\nu : volt\nn : integer", initial={"u": [-65 * mV, "-70 mV"], "n": 2})
+    np.testing.assert_allclose(units.initial_values["u"], [-0.065, -0.07])
+    assert units.initial_values["n"] == 2
+
+
+@pytest.mark.parametrize(
+    "values, sentence",
+    [
+        (
+            {"initial": {}},
+            "network.hidden: threshold = 'v >= -50' holds where a trial begins (v = 0), so 4 of 4 neurons",
+        ),
+        (
+            {"initial": {"v": np.array([-65, -40, -65, -40])}},
+            "so 2 of 4 neurons would spike at once; initial={...} says",
+        ),
+        ({"initial": {"u": -65}}, "CustomNeurons.initial: 'u' is no variable of the equations; Known: v"),
+        ({"initial": {"v": [-65, -65]}}, "CustomNeurons.initial: initial['v'] has shape (2,); allowed are () and (4,)"),
+        (
+            {"initial": {"v": "-65 + 5*rand()"}},
+            "a number or an array (4,) is needed; expressions, draws are not there yet",
+        ),
+        ({"initial": {"v": -65 * mV}}, "initial['v']: numbers without a unit are needed"),
+        ({"initial": {"v": np.nan}}, "initial['v']: finite numbers are needed"),
+        ({"initial": {"v": None}}, "initial['v']: numbers are needed"),
+    ],
+)
+def test_what_cannot_be_a_beginning_is_refused(values, sentence):
+    with pytest.raises(UserError) as caught:
+        described(neurons(**values))
+    assert sentence in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_threshold_that_an_update_sets_before_it_is_asked_is_no_mistake():
+    moving = {"equations": "dv/dt = -v/(20*ms) : 1\nlimit : 1", "updates": (Update("limit = 1 + 0*v"),)}
+    facts = {"threshold": "v >= limit", "reset": "v = 0", "distance": "v - 1", "initial": {}}
+    described(neurons(**moving, **facts))
+    with pytest.raises(UserError, match=r"holds where a trial begins .limit = 0, v = 0., so 4 of 4"):
+        described(neurons(**{**moving, "updates": (Update("limit = 1 + 0*v", "end"),)}, **facts))
+
+
+def test_driven_neurons_that_reach_their_threshold_at_once_are_no_mistake():
+    described(neurons(updates=(Update("v = v + 20"),)))
