@@ -11,7 +11,7 @@ import functools
 import re
 from dataclasses import dataclass
 
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, unknown
 
 SLOTS = tuple(
     f"{side}{slot}"
@@ -173,4 +173,4 @@ def precedes(slot: str, other: str) -> bool:
 def slot(place: str, name: str) -> None:
     """Raise `UserError` for a name that is no slot of a step."""
     if name not in SLOTS:
-        raise UserError(f"{place} = {name!r}: unknown slot; {nearest(str(name), SLOTS)}")
+        raise UserError(f"{place}: {unknown('slot', str(name), SLOTS)}")

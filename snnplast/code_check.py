@@ -16,7 +16,7 @@ from snnplast.brian import (
     dimensions_and_type_from_string,
 )
 from snnplast.code import WrongCode
-from snnplast.errors import nearest
+from snnplast.errors import nearest, unknown
 from snnplast.fragments import Fragment, Injection
 
 EVERYWHERE = frozenset(
@@ -76,7 +76,7 @@ class Scope:
                 "PoissonSource(..., rate=...) is a background that they do"
             )
         for name in sorted(code.functions(parsed) - DEFAULT_FUNCTIONS.keys()):
-            raise WrongCode(f"{text!r}: unknown function {name!r}; {nearest(name, DEFAULT_FUNCTIONS)}")
+            raise WrongCode(f"{text!r}: {unknown('function', name, DEFAULT_FUNCTIONS)}")
         for name in sorted(code.names(parsed) - self.declared - set(local) - EVERYWHERE):
             if name not in DEFAULT_CONSTANTS and name not in DEFAULT_UNITS:
                 raise WrongCode(f"{text!r}: {self._unknown(name)}")
@@ -101,7 +101,7 @@ class Scope:
 
     def _unknown(self, name: str) -> str:
         standard = difflib.get_close_matches(name, [*DEFAULT_CONSTANTS, *EVERYWHERE], n=1, cutoff=0.8)
-        return f"unknown name {name!r}; {nearest(name, {*self.declared, *standard})}"
+        return unknown("name", name, {*self.declared, *standard})
 
 
 def check_fragment(fragment: Fragment, scope: Scope) -> None:

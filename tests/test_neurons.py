@@ -181,11 +181,11 @@ def test_what_does_not_fit_in_your_code_is_one_sentence(changed, sentence):
         (lambda: ALIF(3, tau_adapt="0 ms"), "ALIF.tau_adapt: '0 ms' is out of range: greater than 0 is allowed"),
         (
             lambda: own_neurons(equations=OWN.replace("-v/tau", "-v/tua")),
-            "CustomNeurons.equations: 'dv/dt = -v/tua : 1': unknown name 'tua'; did you mean 'tau'? Known:",
+            "CustomNeurons.equations: 'dv/dt = -v/tua : 1': unknown name 'tua': did you mean 'tau'? Known:",
         ),
         (
             lambda: own_neurons(threshold="v >= thta"),
-            "CustomNeurons.threshold: 'v >= thta': unknown name 'thta'; did you mean 'theta'?",
+            "CustomNeurons.threshold: 'v >= thta': unknown name 'thta': did you mean 'theta'?",
         ),
         (lambda: own_neurons(reset="v -= theta\nu = 3"), "CustomNeurons.reset: 'u = 3': nothing reads 'u'; unknown"),
         (lambda: own_neurons(distance="v - (theta"), "distance: 'v - (theta' is not in Brian2's language: '(' was"),
