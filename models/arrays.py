@@ -43,6 +43,10 @@ class Arrays(FeedForward):
         x, y, x_test, y_test = (arrays[name] for name in KNOWN)
         return Classification(x, y, x_test, y_test, steps=self.steps, seed=seed)
 
+    def data(self) -> str:
+        tests = "x_test, y_test" if "x_test" in self.arrays else f"a share of {self.test_share:g}"
+        return f"{len(self.arrays['x'])} samples of '{self.path}', to test with: {tests}"
+
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
         """What the file holds, checked: x as floats, y as integers. Raises `UserError` naming file, array and fault."""

@@ -37,3 +37,6 @@ class Digits(FeedForward):
         split = train_test_split(pixels / 16.0, labels, test_size=360, stratify=labels, random_state=seed)
         x, x_test, y, y_test = map(np.asarray, split)
         return Classification(x, y, x_test, y_test, steps=self.steps, seed=seed)
+
+    def data(self) -> str:
+        return "1437 training and 360 test digits of scikit-learn"

@@ -65,16 +65,38 @@ class Idx(FeedForward):
         (x, y), (x_test, y_test) = ((_values(s.pixels), s.labels.astype(int)) for s in self.samples)
         return Classification(x, y, x_test, y_test, steps=self.steps, seed=seed)
 
-    @cached_property
+    def data(self) -> str:
+        used = [f"{len(s.labels)} of {there}" for s, there in zip(self.samples, self._read_all[1], strict=True)]
+        name = "Fashion-MNIST, " if self._fashion else ""
+        return f"{name}{used[0]} training and {used[1]} test images of '{self._directory}'"
+
+    def citation(self) -> str:
+        return self.reference if self._fashion else ""
+
+    @property
+    def _directory(self) -> Path:
+        return Path(self.path) if self.path else FASHION_MNIST
+
+    @property
+    def _fashion(self) -> bool:
+        return self._directory == FASHION_MNIST
+
+    @property
     def samples(self) -> tuple[Samples, Samples]:
         """The training and the test samples. Raises `UserError` for files that are not there or not what they say."""
+        return self._read_all[0]
+
+    @cached_property
+    def _read_all(self) -> tuple[tuple[Samples, Samples], tuple[int, int]]:
+        """The samples that are used, and how many there are."""
         training, tests = self._read("train_images", "train_labels"), self._read("test_images", "test_labels")
         if training.pixels.shape[1] != tests.pixels.shape[1]:
             raise UserError(
                 f"model.test_images: images of {tests.pixels.shape[1]} pixels, but those to learn from have "
                 f"{training.pixels.shape[1]}"
             )
-        return _some(training, self.training, "training"), _some(tests, self.tests, "tests")
+        used = _some(training, self.training, "training"), _some(tests, self.tests, "tests")
+        return used, (len(training.labels), len(tests.labels))
 
     def _read(self, images: str, labels: str) -> Samples:
         (image_file, pixels), (label_file, classes) = self._array(images, 3), self._array(labels, 1)
@@ -94,7 +116,7 @@ class Idx(FeedForward):
             raise UserError(f"model.{field}: {error}") from None
 
     def _file(self, field: str) -> Path:
-        directory, name = Path(self.path) if self.path else FASHION_MNIST, getattr(self, field)
+        directory, name = self._directory, getattr(self, field)
         if not directory.is_dir():
             if self.path:
                 raise UserError(f"model.path: there is no directory '{directory}'")

@@ -25,3 +25,11 @@ class Model(Description):
     def task(self, seed: int) -> Task:
         """The task; trial k must depend on (seed, k) only."""
         raise NotImplementedError
+
+    def data(self) -> str:
+        """In words, what data are used, where they come from, and how much of them; "" where trials are made up."""
+        return ""
+
+    def citation(self) -> str:
+        """The BibTeX entries of what these settings really use."""
+        return self.reference

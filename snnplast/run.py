@@ -143,6 +143,7 @@ def _summary(session: Session, engine: EngineChoice, path: Path | None, figures:
         length += f", {trainer.iterations - session.first} of them now"
     shown = {
         "model": session.experiment.title,
+        "data": data_of(session.experiment),
         "rule": f"{rule.name}, {rule.evaluation}, third factor {rule.third_factor.name}",
         "engine": engine.name,
         "training": f"{length}, {session.seconds:.1f} s",
@@ -153,6 +154,13 @@ def _summary(session: Session, engine: EngineChoice, path: Path | None, figures:
         size = f"{path.stat().st_size / 1e6:.3g} MB"
         shown |= {"recorded": session.recorded(), "file": f"{path}, {size}", "figures": ", ".join(map(str, figures))}
     return {name: text for name, text in shown.items() if text}
+
+
+def data_of(experiment: Experiment) -> str:
+    """What the model says of its data; else the files that it has read."""
+    files = [f"'{file}'" for file in experiment.reads.data]
+    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+    return experiment.model.data() or ", ".join(files[:3]) + more
 
 
 def _figures(path: Path) -> list[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sys
 
 import pytest
@@ -10,6 +12,7 @@ from snnplast.config.layers import parse_sets
 from snnplast.config.resolution import resolve
 from snnplast.config.toml_text import toml_text
 from snnplast.errors import UserError
+from snnplast.origin import digest_of
 
 PATTERN = "pattern-generation"
 
@@ -209,6 +212,25 @@ def test_a_module_with_a_network_and_a_task_is_a_model(folder):
 def test_a_model_file_is_found_from_its_config_not_from_the_working_directory(tiny, monkeypatch, tmp_path_factory):
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     assert resolve(tiny.path / "experiment.toml").title == "tiny"
+
+
+@pytest.mark.parametrize("target", ["experiment.toml", "module.py", "xor"])
+def test_an_experiment_can_be_pickled(tiny, target):
+    text = (tiny.path / "tiny.py").read_text()
+    tiny.write("module.py", f"{text}\nnet, task = Tiny().network(), Tiny().task(1)\ndel Tiny\n")
+    experiment = resolve(target, ["rule=e-prop", "train.epochs=1"])
+    again = pickle.loads(pickle.dumps(experiment))
+    assert again.text() == experiment.text()
+    assert again.network.populations.keys() == experiment.network.populations.keys()
+    assert digest_of(again.task()) == digest_of(experiment.task())
+    assert copy.copy(experiment).text() == experiment.text()
+
+
+def test_a_pickled_experiment_whose_model_file_has_changed_is_refused(tiny):
+    pickled = pickle.dumps(resolve("experiment.toml"))
+    tiny.write("tiny.py", (tiny.path / "tiny.py").read_text() + "#\n")
+    with pytest.raises(UserError, match=r"^a pickled experiment: '\S+tiny.py' has changed or is gone since"):
+        pickle.loads(pickled)
 
 
 def test_a_model_file_may_import_its_neighbours(tiny):

@@ -145,6 +145,11 @@ def test_what_a_run_depends_on_is_in_its_file(with_data, snnplast):
     assert len([name for name in found if "file" in name]) == 2, "nothing that is installed is named"
 
 
+def test_the_report_says_which_data_were_read(with_data, capsys):
+    assert main(["run", "experiment.toml"]) == 0
+    assert re.search(rf"^data +'{re.escape(str(with_data.path))}/samples.npy'$", capsys.readouterr().out, re.M)
+
+
 # Arrays
 
 

@@ -1,5 +1,7 @@
 """A run's file read back; `tests/test_record.py` compares what is read with what was recorded."""
 
+import pickle
+
 import h5py
 import numpy as np
 import pytest
@@ -27,11 +29,23 @@ def path(tmp_path):
         (lambda run: run.trial_spikes("b", 0), "unknown population with recorded spikes 'b': Known: a, z"),
         (lambda run: run.state("z/v"), "unknown recorded state variable 'z/v': none is known"),
         (lambda run: run.weights("z>a"), "unknown projection with stored weights 'z>a': did you mean 'z->a'"),
+        (lambda run: run.metrics["los"], "unknown metric 'los': did you mean 'loss'"),
+        (
+            lambda run: run.trial_spikes("z", 999),
+            "'.*run.h5' has no trial in row 999: 0 to 0, or -1 to -1 from",
+        ),
+        (lambda run: run.trial_spikes("z", -2), "'.*run.h5' has no trial in row -2: 0 to 0"),
     ],
 )
 def test_an_unknown_name_lists_the_known(path, ask, sentence):
     with pytest.raises(UserError, match=f"^{sentence}"):
         ask(read_run(path))
+
+
+def test_what_is_read_can_be_pickled(path):
+    run = pickle.loads(pickle.dumps(read_run(path)))
+    assert list(run.metrics["loss"]) == [0.5]
+    assert run.metrics.get("los") is None
 
 
 def test_populations_keep_their_order(path):

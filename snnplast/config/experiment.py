@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from snnplast import registry
 from snnplast.config.layers import NONE
 from snnplast.config.model_file import users_code
 from snnplast.config.schema import table_of
@@ -20,7 +21,7 @@ from snnplast.files import usable
 from snnplast.model import Model
 from snnplast.network import Network
 from snnplast.population import SpikeSource
-from snnplast.reads import Reads
+from snnplast.reads import Reads, fingerprint
 from snnplast.rule import Rule
 from snnplast.task import Task
 
@@ -131,6 +132,12 @@ class Experiment:
     reads: Reads = field(default_factory=Reads)
     numbered: bool = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its settings: what a model file defines is made again from the file, which must be the same."""
+        if self.file is None and self.model.name not in registry.names("model"):
+            return Experiment, tuple(getattr(self, each.name) for each in fields(self))
+        return _made_again, (self.text(), self.reads.modules, self.numbered)
+
     @property
     def title(self) -> str:
         """Name of the model, or of its file."""
@@ -163,6 +170,15 @@ class Experiment:
                 "record": table_of(self.record),
             }
         )
+
+
+def _made_again(text: str, modules: Mapping[str, str], numbered: bool) -> Experiment:
+    from snnplast.config.resolution import resolve_text  # which makes experiments
+
+    for file, before in modules.items():
+        if not Path(file).is_file() or fingerprint(file) != before:
+            raise UserError(f"a pickled experiment: '{file}' has changed or is gone since it was pickled")
+    return replace(resolve_text(text, "a pickled experiment: "), numbered=numbered)
 
 
 def _without_name(description: Description) -> dict[str, Any]:

@@ -30,6 +30,13 @@ from snnplast.record.digest import digest, of_text
 from snnplast.record.reader import open_run
 
 
+class Metrics(dict[str, np.ndarray]):
+    """Rows by name; a name that is not there is refused with the nearest one."""
+
+    def __missing__(self, name: str) -> np.ndarray:
+        raise UserError(unknown("metric", str(name), self))
+
+
 @dataclass(frozen=True)
 class Run:
     """A run's file. What is small was read when it was opened; spikes, states and weights are read when asked for.
@@ -57,7 +64,7 @@ class Run:
     config: str
     versions: dict[str, str]
     dt: float
-    metrics: dict[str, np.ndarray]
+    metrics: Metrics
     per: dict[str, str]
     trials: np.ndarray
     populations: dict[str, int]
@@ -114,6 +121,10 @@ class Run:
         return times, neurons.astype("i8")
 
     def _steps(self, row: int) -> tuple[int, int]:
+        if not -len(self.trials) <= row < len(self.trials):
+            count = len(self.trials)
+            there = f"0 to {count - 1}, or -{count} to -1 from the end, are allowed" if count else "there is none"
+            raise UserError(f"'{self.path}' has no trial in row {row}: {there}")
         trial = self.trials[row]
         return round(trial["start"] / (self.dt * 1e3)), round(trial["stop"] / (self.dt * 1e3))
 
@@ -141,7 +152,7 @@ def _run_in(path: Path, stamp: Stamp, file: Any) -> Run:
         config=str(file.attrs["config"]),
         versions=json.loads(file.attrs["versions"]),
         dt=float(file.attrs["dt"]) / 1e3,
-        metrics={name: column[:] for name, column in metrics.items()},
+        metrics=Metrics({name: column[:] for name, column in metrics.items()}),
         per={name: str(column.attrs["per"]) for name, column in metrics.items()},
         trials=_with_text(file["trials"][:]),
         populations={name: int(group.attrs["size"]) for name, group in file.get("spikes", {}).items()},

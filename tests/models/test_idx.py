@@ -142,3 +142,13 @@ def test_without_a_path_the_data_are_debians_fashion_mnist():
         assert (x.min(), x.max()) == (0, 1)
         share = np.bincount(labels, minlength=10) / len(labels)
         np.testing.assert_allclose(share, 0.1, atol=0.02)
+
+
+def test_what_is_used_is_said_and_cited(directory, monkeypatch):
+    some = Idx(path=str(directory), training=5, tests=2)
+    assert some.data() == f"5 of 12 training and 2 of 6 test images of '{directory}'"
+    assert some.citation() == ""
+    monkeypatch.setattr(idx, "FASHION_MNIST", directory)
+    assert Idx().data() == f"Fashion-MNIST, 12 of 12 training and 6 of 6 test images of '{directory}'"
+    assert Idx().citation() == Idx.reference
+    assert Idx(path=str(directory)).citation() == Idx.reference
