@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from snnplast.console import emit
+from snnplast.errors import UserError
 from snnplast.progress import number
 from snnplast.record.results import Run, read_run
 
@@ -35,11 +36,17 @@ def compare(console: Console, paths: Sequence[str | Path]) -> None:
 
 def _what(run: Run) -> list[str]:
     """What `WHAT` lists."""
-    config = tomllib.loads(run.config)
-    rule = config["rule"]
-    model = config["model"].get("name") or Path(config["model"]["file"]).stem
+    try:
+        config = tomllib.loads(run.config)
+        rule = config["rule"]
+        model = config["model"].get("name") or Path(config["model"]["file"]).stem
+        factor = config["rules"][rule]["third_factor"]["name"]
+    except (tomllib.TOMLDecodeError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"'{run.path}': its config is none that a run leaves: {type(error).__name__}, {error}"
+        ) from error
     rows, per = (len(run.metrics["loss"]), run.per["loss"]) if "loss" in run.metrics else (0, "iteration")
-    return [model, rule, config["rules"][rule]["third_factor"]["name"], f"{rows} {per}s, {run.status}"]
+    return [str(model), str(rule), str(factor), f"{rows} {per}s, {run.status}"]
 
 
 def _last(run: Run, metric: str) -> str:
