@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from snnplast.assembly import Assembly
-from snnplast.engine.cache import cache_directory
+from snnplast.engine.cache import cache_key, cached
+from snnplast.errors import UserError
 from snnplast.random_streams import TRAINING
 from snnplast.third_factor import Pretraining
 from snnplast.train import Trainer
@@ -22,15 +22,13 @@ def pretrain(pretraining: Pretraining, assemble: Callable[..., Assembly], engine
 
     assemble: puts an experiment together, within which this one may be needed.
     """
-    path = cache_directory() / "pretraining" / f"{pretraining.key}-{engine}.npz"
-    cached = _read(path)
-    if cached is None:
+
+    def learn() -> bytes:
         task, rule = pretraining.task, pretraining.rule
-        cached = _learned(
-            pretraining, assemble(pretraining.network, task.objective, rule, pretraining.seed, engine, target)
-        )
-        _write(path, cached)
-    return cached
+        assembly = assemble(pretraining.network, task.objective, rule, pretraining.seed, engine, target)
+        return _packed(_learned(pretraining, assembly))
+
+    return _unpacked(cached(cache_key({"pretraining": pretraining.key}, engine), learn, _fit))
 
 
 def _learned(pretraining: Pretraining, assembly: Assembly) -> Values:
@@ -45,17 +43,24 @@ def _learned(pretraining: Pretraining, assembly: Assembly) -> Values:
         return {name: assembly.values[name].copy() for name in assembly.parameters}
 
 
-def _read(path: Path) -> Values | None:
+def _packed(values: Values) -> bytes:
+    for name, array in values.items():
+        if not np.all(np.isfinite(array)):
+            raise UserError(f"what is learned before the run: {name!r} has values that are not finite")
+    packed = io.BytesIO()
+    np.savez(packed, **values)  # pyright: ignore[reportArgumentType]  # numpy 2.0 has no allow_pickle here
+    return packed.getvalue()
+
+
+def _unpacked(packed: bytes) -> Values:
+    with np.load(io.BytesIO(packed), allow_pickle=False) as stored:
+        return dict(stored)
+
+
+def _fit(packed: bytes) -> bool:
+    """Whether it is what was learned, and can be used."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    except (OSError, ValueError, EOFError, KeyError):
-        return None
-
-
-def _write(path: Path, arrays: Values) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with open(partial, "wb") as file:
-        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]  # numpy 2.0 has no allow_pickle here
-    partial.replace(path)
+        values = _unpacked(packed).values()
+        return bool(values) and all(array.dtype.kind == "f" and np.all(np.isfinite(array)) for array in values)
+    except Exception:  # whatever a damaged archive makes of its readers
+        return False

@@ -12,6 +12,7 @@ from typing import NoReturn
 from snnplast import __version__
 from snnplast.errors import UserError, nearest
 from snnplast.interrupt import heard, number_of
+from snnplast.notices import silence
 
 USER_ERROR, INTERNAL_ERROR = 2, 1
 KINDS = {"rules": "rule", "third-factors": "third-factor", "models": "model"}
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     try:
         options = _parse(given)
-        with heard():
+        with heard(), silence("--quiet" in given):
             options.command(options)
         sys.stdout.flush()
         return 0

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from snnplast.engine.cache import cache_key, cached
-from snnplast.engine.compiler import compile_library, fingerprint
+from snnplast.engine.cache import cache_directory, cache_key, cached
+from snnplast.engine.compiler import compiled, fingerprint
+from snnplast.engine.shared_library import SharedLibrary
 
 _SOURCE = Path(__file__).with_name("adjoint.cpp")
 _P, _L = ctypes.c_void_p, ctypes.c_int64
@@ -99,18 +99,10 @@ def adjoint_gradient(
 @functools.cache
 def _kernel() -> Any:
     """The function, compiled once per machine and kept in the build cache."""
-    source = _SOURCE.read_text()
-
-    def build(directory: Path) -> Path:
-        (directory / "adjoint.cpp").write_text(source)
-        compile_library(directory, "adjoint.cpp", "adjoint.so")
-        return directory / "adjoint.so"
-
-    image = cached(cache_key({"adjoint.cpp": source}, fingerprint()), build)
-    with tempfile.NamedTemporaryFile(suffix=".so") as file:
-        file.write(image)
-        file.flush()
-        function = ctypes.CDLL(file.name).adjoint_gradient
+    files = {"adjoint.cpp": _SOURCE.read_text()}
+    key = cache_key(files, fingerprint())
+    image = cached(key, lambda: compiled(files, "adjoint.cpp", cache_directory()))
+    function = SharedLibrary(image, [cache_directory()]).functions.adjoint_gradient
     function.argtypes = (_L, _L, _P, _P, _P, _P, _P, _P, _L, _P, _L, _P)
     function.restype = None
     return function

@@ -1,8 +1,8 @@
-"""Compiled libraries, kept by what they were compiled from.
+"""What took long to make, kept by what it was made from: compiled libraries, and what was learned before a run.
 
-An entry is a directory named by its key, holding the library and a record with the library's
-checksum. It appears by one rename, so that a reader sees all of it or nothing, and is
-verified byte by byte each time it is read: what does not match is built again, never loaded.
+An entry is a directory named by its key, holding the content and a record with its checksum. It appears by one rename,
+so that a reader sees all of it or nothing, and is verified byte by byte each time it is read: what does not match, or
+may have been written by somebody else, is made again, never used. Trouble with the cache is said, and stops nothing.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
-import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-LIBRARY = "library.so"
+from snnplast.engine.private_directory import PrivateDirectory, Untrusted
+from snnplast.engine.scratch import remove_abandoned, scratch
+from snnplast.notices import notice
+
+CONTENT = "content"
 RECORD = "record.json"
+BUILDING = ".build-"
 
 
 def cache_directory() -> Path:
@@ -29,7 +31,7 @@ def cache_directory() -> Path:
 
 
 def cache_key(files: dict[str, str], fingerprint: str) -> str:
-    """sha256 over paths, contents and everything else that shapes the library."""
+    """sha256 over paths, contents and everything else that shapes the outcome."""
     digest = hashlib.sha256(fingerprint.encode())
     for name in sorted(files):
         for part in (name, files[name]):
@@ -37,81 +39,81 @@ def cache_key(files: dict[str, str], fingerprint: str) -> str:
     return digest.hexdigest()
 
 
-def cached(key: str, build: Callable[[Path], Path]) -> bytes:
-    """The library stored under `key`; if there is none to trust, `build(directory)` makes it.
+def cached(key: str, make: Callable[[], bytes], fit: Callable[[bytes], bool] = bool) -> bytes:
+    """The content stored under `key`; if there is none to trust, or none that is `fit`, `make()` makes it.
 
-    Any number of processes may ask for one key at once: one builds, the others wait for it.
-    Where the cache cannot be written, the library is built and not kept.
+    Any number of processes may ask for one key at once: one makes it, the others wait for it. Where the cache cannot be
+    used or written, the content is made and not kept.
     """
-    root = cache_directory()
-    try:
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        writable = os.access(root, os.W_OK)
-    except OSError:
-        writable = False
-    entry = root / key
-    if (image := _read(entry, key)) is not None:
-        return image
-    if not writable:
-        with tempfile.TemporaryDirectory(prefix="snnplast-") as scratch:
-            return build(Path(scratch)).read_bytes()
-    with _locked(root / f"{key}.lock"):
-        if (image := _read(entry, key)) is not None:
-            return image
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=root) as scratch:
-            image = build(Path(scratch)).read_bytes()
-            _store(entry, key, image, Path(scratch))
-        return image
+    with contextlib.ExitStack() as stack:
+        try:
+            root = stack.enter_context(PrivateDirectory.at(cache_directory()))
+        except OSError as error:
+            notice(f"the cache '{cache_directory()}' is not used ({_reason(error)}): what it would hold is made anew")
+            return make()
+        remove_abandoned(root.path, BUILDING)
+        if (content := _read(root, key, fit)) is not None:
+            return content
+        stack.enter_context(_locked(root, f"{key}.lock"))
+        if (content := _read(root, key, fit)) is not None:
+            return content
+        content = make()
+        try:
+            _keep(root, key, content)
+        except OSError as error:
+            notice(f"the cache '{root.path}' cannot be written to ({_reason(error)}): what was made is not kept")
+        return content
 
 
-def _read(entry: Path, key: str) -> bytes | None:
-    """The library of `entry` if it is ours and complete, otherwise None."""
+def _reason(error: OSError) -> str:
+    return str(error) if isinstance(error, Untrusted) else error.strerror or str(error)
+
+
+def _read(root: PrivateDirectory, key: str, fit: Callable[[bytes], bool]) -> bytes | None:
+    """The content of an entry if it is ours, complete and fit, otherwise None."""
     try:
-        if not all(_ours(path) for path in (entry, entry / LIBRARY, entry / RECORD)):
+        with root.below(key) as entry:
+            record, content = json.loads(entry.read(RECORD)), entry.read(CONTENT)
+        expected = {"key": key, "sha256": hashlib.sha256(content).hexdigest()}
+        why = "" if record == expected and fit(content) else "it is damaged"
+    except FileNotFoundError as error:
+        if error.filename == key:
             return None
-        record = json.loads((entry / RECORD).read_text())
-        image = (entry / LIBRARY).read_bytes()
-    except (OSError, ValueError):
-        return None
-    expected = {"key": key, "sha256": hashlib.sha256(image).hexdigest()}
-    return image if record == expected else None
+        why = "it is not complete"
+    except OSError as error:
+        why = _reason(error)
+    except ValueError:
+        why = "it is damaged"
+    if not why:
+        return content
+    notice(f"the entry '{root.path / key}' of the cache is not used ({why}): it is made anew")
+    return None
 
 
-def _ours(path: Path) -> bool:
-    """Whether nobody but this user can have written `path`: a library is code that will run as this user."""
-    status = path.lstat()
-    if stat.S_ISLNK(status.st_mode):
-        return False
-    return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & stat.S_IWOTH)
-
-
-def _store(entry: Path, key: str, image: bytes, scratch: Path) -> None:
-    fresh = scratch / "entry"
-    fresh.mkdir(mode=0o700)
-    (fresh / LIBRARY).write_bytes(image)
-    (fresh / RECORD).write_text(json.dumps({"key": key, "sha256": hashlib.sha256(image).hexdigest()}))
-    # A directory cannot be renamed over a full one: what lies there was found unfit, so it makes room first.
-    if entry.exists() or entry.is_symlink():
-        with contextlib.suppress(OSError):
-            os.rename(entry, scratch / "unfit")
-    with contextlib.suppress(OSError):  # another process was faster, or the disk is full: the image is at hand anyway
-        os.rename(fresh, entry)
+def _keep(root: PrivateDirectory, key: str, content: bytes) -> None:
+    with scratch(root.path, BUILDING) as directory:
+        fresh = directory / "entry"
+        fresh.mkdir(mode=0o700)
+        for name, data in (
+            (CONTENT, content),
+            (RECORD, json.dumps({"key": key, "sha256": hashlib.sha256(content).hexdigest()}).encode()),
+        ):
+            with open(os.open(fresh / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(data)
+        # A directory cannot be renamed over a full one: what lies there was found unfit, so it makes room first.
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(key, directory / "unfit", src_dir_fd=root.fd)
+        os.rename(fresh, key, dst_dir_fd=root.fd)
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock file; without file locks (some network file systems) go on: two builds do no harm."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with open(path, "w") as file:
+def _locked(root: PrivateDirectory, name: str) -> Iterator[None]:
+    """Hold a lock file. Where there can be none (some network file systems) go on: two that make it do no harm."""
+    import fcntl
+
+    with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
+            fd = root.open(name, os.O_RDWR | os.O_CREAT)
+            stack.callback(os.close, fd)
+            fcntl.flock(fd, fcntl.LOCK_EX)
         yield
-
-
-def clear_cache() -> None:
-    """Remove everything the cache holds."""
-    shutil.rmtree(cache_directory(), ignore_errors=True)

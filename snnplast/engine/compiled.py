@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -13,10 +11,11 @@ from numpy.typing import ArrayLike
 
 from snnplast.engine import compiler, internals, internals_cpp, unity
 from snnplast.engine.base import BrianModel, Engine, Interrupted
-from snnplast.engine.cache import cache_key, cached
+from snnplast.engine.cache import cache_directory, cache_key, cached
 from snnplast.engine.events import Events
 from snnplast.engine.inputs import SpikeInput, checked_count, checked_initial, checked_series, known
 from snnplast.engine.library import Library
+from snnplast.engine.scratch import working
 
 CHUNK = 50_000_000
 """Nanoseconds after which the step loop returns to Python, so that `stop` and Ctrl-C are heard."""
@@ -58,8 +57,7 @@ def draw_up(construct: Callable[[], BrianModel], own_templates: bool = True) -> 
     with internals.private_brian(device, **internals_cpp.PREFERENCES):
         model = construct()
         internals.single_clock(model.network)
-        with tempfile.TemporaryDirectory(prefix="snnplast-") as directory:
-            generated = internals_cpp.generate(device, model.network, Path(directory))
+        generated = working(lambda place: internals_cpp.generate(device, model.network, place), cache_directory())
         blueprint = _describe(device, model, generated)
         device.seal()
     return blueprint
@@ -98,15 +96,8 @@ def _describe(device: internals_cpp.EngineDevice, model: BrianModel, generated: 
 
 def _compiled(generated: internals_cpp.Generated) -> bytes:
     files = unity.assemble(generated)
-
-    def build(directory: Path) -> Path:
-        for name, text in files.items():
-            (directory / name).parent.mkdir(parents=True, exist_ok=True)
-            (directory / name).write_text(text)
-        compiler.compile_library(directory, "unity.cpp", "library.so")
-        return directory / "library.so"
-
-    return cached(cache_key(files, compiler.fingerprint()), build)
+    key = cache_key(files, compiler.fingerprint())
+    return cached(key, lambda: compiler.compiled(files, "unity.cpp", cache_directory()))
 
 
 class CompiledEngine(Engine):

@@ -11,6 +11,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from snnplast.engine.scratch import cannot, working
+from snnplast.errors import UserError
+
 COMPILERS = ("g++", "clang++", "c++")
 
 FLAGS = (
@@ -29,7 +32,7 @@ FLAGS = (
 GCC_FLAGS = ("-fno-gnu-unique",)  # unique symbols are shared between copies of a library: the copies must be apart
 
 
-class CompilerError(RuntimeError):
+class CompilerError(UserError):
     """The C++ compiler is missing or refused the generated sources."""
 
 
@@ -89,11 +92,25 @@ def processor() -> str:
     return hashlib.sha256("\n".join(found.values()).encode()).hexdigest()
 
 
-def compile_library(directory: Path, source: str, output: str) -> None:
-    """Compile `directory/source` to the shared library `directory/output`."""
-    command = [*command_line(), "-I.", source, "-o", output]
-    environment = {**os.environ, "LC_ALL": "C"}
-    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if "error" in line][:5] or done.stderr.splitlines()[-5:]
-        raise CompilerError("the C++ compiler refused the generated sources:\n" + "\n".join(errors))
+def compiled(files: dict[str, str], source: str, *others: Path) -> bytes:
+    """The shared library of `files`, of which `source` is compiled. others: where to work if the usual place is full.
+
+    Raises `CompilerError`, and `UserError` where there is no room.
+    """
+
+    def compile_in(directory: Path) -> bytes:
+        for name, text in files.items():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            (directory / name).write_text(text)
+        command = [*command_line(), "-I.", source, "-o", "library.so"]
+        environment = {**os.environ, "LC_ALL": "C", "TMPDIR": str(directory)}
+        done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
+        lines = done.stderr.splitlines()
+        if done.returncode and (full := cannot(lines)):
+            raise full
+        if done.returncode:
+            errors = [line for line in lines if "error" in line][:5] or lines[-5:]
+            raise CompilerError("the C++ compiler refused the generated sources: " + "; ".join(errors))
+        return (directory / "library.so").read_bytes()
+
+    return working(compile_in, *others)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import _ctypes
-import contextlib
 import ctypes
-import itertools
-import os
-import tempfile
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from snnplast.engine.cache import cache_directory
-
-_COPIES = itertools.count()
+from snnplast.engine.shared_library import SharedLibrary
 
 
 class _StaticArray(ctypes.Structure):
@@ -54,9 +48,8 @@ _SIGNATURES = {
 class Library:
     """A private copy of the shared library: its globals are the state of one network.
 
-    The dynamic linker gives each *file* its own globals, so every instance loads a copy that is
-    removed again as soon as it is mapped. The memory lives as long as this object, and every
-    view holds it. The functions of interface.cpp are attributes, without their prefix "snn_".
+    The memory lives as long as this object, and every view holds it.
+    The functions of interface.cpp are attributes, without their prefix "snn_".
 
     Parameters
     ----------
@@ -71,9 +64,9 @@ class Library:
         static_arrays: dict[str, np.ndarray],
         connections: Sequence[tuple[np.ndarray, np.ndarray]],
     ) -> None:
-        dll = _load(image)
+        loaded = SharedLibrary(image, [cache_directory()])
         for name, (result, arguments) in _SIGNATURES.items():
-            function = getattr(dll, f"snn_{name}")
+            function = getattr(loaded.functions, f"snn_{name}")
             function.restype, function.argtypes = result, arguments
             self.__dict__[name] = function
         arrays = (_StaticArray * max(1, len(static_arrays)))(
@@ -83,7 +76,7 @@ class Library:
             *(_Connection(i.ctypes.data, j.ctypes.data, len(i)) for i, j in connections)
         )
         self.program_length = self.checked(self.open(len(static_arrays), arrays, pairs))
-        unload = weakref.finalize(self, _unload, dll, self.free)
+        unload = weakref.finalize(self, _unload, loaded, self.free)
         unload.atexit = False  # at exit views may still be in use, and the process frees everything anyway
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -106,26 +99,6 @@ class Library:
         return np.frombuffer(memory, dtype)
 
 
-def _load(image: bytes) -> ctypes.CDLL:
-    try:
-        return _load_from(image, tempfile.gettempdir())
-    except OSError:  # some clusters mount the temporary directory so that nothing in it can be executed
-        return _load_from(image, str(cache_directory()))
-
-
-def _load_from(image: bytes, directory: str) -> ctypes.CDLL:
-    # The linker also compares paths: a name used once must not come back while its library is loaded.
-    prefix = f"snnplast-{os.getpid()}-{next(_COPIES)}-"
-    handle, path = tempfile.mkstemp(prefix=prefix, suffix=".so", dir=directory)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(image)
-        return ctypes.CDLL(path, mode=ctypes.RTLD_LOCAL)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-
-
-def _unload(dll: ctypes.CDLL, free: Callable[[], None]) -> None:
+def _unload(loaded: SharedLibrary, free: Callable[[], None]) -> None:
     free()
-    _ctypes.dlclose(dll._handle)
+    loaded.unload()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+
 import numpy as np
 import pytest
 from reference import ib_hebbian as ib
@@ -13,6 +17,7 @@ from snnplast.assemble import assemble
 from snnplast.cli import main
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
+from snnplast.pretrain import pretrain
 from snnplast.random_streams import SOURCES, TRAINING, stream
 from snnplast.record.results import read_run
 from snnplast.rules.ib_hebbian import IBHebbian
@@ -175,6 +180,84 @@ def test_the_key_of_what_is_kept_changes_with_everything_that_decides_it(monkeyp
 
 def test_the_key_leaves_out_what_happens_after_the_signal():
     assert key() == key({"transforms": ()})
+
+
+TINY_LESSON = {**SMALL, "training": "ridge"}
+
+
+def kept(tmp_path):
+    """What there is of the one lesson that was kept: its folder, the content's path, and the values it gives again."""
+    (entry,) = [path for path in tmp_path.iterdir() if path.is_dir()]
+    return entry, entry / "content"
+
+
+def learn():
+    given, _ = lesson(**TINY_LESSON)
+    return pretrain(given, assemble, "runtime", "numpy")
+
+
+def nothing_is_learned(monkeypatch):
+    """From here on, what is not kept cannot be had."""
+    monkeypatch.setattr("snnplast.pretrain._learned", lambda *given: pytest.fail("learned again"))
+
+
+def with_nan(content, entry):
+    """Values with a NaN among them, and a record that agrees."""
+    with np.load(io.BytesIO(content.read_bytes())) as stored:
+        values = {name: np.full_like(array, np.nan) for name, array in stored.items()}
+    packed = io.BytesIO()
+    np.savez(packed, **values)
+    content.write_bytes(packed.getvalue())
+    record = json.loads((entry / "record.json").read_text())
+    record["sha256"] = hashlib.sha256(packed.getvalue()).hexdigest()
+    (entry / "record.json").write_text(json.dumps(record))
+
+
+def test_what_was_learned_before_is_kept_and_used_again(tmp_path, monkeypatch):
+    first = learn()
+    nothing_is_learned(monkeypatch)
+    again = learn()
+    assert first.keys() == again.keys() and any(map(np.any, first.values()))
+    for name, values in first.items():
+        assert np.array_equal(again[name], values)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content, entry: content.write_bytes(content.read_bytes()[:100]),
+        lambda content, entry: content.write_bytes(content.read_bytes().replace(b"PK", b"QK", 1)),
+        with_nan,
+        lambda content, entry: content.chmod(0o666),
+    ],
+    ids=["truncated", "changed", "not a number", "open to others"],
+)
+def test_a_damaged_lesson_is_learned_anew_and_said(tmp_path, caplog, damage):
+    first = learn()
+    entry, content = kept(tmp_path)
+    damage(content, entry)
+    again = learn()
+    for name, values in first.items():
+        assert np.array_equal(again[name], values)
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "snnplast"]
+    assert line.startswith(f"snnplast: the entry '{entry}' of the cache is not used (") and line.endswith("made anew")
+
+
+def test_a_lesson_is_used_where_it_cannot_be_kept(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("SNNPLAST_CACHE_DIR", str(tmp_path / "file"))
+    assert any(map(np.any, learn().values()))
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "snnplast"]
+    assert (
+        line
+        == f"snnplast: the cache '{tmp_path / 'file'}' is not used (Not a directory): what it would hold is made anew"
+    )
+
+
+def test_a_lesson_without_numbers_is_refused(monkeypatch):
+    monkeypatch.setattr("snnplast.pretrain._learned", lambda *given: {"w": np.array([1.0, np.inf])})
+    with pytest.raises(UserError, match="what is learned before the run: 'w' has values that are not finite"):
+        learn()
 
 
 # What is refused
