@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 from snnplast import code
@@ -35,8 +35,8 @@ _CPP = frozenset(
 )
 BASE_UNITS = "second hertz metre kilogram volt amp ohm siemens farad coulomb mole mmolar kelvin joule watt".split()
 
-PARAMETERS = frozenset({"w", "bias"})
-"""What learning changes: code of a rule reads it only."""
+PARAMETERS = frozenset({"bias"})
+"""What learning changes in neurons, as it does the weights w of synapses: code of a rule reads it only."""
 
 
 class Scope:
@@ -122,18 +122,17 @@ def check_injection(injection: Injection, source: Fragment, target: Fragment) ->
     if not isinstance(injection, Injection):
         raise WrongCode(f"inject() returns {injection!r}; an Injection is needed")
     for own, given in ((source, injection.pre), (target, injection.post)):
-        _refuse_learning(given, "")
+        _refuse_learning(given, PARAMETERS)
         check_fragment(given, Scope.of(own, given))
     synapse = injection.synapse
-    _refuse_learning(synapse, "_post")
+    _refuse_learning(synapse, {"w", *PARAMETERS, *(f"{name}_post" for name in PARAMETERS)})
     if "w" in synapse.names():
         raise WrongCode("'w' is the weight of a synapse; the rule's own variables need other names")
     ends = Scope.of(source, injection.pre), Scope.of(target, injection.post)
     check_fragment(synapse, Scope.of_synapses(synapse, *ends))
 
 
-def _refuse_learning(fragment: Fragment, end: str) -> None:
-    parameters = {"w", "bias" + end, "bias"}
+def _refuse_learning(fragment: Fragment, parameters: Set[str]) -> None:
     for block in (*fragment.on_spike, *fragment.on_arrival, *(update.code for update in fragment.updates)):
         for statement in code.statements(block):
             if statement.target in parameters - fragment.names():

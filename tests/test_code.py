@@ -174,6 +174,13 @@ def test_code_of_a_rule_that_does_what_it_must_not_is_said_with_rule_projection_
     assert "\n" not in str(caught.value)
 
 
+def test_a_rule_may_use_and_change_a_neurons_own_variable_w():
+    net = small_network()
+    net.attach("first", Fragment(("w : 1", "u : 1")))
+    rule = injecting(post=Fragment(updates=(Update("w = w + 1"),)), **at_synapses("w_post = w_post + w", "g : 1"))
+    assembled(rule, net)
+
+
 def test_a_syntax_error_in_a_rules_code_is_said_with_rule_and_projection():
     class Misspelt(Injecting):
         def inject(self, network, projection, kinds):
