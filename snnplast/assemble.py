@@ -14,6 +14,7 @@ from snnplast.code_check import check_injection
 from snnplast.engine import open_engine
 from snnplast.errors import UserError, nearest, unknown
 from snnplast.fragments import Injection
+from snnplast.memory import refuse_too_large
 from snnplast.network import Network, Projection
 from snnplast.objective import Objective
 from snnplast.pretrain import pretrain
@@ -73,6 +74,7 @@ def design(
             if name not in learnt:
                 place = f"rules.{teacher.rule.name}.optimizers.{name}"
                 raise UserError(f"{place}: unknown parameter; {nearest(name, learnt)}")
+    refuse_too_large(network)
     drawn = plan(network.freeze(), injections, recorded, seed, needed)
     variables = {f"{name}.{v}" for name, code in drawn.populations.items() for v in code.variables()}
     for name in recorded:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from snnplast.errors import UserError
+from snnplast.errors import UserError, short
 
 BLOCK = 1 << 20
 """Entries that are looked at together: a check of a memory-mapped array needs no memory of its size."""
@@ -106,12 +106,6 @@ def _blocks(array: np.ndarray) -> Any:
 def _kind(array: np.ndarray) -> str:
     names = {"b": "booleans", "f": "floating-point numbers", "c": "complex numbers", "U": "text", "S": "bytes"}
     return f"{names.get(array.dtype.kind, str(array.dtype))} ({short(array)})" if array.size else str(array.dtype)
-
-
-def short(value: Any) -> str:
-    """A value as it is shown in a sentence: in one line, its beginning only where it is long."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _range(low: float | None, high: float | None) -> str:

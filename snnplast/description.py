@@ -10,8 +10,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
-from snnplast.described import short
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, nearest, short
 
 if TYPE_CHECKING:
     # Fields take more than their types say ("20 ms" for a time, a name or a table for a plugin) and are checked when
@@ -39,12 +38,14 @@ class WrongValue(UserError):
 class Description(_Validated):
     """Typed, immutable data. A wrong value raises `UserError` naming the class, field, value and what is allowed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True, allow_inf_nan=False
+    )
 
     def __init__(self, **values: Any) -> None:
         for name, value in values.items():
             if complaint := _coerced(type(self), name, value):
-                raise WrongValue(type(self).__name__, (name,), f" = {value!r}: {complaint}")
+                raise WrongValue(type(self).__name__, (name,), f" = {short(value)}: {complaint}")
         try:
             super().__init__(**values)
         except ValidationError as error:

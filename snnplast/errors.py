@@ -31,7 +31,13 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     >>> unknown("rule", "e-porp", ["e-prop", "frozen"])
     "unknown rule 'e-porp': did you mean 'e-prop'? Known: e-prop, frozen"
     """
-    return f"unknown {kind.replace('-', ' ')} {name!r}: {nearest(name, known)}"
+    return f"unknown {kind.replace('-', ' ')} {short(name)}: {nearest(name, known)}"
+
+
+def short(value: Any) -> str:
+    """A value as it is shown in a sentence: in one line, its beginning only where it is long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -10,8 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from snnplast.described import short
-from snnplast.errors import UserError
+from snnplast.errors import UserError, short
 
 LARGEST = 1 << 24
 """Bytes of a text file of settings, at most."""

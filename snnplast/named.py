@@ -7,7 +7,7 @@ from typing import Any
 
 from snnplast import registry
 from snnplast.description import Description
-from snnplast.errors import UserError, nearest, unknown
+from snnplast.errors import UserError, nearest, short, unknown
 
 
 class Named:
@@ -35,5 +35,7 @@ class Named:
             return value
         table = {"name": value} if isinstance(value, str) else value
         if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
-            raise UserError(f'{value!r}: a name or a table {{name = "..."}} is needed; {nearest("", self.names())}')
+            raise UserError(
+                f'{short(value)}: a name or a table {{name = "..."}} is needed; {nearest("", self.names())}'
+            )
         return self.load(table["name"])(**{key: entry for key, entry in table.items() if key != "name"})

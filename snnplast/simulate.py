@@ -10,12 +10,16 @@ import numpy as np
 from snnplast.assembly import Assembly
 from snnplast.encoding import poisson
 from snnplast.errors import UserError, nearest
+from snnplast.memory import refuse
 from snnplast.network import Network
 from snnplast.objective import Objective
 from snnplast.population import PoissonSource, SpikeSource
 from snnplast.task import Trial
 from snnplast.time_steps import whole_steps
 from snnplast.trial import Record, Segment, Spikes
+
+LONG = 10**7
+"""Steps of a segment from which on it is asked whether they can be kept."""
 
 Given = list[tuple[np.ndarray, int]]
 """Values of one series and steps of each segment that gave it."""
@@ -62,6 +66,10 @@ def _present(
     assembly: Assembly, segment: Segment, record: Record, given: dict[str, Given], rng: np.random.Generator
 ) -> None:
     engine, network, start = assembly.engine, assembly.network, assembly.engine.t
+    if segment.steps > LONG:
+        rows = sum(int(np.size(engine[name])) for name in assembly.plan.recorded)
+        rows += sum(p.size for name, p in network.populations.items() if name in segment.inputs)
+        refuse(f"task: a segment of {segment.steps} steps", 8 * rows * segment.steps)
     for name, values in segment.inputs.items():
         steps, indices = _encode(network, name, values, segment.steps, rng)
         record.driven.add(name)

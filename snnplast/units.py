@@ -24,7 +24,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
-from snnplast.errors import UserError, unknown
+from snnplast.errors import UserError, short, unknown
 
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.DOTALL)
 _FACTOR = re.compile(r"\s*(1|[A-Za-z]\w*)\s*(?:(?:\*\*|\^)\s*([+-]?\d))?\s*")
@@ -64,7 +64,7 @@ def parse_quantity(value: Any, unit: str) -> float:
             raise UserError(f"{value} is in {_dimension_name(value)}: {_article(unit)} is needed, {_like(unit)}")
         return _finite(float(value), value)
     if isinstance(value, bool) or not hasattr(value, "__float__"):
-        raise UserError(f"{value!r} is no quantity: {_article(unit)} is needed, {_like(unit)}")
+        raise UserError(f"{short(value)} is no quantity: {_article(unit)} is needed, {_like(unit)}")
     return _bare(float(value), value, unit, wanted)
 
 
@@ -78,7 +78,7 @@ def format_quantity(value: float, unit: str | None) -> str:
         text = f"{value / scale:.{digits}g}"
         if float(text) * scale == value:
             return f"{text} {unit}"
-    return f"{value!r} {_dimension_name(wanted)}"
+    return f"{short(value)} {_dimension_name(wanted)}"
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(str(error), USER_ERROR, debug)
     except KeyboardInterrupt as interrupt:
         return _failed(str(interrupt) or "interrupted", 128 + number_of(interrupt), debug)
+    except MemoryError as error:
+        first = (str(error).splitlines() or [""])[0]
+        return _failed(f"there is not enough memory{': ' * bool(first)}{first}", USER_ERROR, debug)
     except BrokenPipeError:  # the reader of our output, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

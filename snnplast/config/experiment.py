@@ -16,7 +16,7 @@ from snnplast.config.schema import table_of
 from snnplast.config.toml_text import toml_text
 from snnplast.description import Description
 from snnplast.engine.opening import ENGINES, TARGETS
-from snnplast.errors import UserError, unknown
+from snnplast.errors import UserError, short, unknown
 from snnplast.files import usable
 from snnplast.model import Model
 from snnplast.network import Network
@@ -38,7 +38,7 @@ MOST = 10**12
 def _rounds_or_auto(value: Any) -> Any:
     number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST
     if value != "auto" and not number:
-        raise UserError(f"{value!r} is neither 'auto' nor a number of epochs or iterations, 0 for none")
+        raise UserError(f"{short(value)} is neither 'auto' nor a number of epochs or iterations, 0 for none")
     return value
 
 
@@ -108,7 +108,7 @@ class Recording(Description):
     def _dotted(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
             if name.count(".") != 1:
-                raise UserError(f"{name!r} names no variable: 'population.variable' is needed, such as 'output.y'")
+                raise UserError(f"{short(name)} names no variable: 'population.variable' is needed, such as 'output.y'")
         return names
 
 

@@ -19,6 +19,10 @@ NONE = "none"
 """Written where a setting that may be left out is left out: TOML has no value for it."""
 
 
+DEEPEST = 30
+"""Tables in one another, at most."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a layer comes from. rank: higher ones win; opening: how a sentence about one of its keys begins."""
@@ -75,7 +79,7 @@ def parse_sets(sets: Iterable[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         path = _keys(key)
         if not (equals and path):
-            raise UserError(f"--set {text}: table.key=value is needed, such as --set train.seed=2")
+            raise UserError(f"--set {text[:60]}: table.key=value is needed, such as --set train.seed=2")
         table = tables
         for part in path[:-1]:
             inner = table.get(part)
@@ -115,6 +119,8 @@ def _value(text: str) -> Any:
 
 def annotate(value: Any, source: Source, path: tuple[str, ...] = ()) -> Node:
     """Plain tables as tables of leaves."""
+    if len(path) > DEEPEST:
+        raise UserError(f"{source.at(path[:3])}...: tables in tables, more than {DEEPEST} deep, are no settings")
     if isinstance(value, Mapping):
         return {key: annotate(entry, source, (*path, key)) for key, entry in value.items()}
     return Leaf(value, source, path)

@@ -38,8 +38,9 @@ from snnplast.config.layers import (
 from snnplast.config.model_file import load_model, users_code
 from snnplast.config.schema import choice_in, chosen_class, construct, entries, settings, with_name
 from snnplast.config.targets import Target, read_target
-from snnplast.errors import UserError, nearest, unknown
+from snnplast.errors import UserError, nearest, short, unknown
 from snnplast.files import located
+from snnplast.memory import refuse_too_large
 from snnplast.model import Model
 from snnplast.named import Named
 from snnplast.reads import Reads
@@ -134,7 +135,7 @@ def _section(layer: Table, key: str) -> Table:
     """A table inside a layer, empty where there is none."""
     node = layer.get(key, {})
     if isinstance(node, Leaf):
-        raise UserError(f"{node.place} = {node.value!r}: a table is needed")
+        raise UserError(f"{node.place} = {short(node.value)}: a table is needed")
     return node
 
 
@@ -155,7 +156,7 @@ def _with_identity(table: Table, source: Source) -> Table:
     if "name" in table:
         raise UserError(f"{place}: either name or file is needed, not both")
     if not isinstance(file, Leaf) or not isinstance(file.value, str):
-        raise UserError(f"{place} = {plain(file)!r}: the path of a Python file is needed")
+        raise UserError(f"{place} = {short(plain(file))}: the path of a Python file is needed")
     try:
         path = located(file.value, source.directory).resolve()
     except UserError as error:
@@ -219,6 +220,7 @@ class _Resolution:
         with users_code(file), self.reads.noted():
             model = construct(self.model_class, settings_of_model, ("model",))
             network = model.network()
+            refuse_too_large(network)
         path, record = self.table("record").get("path"), construct(Recording, self.table("record"), ("record",))
         others = dict.fromkeys(p.rule for p in network.projections.values() if p.rule and p.rule != chosen)
         return Experiment(
@@ -241,10 +243,10 @@ class _Resolution:
         table, known = self.table("rule"), registry.names("rule")
         name, place = name_of(table), place_of(table, ("name",), ("rule",))
         if not isinstance(name, str) or len(table) > 1:
-            shown = f" = {plain(table)!r}" if table else ""
+            shown = f" = {short(plain(table))}" if table else ""
             raise UserError(f"{place}{shown}: the name of a rule is needed; {nearest('', known)}")
         if name not in known:
-            raise UserError(f"{place} = {name!r}: unknown rule; {nearest(name, known)}")
+            raise UserError(f"{place} = {short(name)}: unknown rule; {nearest(name, known)}")
         return name
 
     def _rule_table(self, name: str) -> Table:
@@ -311,7 +313,7 @@ def _listed(node: Node, path: tuple[str, ...]) -> Node:
     shown, name = plain(node), name_of(node)
     example = f'["{name}"]' if (name and shown == {"name": name}) or isinstance(shown, str) else "[{name = ...}]"
     place = node.place if isinstance(node, Leaf) else place_of(as_table(node), (), path)
-    raise UserError(f"{place} = {shown!r}: a list is needed, such as {example}")
+    raise UserError(f"{place} = {short(shown)}: a list is needed, such as {example}")
 
 
 def _loaded(kind: str, name: str) -> Any:

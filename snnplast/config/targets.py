@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from snnplast import registry
 from snnplast.config.layers import read_toml, toml_of
-from snnplast.errors import UserError, nearest
+from snnplast.errors import UserError, nearest, short
 from snnplast.files import located, usable
 from snnplast.record.results import Run, read_run
 
@@ -45,7 +45,7 @@ def read_target(target: str | Path) -> Target:
     if path.is_file() or path.suffix == ".toml":
         return Target(read_toml(path, shown), f"{target}: ", path.parent, path)
     known = [*registry.names("model"), *(found.name for found in here.glob("*.toml"))]
-    raise UserError(f"{shown!r} is neither a model nor an experiment file; {nearest(shown, known)}")
+    raise UserError(f"{short(shown)} is neither a model nor an experiment file; {nearest(shown, known)}")
 
 
 def is_run(path: Path) -> bool:
