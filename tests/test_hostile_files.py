@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +233,7 @@ def test_what_is_no_file_at_all(tmp_path, monkeypatch, make, sentence):
 def test_a_name_that_no_file_has(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     Path("tiny.py").touch()
-    with pytest.raises(UserError, match=r"there is no file|cannot be read"):
+    with pytest.raises(UserError, match=r"there is no file|cannot be read|a path has"):
         read_run(name)
 
 
@@ -243,6 +247,19 @@ def test_a_library_that_hangs_or_crashes_does_so_in_another_process(run, monkeyp
     assert sentence in sentence_of(lambda: read_run("tiny.h5"))
     monkeypatch.undo()
     assert read_run(run).status == "finished"
+
+
+def test_a_process_whose_asker_is_gone_ends_itself(run):
+    """Here it waits for a pipe that nobody writes, as it may loop in the library."""
+    os.mkfifo("pipe")
+    code = "import sys; sys.path[:] = sys.argv[1:]; import os; os.O_NONBLOCK = 0; "
+    code += "from snnplast.record.apart import serve; serve()"
+    words = [sys.executable, "-I", "-c", code, *(place for place in sys.path if place)]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps([os.path.abspath("pipe"), -0.9]).encode() + b"\n")
+    process.stdin.flush()
+    assert process.wait(timeout=20) == -signal.SIGALRM
 
 
 def test_a_forked_child_reads_by_a_process_of_its_own(run):

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -72,7 +73,7 @@ class _Helper:
         process = self._started()
         assert process.stdin and process.stdout
         try:
-            process.stdin.write(json.dumps(path).encode() + b"\n")
+            process.stdin.write(json.dumps([path, limit]).encode() + b"\n")
             process.stdin.flush()
         except OSError:
             self.stop()
@@ -120,12 +121,16 @@ os.register_at_fork(after_in_child=_forked)
 
 
 def serve() -> None:
-    """In the process: answers what is asked on standard input, one line each, until it is closed."""
+    """In the process: answers what is asked on standard input, one line each, until it is closed.
+
+    It ends itself when its time is up, since whoever asked may be gone by then.
+    """
     import resource
 
     from snnplast.record.expected import Refused
     from snnplast.record.verify import check
 
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -134,8 +139,10 @@ def serve() -> None:
     for line in sys.stdin:
         wrong = ""
         stamp: Stamp | None = None
+        path, limit = json.loads(line)
+        signal.setitimer(signal.ITIMER_REAL, limit + 1)
         try:
-            fd = os.open(json.loads(line), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             stamp = Stamp.of(fd)
             check(fd)
         except Refused as error:
@@ -144,5 +151,6 @@ def serve() -> None:
             wrong = f"cannot be read: {error.strerror or error}"
         except BaseException as error:
             wrong = f"is damaged: {type(error).__name__}"
+        signal.setitimer(signal.ITIMER_REAL, 0)
         answers.write(json.dumps({"wrong": wrong, "stamp": stamp or (0, 0, 0, 0)}) + "\n")
         answers.flush()
