@@ -65,7 +65,11 @@ def parse_quantity(value: Any, unit: str) -> float:
         return _finite(float(value), value)
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise UserError(f"{short(value)} is no quantity: {_article(unit)} is needed, {_like(unit)}")
-    return _bare(float(value), value, unit, wanted)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise UserError(f"{short(value)} is too large: {_article(unit)} is needed, {_like(unit)}") from None
+    return _bare(number, value, unit, wanted)
 
 
 def format_quantity(value: float, unit: str | None) -> str:
@@ -78,7 +82,7 @@ def format_quantity(value: float, unit: str | None) -> str:
         text = f"{value / scale:.{digits}g}"
         if float(text) * scale == value:
             return f"{text} {unit}"
-    return f"{short(value)} {_dimension_name(wanted)}"
+    return f"{value!r} {_dimension_name(wanted)}"
 
 
 @dataclass(frozen=True)

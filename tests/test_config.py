@@ -304,6 +304,8 @@ MISTAKES = [
         "--set train.epochs = 10000000000000: input should be less than or equal to 1000",
     ),
     (["train.checkpoint_every=true"], "--set train.checkpoint_every: True is neither 'auto' nor a number of epochs"),
+    (["model.tau=1" + "0" * 400], "0... is too large: a time is needed"),
+    (["a\nb"], "--set a b: table.key=value is needed"),
     (["train=3"], "--set train = 3: a table is needed"),
     (["record.trials=tests"], "--set record.trials = 'tests': input should be 'test', 'training' or 'all'"),
     (["record.variables=y"], "--set record.variables: 'y' names no variable: 'population.variable' is needed"),

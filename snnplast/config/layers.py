@@ -79,7 +79,9 @@ def parse_sets(sets: Iterable[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         path = _keys(key)
         if not (equals and path):
-            raise UserError(f"--set {text[:60]}: table.key=value is needed, such as --set train.seed=2")
+            raise UserError(
+                f"--set {' '.join(text.split())[:60]}: table.key=value is needed, such as --set train.seed=2"
+            )
         table = tables
         for part in path[:-1]:
             inner = table.get(part)
