@@ -9,24 +9,25 @@ objective's derivative by y_k. Hidden layers stay as drawn.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from snnplast.eligibility import ThreeFactorRule
 from snnplast.optimizer import SGD, AnyOptimizer, Schedule
-from snnplast.rules.readouts_only import ReadoutsOnly
 from snnplast.rules.references import WIDROW_1960
-from snnplast.third_factor import AnyThirdFactor
 
 
-class Delta(ReadoutsOnly, ThreeFactorRule):
-    """Delta rule of readouts (Widrow & Hoff 1960). Its third factor reaches hidden layers only, which do not learn."""
+class Delta(ThreeFactorRule):
+    """Delta rule of readouts (Widrow & Hoff 1960)."""
 
     name: ClassVar[str] = "delta"
     reference: ClassVar[str] = WIDROW_1960
 
-    third_factor: Annotated[AnyThirdFactor, Field(description="none is used")] = "zero"  # type: ignore[assignment]
+    learns: ClassVar[Literal["all", "hidden", "readouts"]] = "readouts"
+
+    third_factor: Annotated[None, Field(description="none is used")] = None
+    regularisers: Annotated[tuple[()], Field(description="none is used")] = ()
     optimizer: Annotated[AnyOptimizer, Field(description="how errors change weights")] = SGD(
         learning_rate=1e-2, schedule=Schedule(name="linear")
     )

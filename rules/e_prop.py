@@ -23,8 +23,8 @@ from pydantic import Field
 from snnplast.eligibility import ThreeFactorRule
 from snnplast.network import Projection
 from snnplast.optimizer import Adam, AnyOptimizer
-from snnplast.rule import Signals
 from snnplast.rules.references import BELLEC_2020
+from snnplast.signals import Signals
 from snnplast.third_factor import AnyThirdFactor
 from snnplast.trial import Record
 
@@ -38,7 +38,7 @@ class EProp(ThreeFactorRule):
     name: ClassVar[str] = "e-prop"
     reference: ClassVar[str] = BELLEC_2020
 
-    third_factor: Annotated[AnyThirdFactor, Field(description="learning signal L")] = "readout-error"  # type: ignore[assignment]
+    third_factor: Annotated[AnyThirdFactor | None, Field(description="learning signal L")] = "readout-error"  # type: ignore[assignment]
     optimizer: Annotated[AnyOptimizer, Field(description="how gradients change weights")] = Adam(learning_rate=5e-3)
     average_gradient: Annotated[int, Field(ge=1, description="steps that gradients are divided by")] = 1
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from snnplast.rules.e_prop import EProp
-from snnplast.rules.readouts_only import ReadoutsOnly
 
 
-class Frozen(ReadoutsOnly, EProp):
+class Frozen(EProp):
     """Random hidden features with readouts trained by the delta rule, exactly as under e-prop."""
 
     name: ClassVar[str] = "frozen"
     reference: ClassVar[str] = ""
+    learns: ClassVar[Literal["all", "hidden", "readouts"]] = "readouts"
+
+    third_factor: Annotated[None, Field(description="none is used")] = None
+    regularisers: Annotated[tuple[()], Field(description="none is used")] = ()

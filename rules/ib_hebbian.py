@@ -28,9 +28,8 @@ from snnplast.eligibility import ThreeFactorRule, gated
 from snnplast.network import Network, Projection
 from snnplast.neurons import SpikingPopulation
 from snnplast.optimizer import SGD, AnyOptimizer, Optimizer, Schedule
-from snnplast.readouts import RateReadout
-from snnplast.rule import Signals
 from snnplast.rules.references import DARUWALLA_2024
+from snnplast.signals import Signals
 from snnplast.surrogate import AnySurrogate, PiecewiseLinear
 from snnplast.third_factor import AnyThirdFactor
 from snnplast.trial import Record
@@ -59,7 +58,7 @@ class IBHebbian(ThreeFactorRule):
     batch_mode: ClassVar[Literal["independent", "sequential"]] = "sequential"
     reference: ClassVar[str] = DARUWALLA_2024
 
-    third_factor: Annotated[AnyThirdFactor, Field(description="source of xi")] = "hsic"  # type: ignore[assignment]
+    third_factor: Annotated[AnyThirdFactor | None, Field(description="source of xi")] = "hsic"  # type: ignore[assignment]
     optimizer: Annotated[AnyOptimizer, Field(description="how gradients change hidden weights")] = SGD(
         learning_rate=1e-2, schedule=Schedule(name="linear")
     )
@@ -75,11 +74,10 @@ class IBHebbian(ThreeFactorRule):
     def parameters(self, network: Network, projections: Sequence[Projection]) -> dict[str, Optimizer | None]:
         learnt: dict[str, Optimizer | None] = {}
         for p in projections:
-            readout = network.populations[p.target].readout
-            learnt[p.name] = self.readout_optimizer if readout else None
             target = network.populations[p.target]
-            if isinstance(target, RateReadout) and target.biased:
-                learnt[f"{p.target}.bias"] = self.readout_optimizer
+            learnt[p.name] = self.readout_optimizer if target.readout else None
+            if target.readout:
+                learnt |= {f"{p.target}.{key}": self.readout_optimizer for key in target.parameters}
             elif self._has_homeostasis(network, p.target):
                 learnt[f"{p.target}.bias"] = SGD(learning_rate=1.0)
         return learnt
@@ -105,4 +103,4 @@ class IBHebbian(ThreeFactorRule):
 
     def _has_homeostasis(self, network: Network, target: str) -> bool:
         population = network.populations[target]
-        return self.homeostasis is not None and not population.readout and getattr(population, "bias", None) is not None
+        return self.homeostasis is not None and not population.readout and "bias" in population.parameters

@@ -19,20 +19,20 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from snnplast.capabilities import Explores
 from snnplast.eligibility import ThreeFactorRule
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment, Injection, Update
 from snnplast.network import Network, Projection
 from snnplast.optimizer import SGD, AnyOptimizer, Schedule
 from snnplast.readouts import RateReadout
-from snnplast.rule import Signals
-from snnplast.rules.readouts_only import ReadoutsOnly
 from snnplast.rules.references import HOERZER_2014
-from snnplast.third_factor import AnyThirdFactor, SignalKind
-from snnplast.trial import Record
+from snnplast.signals import SignalKind, Signals
+from snnplast.third_factor import AnyThirdFactor
+from snnplast.trial import Record, Segment
 
 
-class RewardHebbian(ReadoutsOnly, ThreeFactorRule):
+class RewardHebbian(Explores, ThreeFactorRule):
     """Reward-modulated Hebbian learning of readouts that act once per trial (Hoerzer et al. 2014).
 
     noise: sigma, default 0.5, > 0. steps: K, default 10, >= 2. memory: of obar, default 0.8, in [0, 1).
@@ -40,11 +40,11 @@ class RewardHebbian(ReadoutsOnly, ThreeFactorRule):
 
     name: ClassVar[str] = "reward-hebbian"
     reference: ClassVar[str] = HOERZER_2014
-    modulates: ClassVar[Literal["hidden", "readouts"]] = "readouts"
+    learns: ClassVar[Literal["all", "hidden", "readouts"]] = "readouts"
     batch_mode: ClassVar[Literal["independent", "sequential"]] = "sequential"
 
     evaluation: Annotated[Literal["factored"], Field(description="after the trial")] = "factored"
-    third_factor: Annotated[AnyThirdFactor, Field(description="source of the reward M")] = "reward"  # type: ignore[assignment]
+    third_factor: Annotated[AnyThirdFactor | None, Field(description="source of the reward M")] = "reward"  # type: ignore[assignment]
     optimizer: Annotated[AnyOptimizer, Field(description="eta and how it decays")] = SGD(
         learning_rate=1e-2, schedule=Schedule(name="linear")
     )
@@ -54,26 +54,19 @@ class RewardHebbian(ReadoutsOnly, ThreeFactorRule):
 
     def inject(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:
         target = network.populations[projection.target]
-        if not target.readout:
-            return Injection()
         if not isinstance(target, RateReadout):
             raise UserError(
                 f"rule 'reward-hebbian': {projection.target!r} acts step by step; a readout that acts once per trial, "
                 "RateReadout, is needed"
             )
         code = Update("explored = y + noise", "after_synapses", 1)
-        return Injection(post=Fragment(("noise : 1", "explored : 1"), updates=(code,)))
+        post = Fragment(("noise : 1", "explored : 1"), updates=(code,))
+        return Injection(post=post, recorded=("post.explored",))
 
-    def needs(self, network: Network, projection: Projection) -> tuple[str, ...]:
-        return (f"{projection.target}.explored",) if network.populations[projection.target].readout else ()
-
-    def explore(
-        self, network: Network, projections: Sequence[Projection], rng: np.random.Generator
-    ) -> dict[str, np.ndarray]:
-        readouts = dict.fromkeys(p.target for p in projections if network.populations[p.target].readout)
-        return {
-            name: self.noise * rng.standard_normal((self.steps, network.populations[name].size)) for name in readouts
-        }
+    def explore(self, network: Network, projections: Sequence[Projection], rng: np.random.Generator) -> list[Segment]:
+        sizes = {p.target: network.populations[p.target].size for p in projections}
+        noise = {f"{name}.noise": self.noise * rng.standard_normal((self.steps, n)) for name, n in sizes.items()}
+        return [Segment(self.steps, series=noise, phase="explore")]
 
     def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
         gradients: dict[str, np.ndarray] = {}
@@ -82,8 +75,8 @@ class RewardHebbian(ReadoutsOnly, ThreeFactorRule):
             if not isinstance(readout, RateReadout) or (given := signals[p.target]) is None:
                 continue
             modulation = np.sum([signal.values for signal in given], axis=0)
-            uphill = np.sum(modulation * self._deviations(record.explored[p.target]), axis=0)
-            presynaptic = record.response[f"{p.source}.{p.variable}"]
+            uphill = np.sum(modulation * self._deviations(record.activity(p.target)), axis=0)
+            presynaptic = record.during("response").ends[f"{p.source}.{p.variable}"]
             gradients[p.name] = -record.wiring[p.name].outer(presynaptic, uphill)
             if readout.biased:
                 gradients[f"{p.target}.bias"] = -uphill

@@ -16,13 +16,15 @@ from snnplast.teacher import Teacher
 from snnplast.third_factor import ThirdFactor
 
 
-def refuse_untold(network: Network, objective: Objective, teachers: Sequence[Teacher]) -> None:
+def refuse_untold(network: Network, objective: Objective | None, teachers: Sequence[Teacher]) -> None:
     """A readout learns from the objective's error, and there is one objective."""
     for projection in (p for teacher in teachers for p in teacher.projections):
-        if network.populations[projection.target].readout and projection.target != objective.readout:
+        about = None if objective is None else objective.readout
+        if network.populations[projection.target].readout and projection.target != about:
+            told = "the task has no objective" if about is None else f"the task's objective is for {about!r}"
             raise UserError(
-                f"network.{projection.name}: nothing says what the readout {projection.target!r} should do: the task's "
-                f"objective is for {objective.readout!r}; plastic=False keeps these weights"
+                f"network.{projection.name}: nothing says what the readout {projection.target!r} should do: {told}; "
+                "plastic=False keeps these weights"
             )
 
 
@@ -41,7 +43,7 @@ def refuse_two_signals(teachers: Sequence[Teacher]) -> None:
     """Rules that learn different projections onto one population listen to the same sources of a name there."""
     heard: dict[tuple[str, str], tuple[Rule, ThirdFactor]] = {}
     for teacher in teachers:
-        for factor in (teacher.rule.third_factor, *teacher.rule.regularisers):
+        for factor in teacher.rule.factors:
             for target in teacher.targets:
                 rule, other = heard.setdefault((factor.name, target), (teacher.rule, factor))
                 if rule is not teacher.rule and other.model_dump() != factor.model_dump():
@@ -54,7 +56,8 @@ def refuse_two_signals(teachers: Sequence[Teacher]) -> None:
 def refuse_unrecorded(described: Network, drawn: Plan, teachers: Sequence[Teacher], recorded: Sequence[str]) -> None:
     """Variables whose values come after the trial, in steps that are not kept. described: the network as it was."""
     network, rng = drawn.network, np.random.default_rng(0)
-    explored = {name for teacher in teachers for name in teacher.rule.explore(network, teacher.projections, rng)}
+    tried = [segment for teacher in teachers for segment in teacher.explore(network, rng)]
+    explored = {name.partition(".")[0] for segment in tried for name in segment.series}
     for name in recorded:
         population, _, variable = name.partition(".")
         if population in explored and variable in ("noise", "explored"):
@@ -66,7 +69,7 @@ def refuse_unrecorded(described: Network, drawn: Plan, teachers: Sequence[Teache
             raise UserError(
                 f"record.variables: {name!r} is worked out in a response step, which nothing in this network asks for"
             )
-        if population not in described.populations and network.work_time and not once_per_trial(drawn, name):
+        if population in drawn.flags["work"] and not once_per_trial(drawn, name):
             raise UserError(
                 f"record.variables: {name!r} changes after the trial, while {population!r} takes it up, in steps that "
                 "are not kept"
@@ -76,7 +79,7 @@ def refuse_unrecorded(described: Network, drawn: Plan, teachers: Sequence[Teache
 def refuse_batch(teacher: Teacher) -> None:
     """What takes trials one after another learns from one at a time."""
     rule = teacher.rule
-    for owner, kind in [(rule, "rule"), *((factor, "third factor") for factor, _ in teacher.factors)]:
+    for owner, kind in [(rule, "rule"), *((source.factor, "third factor") for source in teacher.sources)]:
         if owner.batch_mode == "sequential":
             raise UserError(
                 f"rules.{rule.name}.batch = {rule.batch}: the {kind} {owner.name!r} takes trials one after another; "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from snnplast.agreement import refuse_batch, refuse_two_batches, refuse_two_signals, refuse_unrecorded, refuse_untold
 from snnplast.assembly import Assembly, live_values
 from snnplast.brian import BrianObjectException
 from snnplast.build import Plan, construct, plan, refusal
+from snnplast.capabilities import Pretrained
 from snnplast.clocks import once_per_trial
 from snnplast.code import WrongCode
 from snnplast.code_check import check_injection
@@ -18,75 +20,96 @@ from snnplast.memory import refuse_too_large
 from snnplast.network import Network, Projection
 from snnplast.objective import Objective
 from snnplast.pretrain import pretrain
-from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.rule import Rule
-from snnplast.teacher import Teacher
-from snnplast.third_factor import Context, SignalKind
+from snnplast.signals import SignalKind
+from snnplast.teacher import Source, Teacher
+from snnplast.third_factor import Context
+
+
+@dataclass(frozen=True)
+class Design:
+    """Everything about an experiment but its engine.
+
+    plan: the network with all code merged, pairs and weights. teachers: its rules with their projections and sources.
+    injections: projection -> what its rule adds. recorded: what is recorded beside what learning needs.
+    """
+
+    plan: Plan
+    objective: Objective | None
+    teachers: list[Teacher]
+    injections: Mapping[str, Injection]
+    recorded: tuple[str, ...]
 
 
 def design(
     network: Network,
-    objective: Objective,
+    objective: Objective | None,
     rule: Rule,
     seed: int,
     others: Mapping[str, Rule] | None = None,
     recorded: Sequence[str] = (),
-) -> tuple[Plan, list[Teacher], tuple[str, ...]]:
-    """Decide everything about an experiment but the engine: (plan, teachers, accumulators).
+) -> Design:
+    """Decide everything about an experiment but the engine.
 
+    objective: what is wanted of a readout; None where nothing is.
     rule: learns every plastic projection that names no other; others: those rules by name.
     recorded: neuron variables ('population.variable') to keep step by step beside those that learning needs.
     Raises `UserError` where rule, sources and network do not fit.
     """
     described, network = network, network.copy()
-    readout = network.population(objective.readout)
-    if not readout.readout:
-        raise UserError(
-            f"objective: {objective.readout!r} is no readout; readouts are: {', '.join(network.readouts) or 'none'}"
-        )
+    needed: list[str] = []
     teachers = _teachers(network, rule, others or {})
+    if objective is not None:
+        needed += _readout(network, objective, any(teacher.rule.evaluation == "online" for teacher in teachers))
     refuse_untold(network, objective, teachers)
     refuse_two_batches(teachers)
-    if any(t.rule.evaluation == "online" for t in teachers) and isinstance(readout, LeakyReadout):
-        network.attach(objective.readout, objective.fragment())
-    needed = [f"{objective.readout}.y"] if isinstance(readout, LeakyReadout) else []
     refuse_two_signals(teachers)
     for teacher in teachers:
         online = teacher.rule.evaluation == "online"
-        for factor in (teacher.rule.third_factor, *teacher.rule.regularisers):
-            network = factor.extend(Context(network, teacher.targets, objective, online, seed))
-            context = Context(network, teacher.targets, objective, online, seed)
-            teacher.factors.append((factor, context))
-            teacher.states.append(factor.init(context))
-            needed += factor.needs(context)
+        for factor in teacher.rule.factors:
+            if teacher.targets:
+                network = factor.extend(Context(network, teacher.targets, objective, online, seed))
+                context = Context(network, teacher.targets, objective, online, seed)
+                teacher.sources.append(Source(factor, context, factor.init(context)))
         if teacher.rule.batch > 1:
             refuse_batch(teacher)
     injections: dict[str, Injection] = {}
-    accumulators: list[str] = []
     for teacher in teachers:
         for projection in teacher.projections:
-            kinds = _kinds(teacher, projection)
+            kinds = teacher.kinds(projection)
             injections[projection.name] = _injection(teacher.rule, network, projection, kinds)
-            needed += teacher.rule.needs(network, projection)
-            accumulators += teacher.rule.accumulators(network, projection, kinds)
         learnt = teacher.parameters(network)
         for name in teacher.rule.optimizers:
             if name not in learnt:
                 place = f"rules.{teacher.rule.name}.optimizers.{name}"
                 raise UserError(f"{place}: unknown parameter; {nearest(name, learnt)}")
     refuse_too_large(network)
-    drawn = plan(network.freeze(), injections, recorded, seed, needed)
+    drawn = plan(network.freeze(), injections, [*needed, *recorded], seed)
     variables = {f"{name}.{v}" for name, code in drawn.populations.items() for v in code.variables()}
     for name in recorded:
         if name not in variables:
             raise UserError(f"record.variables: {unknown('variable', name, variables)}")
     refuse_unrecorded(described, drawn, teachers, recorded)
-    return drawn, teachers, tuple(accumulators)
+    return Design(drawn, objective, teachers, injections, tuple(recorded))
+
+
+def _readout(network: Network, objective: Objective, online: bool) -> list[str]:
+    """Add the error of the objective's readout where it is worked out step by step; names what must be recorded."""
+    readout = network.population(objective.readout)
+    if not readout.readout:
+        raise UserError(
+            f"objective: {objective.readout!r} is no readout; readouts are: {', '.join(network.readouts) or 'none'}"
+        )
+    if readout.clock == "trial":
+        return []
+    if online:
+        network.attach(objective.readout, objective.fragment())
+    return [f"{objective.readout}.y"]
 
 
 def assemble(
     network: Network,
-    objective: Objective,
+    objective: Objective | None,
     rule: Rule,
     seed: int,
     engine: str = "compiled",
@@ -95,38 +118,45 @@ def assemble(
     recorded: Sequence[str] = (),
 ) -> Assembly:
     """Design an experiment and open an engine on it."""
-    drawn, teachers, accumulators = design(network, objective, rule, seed, others, recorded)
+    designed = design(network, objective, rule, seed, others, recorded)
+    drawn = designed.plan
     try:
         running = open_engine(construct(drawn), engine, target)
     except BrianObjectException as error:
         raise refusal(drawn, error) from error
-    network = drawn.network
     values = live_values(drawn, running)
-    for teacher in teachers:
-        for factor, context in teacher.factors:
-            for pretraining in factor.pretraining(context):
+    for source in (source for teacher in designed.teachers for source in teacher.sources):
+        if isinstance(source.factor, Pretrained):
+            for pretraining in source.factor.pretraining(source.context):
                 for name, weights in pretrain(pretraining, assemble, engine, target).items():
                     values[name][:] = weights
     simulated = {f"{name}.{variable}" for name, code in drawn.populations.items() for variable in code.names()}
-    spiking = tuple(name for name, population in network.populations.items() if population.spiking)
-    responses = [f"{name}.y" for name, p in network.populations.items() if isinstance(p, RateReadout)]
-    responses += [n for t in teachers for factor, context in t.factors for n in factor.responses(context)]
-    responses += [n for t in teachers for p in t.projections for n in t.rule.responses(network, p)]
     once = [name for name in recorded if once_per_trial(drawn, name)]
-    return Assembly(
-        network,
+    assembly = Assembly(
+        drawn.network,
         drawn,
         running,
         objective,
-        teachers,
+        designed.teachers,
         values,
-        accumulators,
         frozenset(simulated),
-        spiking,
-        tuple(dict.fromkeys([*responses, *once])),
+        tuple(name for name, population in drawn.network.populations.items() if population.spiking),
+        tuple(dict.fromkeys([*_response(drawn), *once])),
         frozenset(once),
         engine == "compiled",
     )
+    assembly.tie()
+    return assembly
+
+
+def _response(drawn: Plan) -> Iterator[str]:
+    """Variables that are read after the response: what acts once per trial carries and reaches."""
+    populations = drawn.network.populations
+    for projection in drawn.network.projections.values():
+        if projection.every == "trial":
+            yield f"{projection.source}.{projection.variable}"
+            yield f"{projection.target}.{projection.into or populations[projection.target].input_variable_name}"
+    yield from (f"{name}.y" for name, p in populations.items() if p.readout and p.clock == "trial")
 
 
 def _injection(rule: Rule, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:
@@ -141,26 +171,26 @@ def _injection(rule: Rule, network: Network, projection: Projection, kinds: Sequ
 
 
 def _teachers(network: Network, rule: Rule, others: Mapping[str, Rule]) -> list[Teacher]:
+    plastic = [projection for projection in network.projections.values() if projection.plastic]
+    if not plastic:
+        raise UserError("network: no projection is plastic; write plastic=True where the rule should learn")
     groups: dict[int, Teacher] = {}
-    for projection in network.projections.values():
-        if not projection.plastic:
-            continue
+    for projection in plastic:
         if projection.rule and projection.rule not in others:
             hint = nearest(projection.rule, others)
             raise UserError(f"network.{projection.name}.rule = {projection.rule!r}: no such rule is given; {hint}")
         chosen = others[projection.rule] if projection.rule else rule
         teacher = groups.setdefault(id(chosen), Teacher(chosen, [], ()))
-        teacher.projections.append(projection)
+        learnt = {"all": (True, False), "hidden": (False,), "readouts": (True,)}[chosen.learns]
+        if network.populations[projection.target].readout in learnt:
+            teacher.projections.append(projection)
     for teacher in groups.values():
-        wanted = teacher.rule.modulates == "readouts"
-        names = [p.target for p in teacher.projections if network.populations[p.target].readout == wanted]
+        heard = teacher.rule.learns == "readouts" and bool(teacher.rule.factors)
+        names = [p.target for p in teacher.projections if network.populations[p.target].readout == heard]
         teacher.targets = tuple(dict.fromkeys(names))
-    if not groups:
-        raise UserError("network: no projection is plastic; write plastic=True where the rule should learn")
+        if not teacher.projections:
+            raise UserError(
+                f"rule {teacher.rule.name!r} learns projections onto {teacher.rule.learns} only, and none of its "
+                "plastic ones is one; write plastic=True on one of those"
+            )
     return list(groups.values())
-
-
-def _kinds(teacher: Teacher, projection: Projection) -> Sequence[SignalKind]:
-    if projection.target not in teacher.targets:
-        return ()
-    return [factor.kind(context, projection.target) for factor, context in teacher.factors]

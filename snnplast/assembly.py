@@ -28,16 +28,15 @@ class Assembly:
     network: Network
     plan: Plan
     engine: Engine
-    objective: Objective
+    objective: Objective | None
     teachers: list[Teacher]
     values: dict[str, np.ndarray]
-    accumulators: tuple[str, ...]
     series: frozenset[str]
     """Simulated variables that a task or the trial may set step by step."""
     spiking: tuple[str, ...]
     """Populations and sources whose spikes are recorded."""
     responses: tuple[str, ...]
-    """Variables read at the end of the response step."""
+    """Variables read at the end of the response."""
     once: frozenset[str]
     """Recorded variables that take their value there, once per trial."""
     compiled: bool
@@ -58,11 +57,14 @@ class Assembly:
         populations = self.network.populations.items()
         return {name: p for name, p in populations if isinstance(p, PoissonSource) and not p.driven}
 
-    def prepare(self) -> None:
-        """What sources do before trials that follow an update, e.g. copying weights that are defined by others."""
-        for teacher in self.teachers:
-            for factor, context in teacher.factors:
-                factor.prepare(context, self.values, self.plan.wiring)
+    @cached_property
+    def _ties(self) -> list[tuple[str, str, np.ndarray]]:
+        return [(name, of, order) for name, (of, order) in self.plan.tied().items()]
+
+    def tie(self) -> None:
+        """Give weights that mirror others the values these have now; needed wherever weights have changed."""
+        for name, of, order in self._ties:
+            self.values[name][:] = self.values[of][order]
 
     def clone(self) -> Assembly:
         """The same experiment on an engine of its own; plan, teachers and weights that are not simulated are shared."""
@@ -74,15 +76,16 @@ class Assembly:
         return {
             f"{name}.{variable}": self.engine[f"{name}.{variable}"]
             for name, population in self.network.populations.items()
-            for variable in getattr(population, "persistent", ())
+            for variable in population.lasting
         }
 
 
 def live_values(drawn: Plan, running: Engine) -> dict[str, np.ndarray]:
-    """Live views of all weights and biases; weights of projections that are not simulated are the plan's own."""
+    """Live views of all weights and neurons' parameters; of projections that are not simulated, the plan's own."""
     weights = {
         name: running[f"{name}.w"] if projection.simulated else drawn.weights[name]
         for name, projection in drawn.network.projections.items()
     }
-    biased = [name for name, code in drawn.populations.items() if "bias : 1" in code.equations]
-    return weights | {f"{name}.bias": running[f"{name}.bias"] for name in biased}
+    populations = drawn.network.populations.items()
+    own = [f"{name}.{parameter}" for name, population in populations for parameter in population.parameters]
+    return weights | {name: running[name] for name in own}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -16,13 +17,15 @@ from snnplast.code_check import Scope, check_fragment
 from snnplast.delays import delay_steps
 from snnplast.engine import BrianModel
 from snnplast.errors import UserError, nearest
-from snnplast.fragments import Fragment, Injection, Value, clashes, merge, substitute
+from snnplast.fragments import FLAGS, Fragment, Injection, Value, clashes, merge, substitute
 from snnplast.names import beside, unused
 from snnplast.network import Network, Projection, Wiring
 from snnplast.neurons import SpikingPopulation
 from snnplast.own_equations import Analog, OwnEquations
 from snnplast.population import Population, SpikeSource
 from snnplast.random_streams import WEIGHTS, stream
+from snnplast.trial import Phase
+from snnplast.weights import Transposed
 
 TRIAL_EVENT = "trial"
 """Event of populations that act once per trial; it occurs while the shared variable `responding` is 1."""
@@ -50,6 +53,8 @@ class Plan:
     gains: dict[str, str] = field(default_factory=dict)
     """Population -> constant that its weighted input is multiplied by, where there is one."""
     recorded: tuple[str, ...] = ()
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Projection -> what its rule calls a variable that it records or reads -> 'owner.variable'."""
 
     @property
     def responding(self) -> dict[str, str]:
@@ -57,6 +62,29 @@ class Plan:
         names = {p.source for p in self.network.projections.values() if p.every == "trial"}
         names |= {name for name, f in self.populations.items() if any(u.event == TRIAL_EVENT for u in f.updates)}
         return {name: unused("responding", self.populations[name].names(), "now") for name in sorted(names)}
+
+    @cached_property
+    def flags(self) -> dict[Phase, dict[str, str]]:
+        """Phase -> populations, each with its shared variable that is 1 while the phase runs."""
+        found: dict[Phase, dict[str, str]] = {"response": self.responding}
+        for phase in ("work", "explore"):
+            flag = FLAGS[phase]
+            naming = (name for name, code in self.populations.items() if flag in code.identifiers() - code.names())
+            found[phase] = dict.fromkeys(naming, flag)
+        return found
+
+    @property
+    def gathered(self) -> list[str]:
+        """Synaptic variables that are read after the trial: 'projection.variable'."""
+        return [there for own in self.names.values() for name, there in own.items() if name.startswith("synapse.")]
+
+    def tied(self) -> dict[str, tuple[str, np.ndarray]]:
+        """Projection whose weights mirror another's -> (that one, which of its synapses each of these mirrors)."""
+        return {
+            name: (p.weights.of, np.lexsort((self.wiring[p.weights.of].pre, self.wiring[p.weights.of].post)))
+            for name, p in self.network.projections.items()
+            if isinstance(p.weights, Transposed)
+        }
 
     def companion(self, projection: str) -> Companion | None:
         """Who carries the presynaptic state of a projection: a source has none, and delayed traces need their own."""
@@ -74,24 +102,29 @@ def companion_name(companion: Companion) -> str:
 def plan(
     network: Network,
     injections: Mapping[str, Injection],
-    recorded: Iterable[str],
+    recorded: Sequence[str],
     seed: int,
-    needed: Iterable[str] = (),
 ) -> Plan:
     """Draw pairs and weights, and merge what rules inject into the code of populations and projections.
 
-    injections: projection -> what its rule adds. recorded, needed: neuron variables that are kept step by step, because
-    somebody asks for them or because learning reads them. seed: every projection draws from (seed, its own name).
+    injections: projection -> what its rule adds. recorded: neuron variables that are kept step by step beside what
+    rules record. seed: every projection draws from (seed, its own name).
     Raises `UserError` where two pieces of code contradict each other.
     """
-    wiring, weights = {}, {}
-    for name in network.projections:
-        wiring[name], weights[name] = _drawn(network, name, seed)
-    merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys([*needed, *recorded])))
+    wiring: dict[str, Wiring] = {}
+    weights: dict[str, np.ndarray] = {}
+    for name, p in network.projections.items():
+        if isinstance(p.weights, Transposed):
+            wiring[name], weights[name] = _mirrored(wiring[p.weights.of], weights[p.weights.of])
+        else:
+            wiring[name], weights[name] = _drawn(network, name, seed)
+    merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys(recorded)))
+    kept: list[str] = []
     for name, population in network.populations.items():
         merged.populations[name] = _population(merged, name, population)
     for name, p in network.projections.items():
         injection = injections.get(name, Injection())
+        called = injection.recorded
         beside = merged.companion(name)
         if beside and beside.delay:  # what comes late has a name of its own beside the population's
             injection = injection.renamed("pre", {old: f"{old}_{beside.delay}" for old in injection.pre.names()})
@@ -100,7 +133,7 @@ def plan(
         present = {"pre": before, "post": merged.populations[p.target]}
         for location in ("pre", "post"):
             clashing = clashes(present[location], getattr(injection, location))
-            _refuse_ambiguous(merged, name, p.target if location == "post" else p.source, clashing, frozenset(needed))
+            _refuse_ambiguous(merged, name, p.target if location == "post" else p.source, clashing)
             injection = injection.renamed(location, {old: f"{old}_{name}" for old in clashing})
         if injection.pre != Fragment():
             _refuse_many_delays(name, wiring[name])
@@ -111,6 +144,12 @@ def plan(
                 merged.populations[key] = code
         merged.populations[p.target] = merge(p.target, [merged.populations[p.target], injection.post])
         merged.synapses[name] = injection.synapse
+        owner = {"pre": key, "post": p.target}
+        placed = [f"{owner[location]}.{v}" for location, _, v in (known.partition(".") for known in injection.recorded)]
+        kept += placed
+        read = {f"synapse.{variable}": f"{name}.{variable}" for variable in injection.read}
+        merged.names[name] = dict(zip(called, placed, strict=True)) | read
+    merged.recorded = tuple(dict.fromkeys([*merged.recorded, *kept]))
     for name, p in network.projections.items():
         known = merged.populations[p.source].names()
         if p.simulated and p.variable is not None and p.variable not in known:
@@ -124,7 +163,8 @@ def _check_code(merged: Plan) -> None:
     """All code makes sense together, also what was attached to populations."""
     scopes = {name: Scope.of(fragment) for name, fragment in merged.populations.items()}
     for name, fragment in merged.populations.items():
-        around = Scope({*scopes[name].fixed, *filter(None, [merged.responding.get(name)])}, scopes[name].variable)
+        flags = [own[name] for own in merged.flags.values() if name in own]
+        around = Scope({*scopes[name].fixed, *flags}, scopes[name].variable)
         try:
             check_fragment(fragment, around)
         except WrongCode as error:
@@ -172,6 +212,12 @@ def _drawn(network: Network, name: str, seed: int) -> tuple[Wiring, np.ndarray]:
         raise UserError(f"network.{name}: {error}") from None
 
 
+def _mirrored(wiring: Wiring, weights: np.ndarray) -> tuple[Wiring, np.ndarray]:
+    """Pairs and weights of a projection the other way round."""
+    order = np.lexsort((wiring.pre, wiring.post))
+    return Wiring.of(wiring.post[order], wiring.pre[order], wiring.shape[::-1]), weights[order]
+
+
 def _refuse_many_delays(projection: str, wiring: Wiring) -> None:
     if wiring.delays is not None and np.ptp(wiring.delays):
         raise UserError(
@@ -180,16 +226,14 @@ def _refuse_many_delays(projection: str, wiring: Wiring) -> None:
         )
 
 
-def _refuse_ambiguous(
-    merged: Plan, projection: str, population: str, clashing: Iterable[str], needed: frozenset[str]
-) -> None:
+def _refuse_ambiguous(merged: Plan, projection: str, population: str, clashing: Iterable[str]) -> None:
     """What clashes can be renamed in code, but not in the list of what is recorded: a population's own counts there."""
     own = {f"{population}.{variable}" for variable in merged.network.described(population).names()}
     for variable in clashing:
-        if f"{population}.{variable}" in set(merged.recorded) - (own - needed):
+        if f"{population}.{variable}" in set(merged.recorded) - own:
             raise UserError(
                 f"network.{projection}: its rule's {variable!r} differs from what {population!r} already calls so; "
-                "use evaluation = 'online', or the same settings for all rules of a population"
+                "the same settings for all rules of a population, or another name in record.variables, are allowed"
             )
 
 
@@ -234,9 +278,9 @@ class _Builder:
         population, fragment = self.network.populations[name], self.plan.populations[name]
         equations = [*fragment.equations]
         events: dict[str, str] = {}
+        equations += [f"{flags[name]} : 1 (shared)" for flags in self.plan.flags.values() if name in flags]
         if name in self.plan.responding:
             responding = self.plan.responding[name]
-            equations.append(f"{responding} : 1 (shared)")
             clocked = sum(update.event is not None for update in fragment.updates)
             events = {_event(k): f"{responding} > 0" for k in range(max(clocked, 1))}
         settings = {}
@@ -247,9 +291,8 @@ class _Builder:
         group = self._group(name, population.size, equations, fragment, events=events, **settings)
         if isinstance(population, SpikingPopulation):
             self.model.spiking[name] = group
-        if f"{name}.bias" in self.model.variables:
-            bias = getattr(population, "bias", None)
-            self.model.initial[f"{name}.bias"] = 0.0 if bias is None else bias
+        for parameter, value in population.parameters.items():
+            self.model.initial[f"{name}.{parameter}"] = value
         self.model.initial |= {f"{name}.{v}": value for v, value in population.initial_values.items()}
 
     def _group(self, name: str, size: int, equations: list[str], fragment: Fragment, **settings) -> brian2.NeuronGroup:
@@ -265,7 +308,7 @@ class _Builder:
                 group.run_on_event(_event(clocked), update.code, **timing)
                 clocked += 1
         self.groups[name] = group
-        shown = [*fragment.names(), *filter(None, [self.plan.responding.get(name)])]
+        shown = [*fragment.names(), *(own[name] for own in self.plan.flags.values() if name in own)]
         self._publish(name, group, fragment.constants, dict(zip(shown, shown, strict=True)))
         self.objects.append(group)
         return group
@@ -364,8 +407,7 @@ class _Builder:
 
     def _lasting(self) -> Iterable[str]:
         for name, population in self.network.populations.items():
-            yield f"{name}.bias"
-            yield from (f"{name}.{variable}" for variable in getattr(population, "persistent", ()))
+            yield from (f"{name}.{variable}" for variable in (*population.parameters, *population.lasting))
         for name in self.network.projections:
             yield f"{name}.w"
 

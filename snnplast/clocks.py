@@ -17,7 +17,7 @@ def once_per_trial(plan: Plan, name: str) -> bool:
     """
     owner, _, variable = name.partition(".")
     population = plan.network.populations[owner]
-    if population.clock == "trial" or (variable == "z" and getattr(population, "representation", None) is not None):
+    if population.clock == "trial" or (variable == "z" and population.rate_representation is not None):
         return True
     named = re.compile(rf"\b{re.escape(variable)}\b")
     return any(map(named.search, _code(plan, owner, "trial"))) and not any(

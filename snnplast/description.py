@@ -107,6 +107,8 @@ def _complaint(error: ValidationError, model: type[Any], given: Any) -> tuple[tu
     shown = short(value)
     if first["type"] == "value_error" and (not path or repr(value) in message or shown in message):
         return path, f": {message}"
+    if first["type"] == "none_required":
+        message = "only none is allowed"
     return path, f" = {shown}: {message[0].lower()}{message[1:]}"
 
 

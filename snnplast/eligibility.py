@@ -24,16 +24,16 @@ from pydantic import Field
 
 from snnplast.errors import UserError
 from snnplast.fragments import Fragment, Injection, Update, merge
-from snnplast.gradient import Signal, adjoint_sweep
+from snnplast.gradient import adjoint_sweep
 from snnplast.membrane import refuse_other_membranes
 from snnplast.network import Network, Projection
 from snnplast.neurons import SpikingPopulation
 from snnplast.optimizer import AnyOptimizer
 from snnplast.population import SpikeSource
 from snnplast.readouts import LeakyReadout, RateReadout
-from snnplast.rule import Rule, Signals
+from snnplast.rule import Rule
+from snnplast.signals import Signal, SignalKind, Signals
 from snnplast.surrogate import AnySurrogate, PiecewiseLinear
-from snnplast.third_factor import SignalKind
 from snnplast.trial import Record
 
 
@@ -43,8 +43,9 @@ class ThreeFactorRule(Rule):
     surrogate: Annotated[AnySurrogate, Field(description="surrogate derivative psi")] = PiecewiseLinear()
 
     def parameters(self, network: Network, projections: Sequence[Projection]) -> dict[str, AnyOptimizer | None]:
-        biased = [p.target for p in projections if getattr(network.populations[p.target], "biased", False)]
-        return {**super().parameters(network, projections), **{f"{name}.bias": None for name in biased}}
+        readouts = {p.target: network.populations[p.target] for p in projections}
+        own = [f"{name}.{key}" for name, p in readouts.items() if p.readout for key in p.parameters]
+        return {**super().parameters(network, projections), **dict.fromkeys(own)}
 
     def inject(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:
         target = network.populations[projection.target]
@@ -59,29 +60,19 @@ class ThreeFactorRule(Rule):
         refuse_other_membranes(self.name, network, projection)
         post = Fragment(("psi : 1",), updates=(Update(f"psi = {self.postsynaptic(target)}", order=2),))
         if not online:
-            return Injection(post=post)
+            return Injection(post=post, recorded=("post.psi",))
+        read = [f"gradient_{kind.variable}" for kind in kinds if kind.timing == "step"]
+        read += ["eligibility_sum"] if any(kind.timing == "trial" for kind in kinds) else []
         if _traced_per_synapse(network, projection):
             post = merge(projection.name, [post, _trace_constants(network, target)])
-            return Injection(post=post, synapse=_synaptic_traces(kinds, target, per_synapse=True))
-        return Injection(_presynaptic_trace(network, projection), post, _synaptic_traces(kinds, target))
+            synapse = _synaptic_traces(kinds, target, per_synapse=True)
+            return Injection(post=post, synapse=synapse, read=tuple(read))
+        pre, synapse = _presynaptic_trace(network, projection), _synaptic_traces(kinds, target)
+        return Injection(pre, post, synapse, read=tuple(read))
 
     def postsynaptic(self, target: SpikingPopulation) -> str:
         """Brian2 expression of psi, the target neuron's part of the eligibility trace; v is that before the reset."""
         return gated(self.surrogate.expression(target.distance, target.threshold_scale), target)
-
-    def needs(self, network: Network, projection: Projection) -> tuple[str, ...]:
-        hidden = not network.populations[projection.target].readout
-        return (f"{projection.target}.psi",) if hidden and self.evaluation == "factored" else ()
-
-    def accumulators(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> tuple[str, ...]:
-        target = network.populations[projection.target]
-        if self.evaluation == "factored" or isinstance(target, RateReadout):
-            return ()
-        if target.readout:
-            return (f"{projection.name}.gradient",)
-        names = [f"gradient_{kind.variable}" for kind in kinds if kind.timing == "step"]
-        names += ["eligibility_sum"] if any(kind.timing == "trial" for kind in kinds) else []
-        return tuple(f"{projection.name}.{name}" for name in names)
 
     def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
         gradients: dict[str, np.ndarray] = {}
@@ -194,7 +185,7 @@ def _inject_readout(network: Network, projection: Projection) -> Injection:
             updates=(Update(code, "after_synapses", 5),),
             on_arrival=("zo_synapse = zo_synapse + trace_gain_post",),
         )
-        return Injection(post=_trace_constants(network, target), synapse=synapse)
+        return Injection(post=_trace_constants(network, target), synapse=synapse, read=("gradient",))
     gain = target.input_gain(network.dt)
     constants = {"tau_readout_trace": target.tau_m, "readout_trace_gain": float(gain)}
     pre = Fragment(
@@ -208,18 +199,18 @@ def _inject_readout(network: Network, projection: Projection) -> Injection:
         updates=(Update("gradient = gradient + error_post*zo_pre", "after_synapses", 5),),
         on_spike=("gradient = gradient + error_post*readout_trace_gain_pre",),
     )
-    return Injection(pre=pre, synapse=synapse)
+    return Injection(pre=pre, synapse=synapse, read=("gradient",))
 
 
 def _online_gradient(record: Record, projection: Projection, signals: Sequence[Signal]) -> np.ndarray:
     total = np.zeros(record.wiring[projection.name].pre.size)
     for signal in signals:
         if signal.timing == "step":
-            total += record.accumulated[f"{projection.name}.gradient_{signal.variable}"]
+            total += record.gathered(projection.name, f"gradient_{signal.variable}")
     trial = [signal.values for signal in signals if signal.timing == "trial"]
     if trial:
         post = record.wiring[projection.name].post
-        total += np.sum(trial, axis=0)[post] * record.accumulated[f"{projection.name}.eligibility_sum"]
+        total += np.sum(trial, axis=0)[post] * record.gathered(projection.name, "eligibility_sum")
     return total
 
 
@@ -229,7 +220,7 @@ def _factored_gradient(
     network = record.network
     population = network.populations[target]
     assert isinstance(population, SpikingPopulation)
-    psi, shape = record.history[f"{target}.psi"], (population.size,)
+    psi, shape = record.kept(incoming[0].name, "post.psi"), (population.size,)
     decay = np.broadcast_to(np.exp(-network.dt / population.tau_m), shape)
     gain = np.broadcast_to(population.input_gain(network.dt), shape)
     projections = [(record.wiring[p.name], record.spikes[p.source], _latency(network, p)) for p in incoming]
@@ -246,11 +237,12 @@ def _readout_gradient(
 ) -> dict[str, np.ndarray]:
     readout, target = record.network.populations[incoming[0].target], incoming[0].target
     if isinstance(readout, RateReadout):
-        given = {p.name: record.response[f"{p.source}.{p.variable}"] for p in incoming}
+        ends = record.during("response").ends
+        given = {p.name: ends[f"{p.source}.{p.variable}"] for p in incoming}
         weights = {name: record.wiring[name].outer(u, error.values) for name, u in given.items()}
         return weights | ({f"{target}.bias": error.values} if readout.biased else {})
     if online:
-        return {p.name: record.accumulated[f"{p.name}.gradient"] for p in incoming}
+        return {p.name: record.gathered(p.name, "gradient") for p in incoming}
     assert isinstance(readout, LeakyReadout)
     kappa = np.broadcast_to(np.exp(-record.network.dt / readout.tau_m), (readout.size,))
     projections = [(record.wiring[p.name], record.spikes[p.source], 0) for p in incoming]

@@ -26,6 +26,9 @@ from snnplast.errors import UserError
 
 Value = float | np.ndarray
 
+FLAGS = {"response": "responding", "work": "working", "explore": "exploring"}
+"""Phase of a trial -> shared variable that is 1 while it runs, of populations whose code names it."""
+
 
 def _parsed(place: str, lines: Sequence[str], parse: Callable[[str], object]) -> None:
     """Code is a tuple of texts in Brian2's language."""
@@ -83,6 +86,10 @@ class Fragment:
         """The variables and constants it declares."""
         return frozenset(self.constants) | frozenset(_declared(line) for line in self.equations)
 
+    def identifiers(self) -> frozenset[str]:
+        """All names that its code contains."""
+        return frozenset(word for line in _lines(self) for word in re.findall(r"[A-Za-z_]\w*", line))
+
     def variables(self) -> frozenset[str]:
         """Those that change and hold a value of their own: no constants, no subexpressions."""
         return frozenset(e.name for e in map(language.equation, self.equations) if not e.subexpression)
@@ -113,17 +120,25 @@ class Fragment:
 
 @dataclass(frozen=True)
 class Injection:
-    """What a rule adds for one projection, by location: its source neurons, its target neurons, its synapses."""
+    """What a rule adds for one projection, by location: its source neurons, its target neurons, its synapses.
+
+    recorded: neurons' variables kept step by step, e.g. 'post.psi'. read: synaptic variables read after the trial.
+    Where another rule means something else by a name, both code and record get another one; the rule asks the record
+    by its own: `record.kept(projection, 'post.psi')`, `record.gathered(projection, 'gradient')`.
+    """
 
     pre: Fragment = Fragment()
     post: Fragment = Fragment()
     synapse: Fragment = Fragment()
+    recorded: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
 
     def renamed(self, location: str, names: Mapping[str, str]) -> Injection:
         """Rename variables of one location everywhere, including 'name_pre' and 'name_post' in synaptic code."""
         suffixed = {f"{old}_{location}": f"{new}_{location}" for old, new in names.items()}
         changed = {location: getattr(self, location).renamed(names), "synapse": self.synapse.renamed(suffixed)}
-        return replace(self, **changed)
+        placed = {f"{location}.{old}": f"{location}.{new}" for old, new in names.items()}
+        return replace(self, recorded=tuple(placed.get(name, name) for name in self.recorded), **changed)
 
 
 def substitute(code: str, names: Mapping[str, str]) -> str:

@@ -11,8 +11,6 @@ multiplies the kappa-filtered trace becomes a reversed kappa filter of L in C; a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy.signal import lfilter
@@ -20,28 +18,8 @@ from scipy.sparse import csr_array
 
 from snnplast.engine.adjoint import Carried, Sweep, adjoint_gradient
 from snnplast.network import Wiring
+from snnplast.signals import Signal
 from snnplast.trial import Spikes
-
-Timing = Literal["step", "trial"]
-
-
-@dataclass(frozen=True)
-class Signal:
-    """A third factor's signal for one population, as gradients read it.
-
-    values: (T, n) with timing "step", (n,) with timing "trial"; with `feedback`, a step signal before its broadcast.
-    decay: kappa of the filter of the trace that a step signal multiplies, None for the unfiltered trace; one number,
-        or one per column of `values`.
-    variable: the target neurons' variable that holds a step signal while an online rule runs.
-    feedback: (k, n); the signal is values (T, k) @ feedback. Filters act on the k columns, which is exact for
-        different kappas and cheaper.
-    """
-
-    values: np.ndarray
-    timing: Timing
-    decay: float | np.ndarray | None = None
-    feedback: np.ndarray | None = None
-    variable: str = ""
 
 
 def reverse_filter(x: np.ndarray, decay: float | np.ndarray) -> np.ndarray:

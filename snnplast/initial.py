@@ -12,7 +12,7 @@ import numpy as np
 from snnplast import code
 from snnplast.brian import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, DEFAULT_UNITS
 from snnplast.errors import UserError
-from snnplast.fragments import Fragment, Value
+from snnplast.fragments import FLAGS, Fragment, Value
 
 _BINARY: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -31,7 +31,7 @@ def refuse_spikes_at_once(
     That is where the condition holds at the initial state, and still does once the updates before it have run.
     """
     state: dict[str, Any] = {"t": 0.0, "dt": dt, "t_in_timesteps": 0, "i": np.arange(size), "N": size}
-    state |= {"not_refractory": True, "responding": 0.0, "lastspike": -np.inf}
+    state |= {"not_refractory": True, **dict.fromkeys(FLAGS.values(), 0.0), "lastspike": -np.inf}
     state |= dict.fromkeys(fragment.variables(), 0.0)
     state |= {name: np.asarray(value) for name, value in {**fragment.constants, **initial}.items()}
     state |= {e.name: e.value for e in map(code.equation, fragment.equations) if e.subexpression}

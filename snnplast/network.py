@@ -22,7 +22,7 @@ from snnplast.population import PoissonSource, Population
 from snnplast.readouts import RateReadout
 from snnplast.time_steps import whole_steps
 from snnplast.units import parse_quantity
-from snnplast.weights import ExplicitWeights, Normal, Weights, as_weights
+from snnplast.weights import ExplicitWeights, Normal, Transposed, Weights, as_weights
 
 
 def _signs(value: Any) -> Any:
@@ -192,7 +192,6 @@ class Network:
     """A network under description: add populations, connect them, hand it to an experiment.
 
     dt: time step, default 1 ms.
-    work_time: how long (s) it runs on after the response step of every trial, nothing being shown; default 0.
 
     >>> from snnplast import LIF, Network, Normal, PoissonSource
     >>> net = Network()
@@ -205,7 +204,6 @@ class Network:
         self.dt: float = parse_quantity(dt, "ms")
         if not self.dt > 0:
             raise UserError(f"Network: dt = {dt!r}: a positive time is needed")
-        self.work_time = 0.0
         self.populations: dict[str, Population] = {}
         self.projections: dict[str, Projection] = {}
         self.attachments: dict[str, tuple[Fragment, ...]] = {}
@@ -290,7 +288,7 @@ class Network:
     def copy(self) -> Network:
         """An open copy that can be extended."""
         other = Network.__new__(Network)
-        other.dt, other.work_time, other._frozen = self.dt, self.work_time, False
+        other.dt, other._frozen = self.dt, False
         other.populations, other.projections = dict(self.populations), dict(self.projections)
         other.attachments = dict(self.attachments)
         return other
@@ -342,6 +340,9 @@ class Network:
             raise UserError(f"{place}: a RateReadout is fed by kind='analog', variable='z', every='trial'")
         if not projection.self_connections and projection.source != projection.target:
             raise UserError(f"{place}: self_connections=False is for projections of a population onto itself")
+        if isinstance(projection.weights, Transposed):
+            self._check_mirrored(place, projection, projection.weights.of)
+            return
         n_pre, n_post = source.size, target.size
         if projection.sign is not None and projection.sign.ndim and projection.sign.size != n_pre:
             given = projection.sign.size
@@ -353,6 +354,22 @@ class Network:
             check_delay(projection.delay, synapses, self.dt)
         except UserError as error:
             raise UserError(f"{place}: {error}") from None
+
+    def _check_mirrored(self, place: str, projection: Projection, of: str) -> None:
+        """Weights that mirror others have nothing of their own: no pairs, no bounds, no learning."""
+        if of not in self.projections:
+            raise UserError(f"{place}.weights: {unknown('projection', of, self.projections)}")
+        other = self.projections[of]
+        if (other.target, other.source) != (projection.source, projection.target):
+            raise UserError(
+                f"{place}.weights: {of!r} goes from {other.source!r} to {other.target!r}; one from "
+                f"{projection.target!r} to {projection.source!r} is needed"
+            )
+        own = {"plastic": projection.plastic, "sign": projection.sign is not None, "delay": projection.delayed}
+        own |= {"bounds": projection.bounds != (None, None), "weights.of": isinstance(other.weights, Transposed)}
+        own["connectivity"] = not isinstance(projection.connectivity, AllToAll)
+        for field in (field for field, given in own.items() if given):
+            raise UserError(f"{place}.{field}: weights that mirror those of {of!r} take it from there; leave it out")
 
     def _check_order(self, projection: Projection) -> None:
         """What is listed per synapse is in source-major order: pairs listed beside it must be so, too."""

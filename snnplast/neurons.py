@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -52,14 +53,13 @@ class SpikingPopulation(Population):
         raise NotImplementedError
 
     @property
-    def adaptation(self) -> tuple[Value, Value] | None:
-        """(beta, tau): strength and time constant (s) of an adaptive threshold A = theta + beta a; None: constant."""
-        return None
-
-    @property
     def active(self) -> str | None:
         """Expression that is 1 where the neuron may spike, 0 while refractory; None: always."""
         raise NotImplementedError
+
+    @property
+    def rate_representation(self) -> LayerNorm | None:
+        return self.representation
 
     def input_gain(self, dt: float) -> Value:
         return 1 - np.exp(-dt / self.tau_m) if self.normalise_input else 1.0
@@ -95,6 +95,10 @@ class LIF(SpikingPopulation):
     refractory: Annotated[NonNegativeTimes, Field(description="refractory time")] = 0.0
     v_min: Annotated[float | None, Field(description="floor of the membrane")] = None
     bias: Annotated[Real | None, Field(description="constant input per step; learnable")] = None
+
+    @property
+    def parameters(self) -> Mapping[str, Value]:
+        return {} if self.bias is None else {"bias": self.bias}
 
     @property
     def distance(self) -> str:
@@ -199,6 +203,10 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
             self._at(field, lambda text=text: self._scope.read(expression(text), text))
         self._at("reset", lambda: self._scope.run(self.reset))
         return self
+
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        return self.persistent
 
     @property
     def distance(self) -> str:

@@ -14,7 +14,7 @@ from snnplast.code_check import Scope, check_fragment, dimension
 from snnplast.described import reals, shaped
 from snnplast.description import WrongValue
 from snnplast.errors import UserError, nearest
-from snnplast.fragments import Fragment, Update, Value
+from snnplast.fragments import FLAGS, Fragment, Update, Value
 from snnplast.population import Population, refuse_undeclared
 from snnplast.units import parse_quantity
 
@@ -75,9 +75,9 @@ class OwnEquations(Population):
 
     @property
     def _scope(self) -> Scope:
-        """What code of the population may name; `responding` is 1 in the response step, where it has one."""
+        """What code of the population may name; `responding` is 1 in the response, and so on."""
         own = Scope.of(self.own, self.library_code())
-        return Scope({*own.fixed, "responding"} - own.variable, own.variable)
+        return Scope({*own.fixed, *FLAGS.values()} - own.variable, own.variable)
 
     def library_code(self) -> Fragment:
         """What the library adds to the population's code, which code of its own may name."""

@@ -53,11 +53,30 @@ NonNegative = Annotated[Value, _each(None, 0)]
 Real = Annotated[Value, _each(None)]
 
 
+class LayerNorm(Description):
+    r"""Rate representation of a layer: subtractive and divisive inhibition from one interneuron pool.
+
+    z = (r - mean(r)) / sqrt(var(r) + offset),   r = spike count / duration
+
+    offset: regulariser of the variance, Hz^2, default 1, > 0.
+    """
+
+    offset: Annotated[float, Field(gt=0, description="added to the variance (Hz^2)")] = 1.0
+
+    def __call__(self, rates: np.ndarray) -> np.ndarray:
+        """rates (n,) in Hz -> z (n,)."""
+        return (rates - rates.mean()) / np.sqrt(rates.var() + self.offset)
+
+
 class Population(Description):
     """Neurons of one kind.
 
     size: number of neurons, >= 1.
+    What others ask of it is declared here; a kind of population says otherwise in its own class.
+
+    spiking: whether it spikes. readout: whether an objective may be about its activity `y`.
     clock: whether its variables take their values at every step, or once per trial, in the response step.
+    input_variable: the variable that projections add to; None: it takes no input.
     in_steps: names of fields that are times in whole steps of the simulation.
     """
 
@@ -84,6 +103,26 @@ class Population(Description):
     def input_variable_name(self) -> str | None:
         """Variable that projections add to; None: takes no input."""
         return self.input_variable
+
+    @property
+    def parameters(self) -> Mapping[str, Value]:
+        """Its own variables that a rule may learn, with what they start from: {'bias': 0.0}."""
+        return {}
+
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        """Variables that outlive a trial: reset leaves them alone, checkpoints hold them."""
+        return ()
+
+    @property
+    def rate_representation(self) -> LayerNorm | None:
+        """What makes the rate representation z of its firing rates, for layer-wise rules; None: it has none."""
+        return None
+
+    @property
+    def adaptation(self) -> tuple[Value, Value] | None:
+        """(beta, tau): strength and time constant (s) of an adaptive threshold A = theta + beta a; None: constant."""
+        return None
 
     def fragment(self, dt: float) -> Fragment:
         """Its equations in Brian2's language, for a time step `dt` (s); a source has none."""
@@ -131,18 +170,3 @@ class PoissonSource(SpikeSource):
     @property
     def driven(self) -> bool:
         return self.rate is None
-
-
-class LayerNorm(Description):
-    r"""Rate representation of a layer: subtractive and divisive inhibition from one interneuron pool.
-
-    z = (r - mean(r)) / sqrt(var(r) + offset),   r = spike count / duration
-
-    offset: regulariser of the variance, Hz^2, default 1, > 0.
-    """
-
-    offset: Annotated[float, Field(gt=0, description="added to the variance (Hz^2)")] = 1.0
-
-    def __call__(self, rates: np.ndarray) -> np.ndarray:
-        """rates (n,) in Hz -> z (n,)."""
-        return (rates - rates.mean()) / np.sqrt(rates.var() + self.offset)

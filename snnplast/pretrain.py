@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from snnplast.assembly import Assembly
+from snnplast.capabilities import Pretraining
 from snnplast.engine.cache import cache_key, cached
 from snnplast.errors import UserError
 from snnplast.random_streams import TRAINING
-from snnplast.third_factor import Pretraining
 from snnplast.train import Trainer
 
 Values = dict[str, np.ndarray]

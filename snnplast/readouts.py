@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -42,6 +43,10 @@ class RateReadout(Population):
     clock: ClassVar[Literal["step", "trial"]] = "trial"
     input_variable: ClassVar[str | None] = "drive"
     biased: Annotated[bool, Field(description="whether there is a bias b")] = True
+
+    @property
+    def parameters(self) -> Mapping[str, Value]:
+        return {"bias": 0.0} if self.biased else {}
 
     def fragment(self, dt: float) -> Fragment:
         if not self.biased:

@@ -136,6 +136,7 @@ def _remains(session: Session, path: Path | None) -> str:
 def _summary(session: Session, engine: EngineChoice, path: Path | None, figures: list[Path]) -> dict[str, str]:
     """What the table at the end says."""
     rule, trainer = session.experiment.rule, session.trainer
+    heard = f", third factor {rule.third_factor.name}" if rule.third_factor else ""
     length = f"{trainer.iterations} updates"
     if session.per == "epoch":
         length += f" in {session.rounds} epoch{'s' * (session.rounds > 1)}"
@@ -144,7 +145,7 @@ def _summary(session: Session, engine: EngineChoice, path: Path | None, figures:
     shown = {
         "model": session.experiment.title,
         "data": data_of(session.experiment),
-        "rule": f"{rule.name}, {rule.evaluation}, third factor {rule.third_factor.name}",
+        "rule": f"{rule.name}, {rule.evaluation}{heard}",
         "engine": engine.name,
         "training": f"{length}, {session.seconds:.1f} s",
     }

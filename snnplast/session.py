@@ -225,7 +225,9 @@ class Session:
 
     def _rows(self, record: Record, name: str) -> np.ndarray:
         """What a variable was, (steps, n), or (1, n) where it takes its value once per trial."""
-        return record.response[name][None] if name in self.trainer.assembly.once else record.history[name]
+        return (
+            record.during("response").ends[name][None] if name in self.trainer.assembly.once else record.history[name]
+        )
 
     def _store_parameters(self, file: RunFile | None) -> None:
         if file is None:
@@ -274,7 +276,7 @@ def _check_names(experiment: Experiment, assembly: Assembly) -> None:
     for name in experiment.recorded_spikes:
         if name not in assembly.spiking:
             raise UserError(f"record.spikes: unknown spiking population {name!r}; {nearest(name, assembly.spiking)}")
-        if name not in experiment.network.populations and assembly.network.work_time:
+        if name in assembly.plan.flags["work"]:
             raise UserError(
                 f"record.spikes: {name!r} fires after the trial, while it takes it up, in steps that are not kept"
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,7 @@ from snnplast.network import Network
 from snnplast.objective import Objective
 from snnplast.population import PoissonSource, SpikeSource
 from snnplast.task import Trial
-from snnplast.time_steps import whole_steps
-from snnplast.trial import Record, Segment, Spikes
+from snnplast.trial import PHASES, Phase, Record, Segment, Spikes, Stretch, as_series
 
 LONG = 10**7
 """Steps of a segment from which on it is asked whether they can be kept."""
@@ -28,79 +28,200 @@ Given = list[tuple[np.ndarray, int]]
 def simulate(
     assembly: Assembly, trial: Trial, index: int, seed: int, rng: np.random.Generator, exploring: bool = True
 ) -> Record:
-    """Run a trial from reset to its end, and the response step and the work after it where the network has them.
+    """Run a trial from reset to its end: the task's segments, then those that network, sources and rules ask for.
 
     rng: draws the spikes of Poisson sources and the noise of rules that explore. exploring: whether they do in this
     trial. The record's histories are views, valid until the next trial.
     """
-    engine = assembly.engine
-    engine.reset()
-    record = Record(assembly.network, assembly.plan.wiring, assembly.values, index, seed, assembly.compiled)
-    record.spikes = _SoFar(assembly.spiking, engine.spikes)
-    record.history = _SoFar(tuple(engine.history), lambda name: engine.history[name])
-    given: dict[str, Given] = {}
-    if not isinstance(trial, Generator):
-        raise UserError(f"task: trial {index} is {trial!r}; a generator of segments is needed: 'yield Segment(...)'")
-    try:
-        segment = next(trial)
-        while True:
-            if not isinstance(segment, Segment):
-                raise UserError(f"task: trial {index} yields {segment!r}; a Segment is needed")
-            _present(assembly, segment, record, given, rng)
-            segment = trial.send(record)
-    except StopIteration:
-        pass
-    _check_shown(assembly.network, record)
-    record.spikes, record.history = dict(record.spikes), dict(record.history)
-    record.series = {name: _joined(name, parts, record.steps) for name, parts in given.items()}
-    record.accumulated = {name: engine[name].copy() for name in assembly.accumulators}
-    if assembly.network.trial_clocked:
-        _respond(assembly, record)
-        _work(assembly, record, rng if exploring else None)
-    record.history = {name: rows[: record.steps] for name, rows in engine.history.items()}
-    _judge(assembly.objective, record)
+    assembly.engine.reset()
+    running = _Running(assembly, index, seed, rng)
+    record = running.record
+    known = running.follow(trial)
+    running.complete()
+    if assembly.network.trial_clocked and running.phase == "trial":
+        running.show(Segment(1, phase="response"))
+    for segment in _together(s for teacher in assembly.teachers for s in teacher.further(record)):
+        running.show(segment)
+    if exploring:
+        for segment in _together(s for teacher in assembly.teachers for s in teacher.explore(assembly.network, rng)):
+            running.show(segment)
+    record.history = {name: rows[: record.steps] for name, rows in assembly.engine.history.items()}
+    _add_known(assembly, record, known)
+    if assembly.objective is not None:
+        _judge(assembly.objective, record)
     return record
 
 
-def _present(
-    assembly: Assembly, segment: Segment, record: Record, given: dict[str, Given], rng: np.random.Generator
-) -> None:
-    engine, network, start = assembly.engine, assembly.network, assembly.engine.t
-    if segment.steps > LONG:
-        rows = sum(int(np.size(engine[name])) for name in assembly.plan.recorded)
-        rows += sum(p.size for name, p in network.populations.items() if name in segment.inputs)
-        refuse(f"task: a segment of {segment.steps} steps", 8 * rows * segment.steps)
-    for name, values in segment.inputs.items():
-        steps, indices = _encode(network, name, values, segment.steps, rng)
-        record.driven.add(name)
-        if not isinstance(values, tuple):
-            record.inputs[name] = values
-        engine.set_spikes(name, steps + start, indices)
-    for name, source in assembly.backgrounds.items():
-        steps, indices = poisson(np.ones(source.size), segment.steps, (source.rate or 0.0) * network.dt, rng)
-        engine.set_spikes(name, steps + start, indices)
-    window = f"{assembly.objective.readout}.in_window"
-    for name, values in segment.series.items():
-        size = 1 if name == window else network.population(name.partition(".")[0]).size
-        if values.shape not in ((size,), (segment.steps, size)):
+def _together(segments: Iterable[Segment]) -> list[Segment]:
+    """Segments of one phase that several ask for, as one: they run side by side."""
+    found: list[Segment] = []
+    for segment in segments:
+        if not found:
+            found.append(segment)
+        elif (segment.phase, segment.steps) != (found[0].phase, found[0].steps):
             raise UserError(
-                f"task: series {name!r} has shape {values.shape}; allowed are ({size},) and ({segment.steps}, {size})"
+                f"after the response, {found[0].steps} steps of {found[0].phase!r} and {segment.steps} of "
+                f"{segment.phase!r} are asked for; one length for all is allowed"
             )
-        given.setdefault(name, []).append((values, segment.steps))
-        if name in assembly.series:
-            engine.set_series(name, np.broadcast_to(values, (segment.steps, size)))
-    if window in segment.series:
-        _check_window(assembly.objective, window, segment.series[window])
-    elif window in assembly.series:
-        if assembly.objective.window is not None and start:
-            raise UserError("objective.window: evaluation = 'online' allows a learning window in trials of one segment")
-        engine.set_series(window, assembly.objective.in_window(segment.steps)[:, None])
-    for teacher in assembly.teachers:
-        for factor, _ in teacher.factors:
-            for name, values in factor.present(segment, teacher.targets).items():
+        else:
+            found[0] = replace(found[0], series={**found[0].series, **segment.series})
+    return found
+
+
+class _Running:
+    """A trial on its way: what has been shown, and the record of it."""
+
+    def __init__(self, assembly: Assembly, index: int, seed: int, rng: np.random.Generator) -> None:
+        self.assembly, self.rng = assembly, rng
+        self.phase: Phase = "trial"
+        self.shown, self.began = False, dict[Phase, int]()
+        self.given: dict[str, Given] = {}
+        engine, plan = assembly.engine, assembly.plan
+        record = Record(assembly.network, plan.wiring, assembly.values, index, seed, assembly.compiled)
+        record.names = plan.names
+        record.spikes = _SoFar(assembly.spiking, engine.spikes)
+        record.history = _SoFar(tuple(engine.history), lambda name: engine.history[name])
+        self.record = record
+
+    def follow(self, trial: Trial) -> Any:
+        """Show the segments that the task yields; returns what it returns."""
+        index = self.record.index
+        if not isinstance(trial, Generator):
+            raise UserError(
+                f"task: trial {index} is {trial!r}; a generator of segments is needed: 'yield Segment(...)'"
+            )
+        try:
+            segment = next(trial)
+            while True:
+                if not isinstance(segment, Segment):
+                    raise UserError(f"task: trial {index} yields {segment!r}; a Segment is needed")
+                self.show(segment)
+                segment = trial.send(self.record)
+        except StopIteration as end:
+            return end.value
+
+    def show(self, segment: Segment) -> None:
+        """Run one segment."""
+        record, engine, phase = self.record, self.assembly.engine, segment.phase
+        if PHASES.index(phase) < PHASES.index(self.phase):
+            raise UserError(f"task: trial {record.index}: a segment of phase {phase!r} follows one of {self.phase!r}")
+        if phase != "trial":
+            self.complete()
+        if phase == "response":
+            self._represent()
+        self.phase = phase
+        self._give(segment)
+        first, names = engine.t, self.assembly.plan.flags.get(phase, {})
+        flags = [engine[f"{name}.{variable}"] for name, variable in names.items()]
+        for flag in flags:
+            flag[:] = 1
+        engine.steps(segment.steps)
+        for flag in flags:
+            flag[:] = 0
+        if phase == "trial":
+            record.steps = engine.t
+        else:
+            record.phases[phase] = self._left(phase, self.began.setdefault(phase, first))
+
+    def complete(self) -> None:
+        """What the task shows has ended: the record of it is complete."""
+        if self.shown:
+            return
+        record, assembly = self.record, self.assembly
+        _check_shown(assembly.network, record)
+        self.shown = True
+        record.spikes, record.history = dict(record.spikes), dict(record.history)
+        record.series = {name: _joined(name, parts, record.steps) for name, parts in self.given.items()}
+        record.accumulated = {name: assembly.engine[name].copy() for name in assembly.plan.gathered}
+
+    def _represent(self) -> None:
+        """Rate representations are there for all that is clocked once per trial."""
+        for name, population in self.assembly.network.populations.items():
+            if population.rate_representation is not None:
+                self.assembly.engine[f"{name}.z"][:] = self.record.representation(name)
+
+    def _left(self, phase: Phase, first: int) -> Stretch:
+        """What a phase that began at step `first` has left so far."""
+        engine, assembly = self.assembly.engine, self.assembly
+        if phase == "response":
+            return Stretch(1, ends={name: engine[name].copy() for name in assembly.responses})
+        spikes = {}
+        for name in assembly.spiking:
+            steps, indices = engine.spikes(name)
+            place = int(np.searchsorted(steps, first))
+            spikes[name] = steps[place:] - first, indices[place:]
+        history = {name: rows[first : engine.t].copy() for name, rows in engine.history.items()}
+        return Stretch(engine.t - first, spikes, history)
+
+    def _give(self, segment: Segment) -> None:
+        """Hand over to the engine what a segment is given, and what sources know of it."""
+        engine, record, shown = self.assembly.engine, self.record, segment.phase == "trial"
+        network, start = self.assembly.network, engine.t
+        if segment.steps > LONG:
+            rows = sum(int(np.size(engine[name])) for name in self.assembly.plan.recorded)
+            rows += sum(p.size for name, p in network.populations.items() if name in segment.inputs)
+            refuse(f"task: a segment of {segment.steps} steps", 8 * rows * segment.steps)
+        for name, values in segment.inputs.items():
+            steps, indices = _encode(network, name, values, segment.steps, self.rng)
+            if shown:
+                record.driven.add(name)
+                if not isinstance(values, tuple):
+                    record.inputs[name] = values
+            engine.set_spikes(name, steps + start, indices)
+        for name, source in self.assembly.backgrounds.items() if shown else ():
+            steps, indices = poisson(np.ones(source.size), segment.steps, (source.rate or 0.0) * network.dt, self.rng)
+            engine.set_spikes(name, steps + start, indices)
+        self._give_series(segment)
+        for teacher in self.assembly.teachers:
+            for name, values in teacher.values(segment, record):
                 engine[name][:] = values
-    engine.steps(segment.steps)
-    record.steps = engine.t
+
+    def _give_series(self, segment: Segment) -> None:
+        assembly, engine, objective = self.assembly, self.assembly.engine, self.assembly.objective
+        window = None if objective is None else f"{objective.readout}.in_window"
+        for name, values in segment.series.items():
+            size = 1 if name == window else assembly.network.population(name.partition(".")[0]).size
+            if values.shape not in ((size,), (segment.steps, size)):
+                raise UserError(
+                    f"task: series {name!r} has shape {values.shape}; allowed are ({size},) and "
+                    f"({segment.steps}, {size})"
+                )
+            if segment.phase == "trial":
+                self.given.setdefault(name, []).append((values, segment.steps))
+            if name in assembly.series:
+                engine.set_series(name, np.broadcast_to(values, (segment.steps, size)))
+        if objective is None or window is None or segment.phase != "trial":
+            return
+        if window in segment.series:
+            _check_window(objective, window, segment.series[window])
+        elif window in assembly.series:
+            if objective.window is not None and engine.t:
+                raise UserError(
+                    "objective.window: evaluation = 'online' allows a learning window in trials of one segment"
+                )
+            engine.set_series(window, objective.in_window(segment.steps)[:, None])
+
+
+def _add_known(assembly: Assembly, record: Record, known: Any) -> None:
+    """What the task knows only at the end of a trial joins what its segments gave."""
+    if known is None:
+        return
+    if not isinstance(known, Mapping) or not all(isinstance(name, str) for name in known):
+        raise UserError(f"task: trial {record.index} returns {known!r}; a dictionary of series by name is allowed")
+    for name, given in known.items():
+        if name in record.series:
+            raise UserError(f"task: trial {record.index} returns {name!r}, which its segments gave already")
+        if name in assembly.series:
+            raise UserError(
+                f"task: trial {record.index} returns {name!r}, which the network needs while the trial runs; give it "
+                "with every segment, or learn with evaluation = 'factored'"
+            )
+        values, size = as_series(name, given), assembly.network.population(name.partition(".")[0]).size
+        if values.shape not in ((size,), (record.steps, size)):
+            raise UserError(
+                f"task: series {name!r} has shape {values.shape}; allowed are ({size},) and ({record.steps}, {size})"
+            )
+        record.series[name] = np.broadcast_to(values, (record.steps, size))
 
 
 def _check_window(objective: Objective, name: str, values: np.ndarray) -> None:
@@ -140,48 +261,6 @@ def _encode(network: Network, name: str, values: np.ndarray | Spikes, steps: int
             f"allowed are ({population.size},) and ({steps}, {population.size})"
         )
     return poisson(values, steps, population.peak_rate * network.dt, rng)
-
-
-def _respond(assembly: Assembly, record: Record) -> None:
-    """The response step: rate representations are set, and everything clocked once per trial happens."""
-    engine = assembly.engine
-    for name, population in assembly.network.populations.items():
-        if getattr(population, "representation", None) is not None:
-            engine[f"{name}.z"][:] = record.representation(name)
-    for teacher in assembly.teachers:
-        for (factor, _), state in zip(teacher.factors, teacher.states, strict=True):
-            for name, values in factor.respond(record, teacher.targets, state).items():
-                engine[name][:] = values
-    responding = [engine[f"{name}.{variable}"] for name, variable in assembly.plan.responding.items()]
-    for variable in responding:
-        variable[:] = 1
-    engine.steps(1)
-    for variable in responding:
-        variable[:] = 0
-    record.response = {name: engine[name].copy() for name in assembly.responses}
-
-
-def _work(assembly: Assembly, record: Record, rng: np.random.Generator | None) -> None:
-    """What follows the response step: a reservoir takes up the sample, and readouts of rules that explore do so.
-
-    It belongs to no segment: spikes, histories and traces of the trial were read before.
-    """
-    engine, network = assembly.engine, assembly.network
-    noise: dict[str, np.ndarray] = {}
-    if rng is not None:
-        for teacher in assembly.teachers:
-            noise |= teacher.rule.explore(network, teacher.projections, rng)
-    work = int(whole_steps("work_time", network.work_time, network.dt))
-    steps = max([work, *map(len, noise.values())])
-    if not steps:
-        return
-    first = engine.t
-    for readout, values in noise.items():
-        engine.set_series(f"{readout}.noise", values)
-    engine.steps(steps)
-    for readout, values in noise.items():
-        record.explored[readout] = engine.history[f"{readout}.explored"][first : first + len(values)].copy()
-    record.worked = {name: int(np.sum(engine.spikes(name)[0] >= record.steps)) for name in assembly.spiking}
 
 
 def _judge(objective: Objective, record: Record) -> None:

@@ -20,12 +20,13 @@ import numpy as np
 from snnplast import registry
 from snnplast.assemble import design
 from snnplast.assembly import Assembly
+from snnplast.capabilities import Speaks
 from snnplast.errors import UserError
-from snnplast.gradient import Timing
 from snnplast.network import Network, Projection
 from snnplast.rule import Rule
+from snnplast.signals import Broadcast, SignalKind, Timing
 from snnplast.task import Task
-from snnplast.third_factor import Broadcast, Context, SignalKind, ThirdFactor
+from snnplast.third_factor import Context, ThirdFactor
 from snnplast.train import Trainer
 from snnplast.workbench import Bench, Given, Gradients, Handing, promise, small_network, small_task
 
@@ -125,15 +126,16 @@ def _check_declarations(place: str, assembly: Assembly) -> None:
         for name, field in type(rule).model_fields.items():
             promise(field.description, f"{place}: the parameter {name!r} has no description")
         for p in teacher.projections:
-            kinds = [f.kind(context, p.target) for f, context in teacher.factors if p.target in teacher.targets]
+            kinds = teacher.kinds(p)
             texts = [_printed(rule, assembly.network, p, kinds) for _ in range(2)]
             promise(texts[0] == texts[1], f"{place}: inject() gives something else the second time for {p.name!r}")
             size = assembly.plan.wiring[p.name].pre.size
-            for name in rule.accumulators(assembly.network, p, kinds):
+            for called, name in assembly.plan.names[p.name].items():
+                if not called.startswith("synapse."):
+                    promise(name in assembly.engine.history, f"{place}: {name!r}, which it records, is no variable")
+                    continue
                 found = assembly.engine[name].shape
-                promise(found == (size,), f"{place}: the accumulator {name!r} has shape {found}, not ({size},)")
-            for name in rule.needs(assembly.network, p):
-                promise(name in assembly.engine.history, f"{place}: {name!r}, which it needs, is not recorded")
+                promise(found == (size,), f"{place}: {name!r}, which it reads, has shape {found}, not ({size},)")
         for name in rule.parameters(assembly.network, teacher.projections):
             promise(name in assembly.values, f"{place}: the network has no parameter {name!r}")
 
@@ -216,7 +218,7 @@ def _apart(a: np.ndarray, b: np.ndarray) -> float:
 def _check_training(place: str, bench: Bench, rule: Rule, found: list[Gradients], must_change: bool = True) -> None:
     """Two runs end with the same bits although one is interrupted by an evaluation; each trial stands for itself."""
     with bench.open(rule) as assembly:
-        factors = [factor for teacher in assembly.teachers for factor, _ in teacher.factors]
+        factors = [source.factor for teacher in assembly.teachers for source in teacher.sources]
         if all(part.batch_mode == "independent" for part in (rule, *factors)):
             alone = bench.gradients(assembly, len(found) - 1)
             for name, gradient in found[-1].items():
@@ -266,10 +268,11 @@ def _check_extend(place: str, factor: ThirdFactor, network: Network, task: Task,
 def _check_signals(place: str, bench: Bench, assembly: Assembly, trials: int) -> None:
     """Each target's signal has the shape of its kind, is finite, and is ready in the last trial."""
     (teacher,) = assembly.teachers
-    (factor, context), state = teacher.factors[0], teacher.states[0]
+    source = teacher.sources[0]
+    factor, context, state = source.factor, source.context, source.state
     for index in range(trials):
         record = bench.record(assembly, index)
-        given = factor.signal(record, teacher.targets, state)
+        given = factor.signal(record, context, state)
         for name in teacher.targets:
             promise(name in given, f"{place}: no signal for the population {name!r}")
             signal, kind = given[name], factor.kind(context, name)
@@ -281,5 +284,5 @@ def _check_signals(place: str, bench: Bench, assembly: Assembly, trials: int) ->
             shape, wanted = np.shape(values), (size,) if kind.timing == "trial" else (record.steps, size)
             promise(shape == wanted, f"{place}: the signal for {name!r} has shape {shape}, not {wanted}")
             promise(np.all(np.isfinite(values)), f"{place}: the signal for {name!r} is not finite in trial {index}")
-        for key, number in factor.report(state).items():
+        for key, number in factor.report(state).items() if isinstance(factor, Speaks) else ():
             promise(isinstance(number, float), f"{place}: report() gives {number!r} for {key!r}, not a float")

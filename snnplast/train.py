@@ -91,7 +91,6 @@ class Trainer:
         """One iteration: a batch of trials, the mean gradient, one optimiser step per parameter."""
         epoch = self.iteration // self.updates_per_epoch()
         first, size = self._batch_of(epoch)
-        self.assembly.prepare()
         totals: list[dict[str, np.ndarray]] = [{} for _ in range(1 + len(self.assembly.teachers))]
         sums: dict[str, float] = {}
         records = []
@@ -104,7 +103,7 @@ class Trainer:
         if size > 1:
             totals = [{name: gradient / size for name, gradient in total.items()} for total in totals]
         self._apply(self._completed(totals, records))
-        if not np.isfinite(sums["loss"]):
+        if not np.isfinite(sums.get("loss", 0.0)):
             raise UserError(
                 f"iteration {self.iteration + 1}: the loss is {sums['loss']}; a lower learning_rate may help"
             )
@@ -179,10 +178,11 @@ class Trainer:
 
     def measure(self, record: Record) -> dict[str, float]:
         """Metrics of one trial."""
-        assert record.judgement is not None
-        metrics = {"loss": record.judgement.loss}
-        if record.judgement.correct is not None:
-            metrics["accuracy"] = record.judgement.correct
+        metrics: dict[str, float] = {}
+        if record.judgement is not None:
+            metrics["loss"] = record.judgement.loss
+            if record.judgement.correct is not None:
+                metrics["accuracy"] = record.judgement.correct
         neurons = [
             n for n in self.assembly.spiking if isinstance(self.assembly.network.populations[n], SpikingPopulation)
         ]
@@ -201,8 +201,8 @@ class Trainer:
         found |= {f"values/{name}": values for name, values in self.assembly.values.items()}
         found |= {f"optimizer/{name}/{key}": v for name, state in self.states.items() for key, v in state.items()}
         for k, teacher in enumerate(self.assembly.teachers):
-            for i, state in enumerate(teacher.states):
-                found |= {f"source/{k}/{i}/{key}": values for key, values in state.items()}
+            for i, source in enumerate(teacher.sources):
+                found |= {f"source/{k}/{i}/{key}": values for key, values in source.state.items()}
         return found | {f"persistent/{name}": values for name, values in self.assembly.persistent().items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -237,6 +237,7 @@ class Trainer:
         for name, gradient in gradients.items():
             limits = self._limits.get(name, (None, None))
             self._optimizer(name).update(self.assembly.values[name], gradient, self.states[name], progress, limits)
+        self.assembly.tie()
 
     def _optimizer(self, name: str) -> Optimizer:
         rule, own = self.assembly.parameters[name]

@@ -118,6 +118,18 @@ class ExplicitWeights(Weights):
         return self.values[pre, post] if self.values.shape == shape else self.values.copy()
 
 
+class Transposed(Weights):
+    """The weights of another projection the other way round, pairs included, kept equal to it as that one learns.
+
+    of: name of the projection, described before, from this one's target to its source.
+    """
+
+    of: str
+
+    def draw(self, rng: np.random.Generator, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        raise UserError(f"weights that mirror {self.of!r} are not drawn")
+
+
 def as_weights(value: Any) -> Weights:
     """A `Weights` description from itself, a number or an array."""
     return value if isinstance(value, Weights) else ExplicitWeights(values=value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
@@ -13,16 +13,16 @@ from snnplast.assemble import assemble
 from snnplast.assembly import Assembly
 from snnplast.connectivity import Probability
 from snnplast.fragments import Fragment
-from snnplast.gradient import Timing
 from snnplast.network import Network
 from snnplast.neurons import LIF
 from snnplast.population import LayerNorm, PoissonSource
 from snnplast.random_streams import SOURCES, TRAINING, stream
 from snnplast.readouts import LeakyReadout, RateReadout
 from snnplast.rule import Rule
+from snnplast.signals import SignalKind, Timing
 from snnplast.simulate import simulate
 from snnplast.task import Classification, Task, Trial
-from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
+from snnplast.third_factor import Context, State, ThirdFactor
 from snnplast.trial import Record
 from snnplast.weights import Normal
 
@@ -81,8 +81,8 @@ class Given(ThirdFactor):
             network.attach(target, Fragment((f"{self.variable} : 1",)))
         return network
 
-    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
-        series = {name: record.series[f"{name}.{self.variable}"] for name in targets}
+    def signal(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray]:
+        series = {name: record.series[f"{name}.{self.variable}"] for name in context.targets}
         return {name: values if self.timing == "step" else values[-1] for name, values in series.items()}
 
 
@@ -132,7 +132,7 @@ class Bench:
     def record(self, assembly: Assembly, index: int, task: Task | None = None) -> Record:
         """Training trial `index`."""
         task = (task or self.task).on(assembly.network)
-        assembly.prepare()
+        assembly.tie()
         record = simulate(assembly, task.trial(index), index, task.seed, stream(task.seed, SOURCES, TRAINING, index))
         hidden = [name for teacher in assembly.teachers for name in teacher.targets]
         silent = [name for name in hidden if name in record.spikes and not record.spikes[name][0].size]

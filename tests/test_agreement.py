@@ -74,7 +74,7 @@ def test_each_rule_feeds_back_to_its_own_populations(evaluation, one, two):
                 np.array_equal(assembly.values[f"feedback_{name}"], before[f"feedback_{name}"]) and np.std(back) > 0.5
             )
         else:
-            assembly.prepare()
+            assembly.tie()
             back = wiring[f"feedback_{name}"].matrix(assembly.values[f"feedback_{name}"])
             forward = wiring[f"{name}_to_output"].matrix(assembly.values[f"{name}_to_output"])
             assert np.array_equal(back, forward.T)
@@ -101,7 +101,7 @@ def test_feedback_finds_the_readouts_weights_whatever_they_are_called(kind):
     named, before = trained(feedback(kind), feedback(kind), network(left="wout", right="out2"))
     assert not np.array_equal(named.values["feedback_left"], before["feedback_left"])
     if kind == "symmetric":
-        named.prepare()
+        named.tie()
         back, forward = (named.plan.wiring[name].matrix(named.values[name]) for name in ("feedback_left", "wout"))
         assert np.array_equal(back, forward.T)
 

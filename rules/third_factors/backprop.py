@@ -8,15 +8,14 @@ layer-wise source goes through (the Jacobian of the layer normalisation, gain co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from snnplast.errors import UserError
-from snnplast.readouts import RateReadout
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor
-from snnplast.third_factor import Context, SignalKind, State
+from snnplast.signals import SignalKind
+from snnplast.third_factor import Context, State
 from snnplast.trial import Record
 
 
@@ -29,15 +28,14 @@ class Backprop(LayerwiseFactor):
     name: ClassVar[str] = "backprop"
 
     def kind(self, context: Context, population: str) -> SignalKind:
-        kind, readout = super().kind(context, population), context.objective.readout
-        if not isinstance(context.network.population(readout), RateReadout):
+        kind, readout = super().kind(context, population), context.readout
+        if context.read.clock != "trial":
             raise UserError(f"third factor 'backprop': {readout!r} acts step by step; a RateReadout is needed")
         if len(context.network.between(population, readout)) != 1:
             raise UserError(f"third factor 'backprop': {population!r} needs one projection to {readout!r}")
         return kind
 
-    def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
-        readout = next(name.removesuffix(".error") for name in record.series if name.endswith(".error"))
-        error, network = record.series[f"{readout}.error"][0], record.network
-        names = {target: network.between(target, readout)[0].name for target in targets}
+    def raw(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
+        error, network = record.series[f"{context.readout}.error"][0], record.network
+        names = {target: network.between(target, context.readout)[0].name for target in context.targets}
         return {target: record.wiring[name].matrix(record.values[name]) @ error for target, name in names.items()}

@@ -10,7 +10,6 @@ classes and 0.80 for 10.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -34,24 +33,24 @@ class ClassMemory(LayerwiseFactor):
     memory: Annotated[float, Field(ge=0, lt=1, description="share of an average that a new sample leaves")] = 0.9
 
     def init(self, context: Context) -> State:
-        network, classes = context.network, context.network.population(context.objective.readout).size
+        network, classes = context.network, context.read.size
         sizes = {name: network.populations[name].size for name in context.targets}
         averages = {f"{name}.average": np.zeros((classes, size)) for name, size in sizes.items()}
         return super().init(context) | averages | {"seen": np.zeros(classes, np.int64)}
 
-    def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
-        label, seen = self._label(record), state["seen"]
+    def raw(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
+        label, seen = self._label(record, context), state["seen"]
         ready = seen[label] > 0 and np.count_nonzero(seen) > 1
         signals: dict[str, np.ndarray | None] = {}
-        for name in targets:
+        for name in context.targets:
             average, z = state[f"{name}.average"], record.representation(name)
             signals[name] = average[seen > 0].mean(axis=0) - average[label] if ready else None
             average[label] = self.memory * average[label] + (1 - self.memory) * z if seen[label] else z
         seen[label] += 1
         return signals
 
-    def _label(self, record: Record) -> int:
-        target = wanted(record)
+    def _label(self, record: Record, context: Context) -> int:
+        target = wanted(record, context)
         label = int(target.argmax())
         if not np.array_equal(target, np.arange(target.size) == label):
             raise UserError(

@@ -18,7 +18,6 @@ a new sample away from all others, whatever their class. The mean cosine with th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -58,17 +57,18 @@ class HSIC(LayerwiseFactor):
         network, n = context.network, self.window
         inputs = sum(network.populations[name].size for name in _shown(network))
         sizes = {f"{name}.z": network.populations[name].size for name in context.targets}
-        sizes |= {"x": inputs, "y": network.populations[context.objective.readout].size}
+        sizes |= {"x": inputs, "y": context.read.size}
         memory = {name: np.zeros((n, size)) for name, size in sizes.items()}
         return super().init(context) | memory | {"kernel": np.zeros((n, n)), "seen": np.zeros((), np.int64)}
 
-    def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+    def raw(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
         x = np.concatenate([record.stimulus(name) for name in _shown(record.network)])
-        newest = self.remember(x, wanted(record), state)
-        for name in targets:
+        newest = self.remember(x, wanted(record, context), state)
+        for name in context.targets:
             state[f"{name}.z"][newest] = record.representation(name)
         ready = state["seen"] >= self.window
-        return {name: self.gradient(state["kernel"], state[f"{name}.z"], newest) if ready else None for name in targets}
+        kernel, z = state["kernel"], {name: state[f"{name}.z"] for name in context.targets}
+        return {name: self.gradient(kernel, seen, newest) if ready else None for name, seen in z.items()}
 
     def remember(self, x: np.ndarray, y: np.ndarray, state: State) -> int:
         """Put a sample in the window and update K = k_x - gamma k_y (N, N); returns its row."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.population import LayerNorm
 from snnplast.rules.third_factors.transforms import AnyTransform, Chain, Clip, GainControl, LayerNormJacobian
-from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
+from snnplast.signals import SignalKind
+from snnplast.third_factor import Context, State, ThirdFactor
 from snnplast.trial import Record
 
 
@@ -22,7 +21,7 @@ class LayerwiseFactor(ThirdFactor):
     normalisation, gain control, clipping at 5. Gain control remembers earlier trials, so a batch holds one.
     """
 
-    batch_mode: ClassVar[str] = "sequential"
+    batch_mode: ClassVar[Literal["independent", "sequential"]] = "sequential"
     transforms: Annotated[tuple[AnyTransform, ...], Field(description="applied to the raw signal, in order")] = (
         LayerNormJacobian(),
         GainControl(),
@@ -30,7 +29,7 @@ class LayerwiseFactor(ThirdFactor):
     )
 
     def kind(self, context: Context, population: str) -> SignalKind:
-        if not isinstance(getattr(context.network.population(population), "representation", None), LayerNorm):
+        if context.network.population(population).rate_representation is None:
             raise UserError(
                 f"third factor {self.name!r}: population {population!r} has no rate representation; "
                 "describe it with representation=LayerNorm()"
@@ -41,16 +40,16 @@ class LayerwiseFactor(ThirdFactor):
         chain, network = Chain(self.transforms), context.network
         return {k: v for name in context.targets for k, v in chain.init(name, network.populations[name].size).items()}
 
-    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
-        raw = self.raw(record, targets, state)
+    def signal(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
+        raw = self.raw(record, context, state)
         chain = Chain(self.transforms)
         return {name: None if xi is None else chain(xi, record, name, state) for name, xi in raw.items()}
 
-    def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+    def raw(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
         """Target -> xi (n,) before the transforms, None while the source is not ready."""
         raise NotImplementedError
 
 
-def wanted(record: Record) -> np.ndarray:
+def wanted(record: Record, context: Context) -> np.ndarray:
     """What the readout should say at the end of a trial (C,), e.g. the class as a one-hot vector."""
-    return next(values for name, values in record.series.items() if name.endswith(".target"))[-1]
+    return record.series[f"{context.readout}.target"][-1]

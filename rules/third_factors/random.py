@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from snnplast.random_streams import stream
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor
-from snnplast.third_factor import State
+from snnplast.third_factor import Context, State
 from snnplast.trial import Record
 
 
@@ -18,8 +17,8 @@ class Random(LayerwiseFactor):
 
     name: ClassVar[str] = "random"
 
-    def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
-        return {name: self._noise(record, name) for name in targets}
+    def raw(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
+        return {name: self._noise(record, name) for name in context.targets}
 
     def _noise(self, record: Record, population: str) -> np.ndarray:
         rng = stream(record.seed, "random", population, record.index)

@@ -6,7 +6,7 @@ E is the derivative of the task's loss by the readout's activity, at every step,
 There, and for the layer it reads, symmetric feedback is what back-propagation hands to z. The feedback B is one of
 
     random      fixed, B ~ N(0, scale^2)
-    symmetric   B = Wout^T, copied before each update
+    symmetric   B = Wout^T, and stays so
     adaptive    random at first, then it learns what the readout learns:  G^B = (G^out)^T + decay B
 
 With a weight_decay of the readout's optimiser equal to `decay`, adaptive feedback becomes symmetric in time (Kolen &
@@ -16,23 +16,24 @@ network already holds is used as B instead of random weights (explicit feedback)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from snnplast.connectivity import ExplicitPairs
+from snnplast.capabilities import Adaptive
 from snnplast.errors import UserError
 from snnplast.network import Network, Projection, Wiring
 from snnplast.readouts import LeakyReadout
 from snnplast.rules.references import BELLEC_2020
-from snnplast.third_factor import Broadcast, Context, SignalKind, State, ThirdFactor
+from snnplast.signals import Broadcast, SignalKind
+from snnplast.third_factor import Context, State, ThirdFactor
 from snnplast.trial import Record
-from snnplast.weights import Gaussian
+from snnplast.weights import Gaussian, Transposed, Weights
 
 
-class ReadoutError(ThirdFactor):
+class ReadoutError(Adaptive, ThirdFactor):
     """The learning signal of e-prop (Bellec et al. 2020).
 
     feedback: "random", "symmetric" or "adaptive", see above.
@@ -48,25 +49,24 @@ class ReadoutError(ThirdFactor):
     decay: Annotated[float, Field(ge=0, description="decay of adaptive B: decay * B is added to its gradient")] = 0.0
 
     def kind(self, context: Context, population: str) -> SignalKind:
-        readout = context.network.population(context.objective.readout)
-        if isinstance(readout, LeakyReadout):
-            return SignalKind("learning_signal", "step", readout.tau_m)
-        return SignalKind("learning_signal", "trial")
+        if context.read.clock == "trial":
+            return SignalKind("learning_signal", "trial")
+        assert isinstance(context.read, LeakyReadout)
+        return SignalKind("learning_signal", "step", context.read.tau_m)
 
     def extend(self, context: Context) -> Network:
-        network, readout = context.network.copy(), context.objective.readout
+        network, readout = context.network.copy(), context.readout
         learns = self.feedback == "adaptive"
-        simulated = context.online and isinstance(network.population(readout), LeakyReadout)
+        simulated = context.online and context.read.clock == "step"
         for target in context.targets:
             name = f"feedback_{target}"
-            forward = None if self.feedback == "random" else self._forward(network, target, readout)
+            weights: Weights = Gaussian(std=self.scale)
+            if self.feedback != "random":
+                forward = self._forward(network, target, readout).name
+                weights = Transposed(of=forward) if self.feedback == "symmetric" else weights
             if name in network.projections and self.feedback != "symmetric":
                 network.change(name, simulated=simulated, plastic=learns)
                 continue
-            settings = {}
-            if self.feedback == "symmetric" and forward is not None:
-                pre, post = _pairs(network, forward.name)
-                settings = {"connectivity": ExplicitPairs(pre=post, post=pre), "weights": 0.0}
             network.projections.pop(name, None)
             network.connect(
                 readout,
@@ -77,7 +77,7 @@ class ReadoutError(ThirdFactor):
                 into="learning_signal",
                 simulated=simulated,
                 plastic=learns,
-                **{"weights": Gaussian(std=self.scale), **settings},
+                weights=weights,
             )
         return network
 
@@ -92,17 +92,6 @@ class ReadoutError(ThirdFactor):
             )
         return found[0]
 
-    def _pairs_of(self, context: Context) -> Iterator[tuple[str, str]]:
-        """(feedback, forward) projection of every population that it serves."""
-        for target in context.targets:
-            yield f"feedback_{target}", self._forward(context.network, target, context.objective.readout).name
-
-    def prepare(self, context: Context, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]) -> None:
-        if self.feedback == "symmetric":
-            for name, forward in self._pairs_of(context):
-                back = wiring[name]
-                values[name][:] = wiring[forward].matrix(values[forward]).T[back.pre, back.post]
-
     def parameters(self, context: Context) -> tuple[str, ...]:
         return tuple(f"feedback_{target}" for target in context.targets) if self.feedback == "adaptive" else ()
 
@@ -114,27 +103,19 @@ class ReadoutError(ThirdFactor):
         wiring: Mapping[str, Wiring],
     ) -> dict[str, np.ndarray]:
         found = {}
-        for name, forward in self._pairs_of(context):
+        for target in context.targets:
+            name, forward = f"feedback_{target}", self._forward(context.network, target, context.readout).name
             back = wiring[name]
             if forward in gradients:
                 transposed = wiring[forward].matrix(gradients[forward]).T[back.pre, back.post]
                 found[name] = transposed + self.decay * values[name]
         return found
 
-    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | Broadcast]:
-        return {target: self._broadcast(record, f"feedback_{target}") for target in targets}
-
-    def _broadcast(self, record: Record, name: str) -> np.ndarray | Broadcast:
-        readout = record.network.projections[name].source
-        error, feedback = record.series[f"{readout}.error"], record.wiring[name].matrix(record.values[name])
-        return error[0] @ feedback if f"{readout}.y" in record.response else Broadcast(error, feedback)
-
-
-def _pairs(network: Network, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of a projection whose connectivity does not depend on random numbers."""
-    p = network.projections[name]
-    shape = network.populations[p.source].size, network.populations[p.target].size
-    drawn = [p.connectivity.pairs(np.random.default_rng(seed), *shape, not p.self_connections) for seed in (0, 1)]
-    if not np.array_equal(drawn[0], drawn[1]):
-        raise UserError(f"third factor 'readout-error': symmetric feedback needs fixed pairs in {name!r}")
-    return drawn[0]
+    def signal(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | Broadcast]:
+        error, once = record.series[f"{context.readout}.error"], record.answers_once(context.readout)
+        found: dict[str, np.ndarray | Broadcast] = {}
+        for target in context.targets:
+            name = f"feedback_{target}"
+            feedback = record.wiring[name].matrix(record.values[name])
+            found[target] = error[0] @ feedback if once else Broadcast(error, feedback)
+        return found

@@ -9,25 +9,24 @@ the closed pools before this sample, and the layer's representation z. The weigh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from snnplast.capabilities import Pretrained, Pretraining, Speaks
 from snnplast.errors import UserError
 from snnplast.network import Network
 from snnplast.own_equations import Analog
 from snnplast.rules.third_factors import reservoir_training
 from snnplast.rules.third_factors.hsic import HSIC
-from snnplast.rules.third_factors.layerwise import wanted
 from snnplast.rules.third_factors.reservoir_units import DrivenUnits, PlainUnits, RateUnits, Units, WorkingUnits
-from snnplast.third_factor import Context, Pretraining, State
+from snnplast.third_factor import Context, State
 from snnplast.trial import Record, Segment
 from snnplast.units import PositiveRate, PositiveTime
 
 
-class Reservoir(HSIC):
+class Reservoir(Speaks, Pretrained, HSIC):
     """One reservoir per layer. Window, gamma and sigmas define the exact signal that its readout is trained to give.
 
     units: number of units, default 500. dynamics: "rate" (default), clocked once per sample, or "spiking".
@@ -100,31 +99,33 @@ class Reservoir(HSIC):
         own = {f"{name}.{number}": np.full((), np.nan) for name in context.targets for number in measured}
         return super().init(context) | own
 
-    def responses(self, context: Context) -> tuple[str, ...]:
-        return tuple(f"{name}_third_factor.drive" for name in context.targets)
-
-    def present(self, segment: Segment, targets: Sequence[str]) -> dict[str, np.ndarray]:
+    def values(self, segment: Segment, record: Record, context: Context, state: State) -> dict[str, np.ndarray]:
         given: dict[str, np.ndarray] = {}
-        for label in (np.atleast_2d(s)[-1] for name, s in segment.series.items() if name.endswith(".target")):
-            for name in targets:
+        target = f"{context.readout}.target"
+        for name in context.targets:
+            if segment.phase == "response":
+                if target not in record.series:
+                    raise UserError(f"third factor 'reservoir': the segments of a trial must give {target!r}")
+                label = record.series[target][-1]
+                given |= self._units_of(name, 0, label.size).respond(label)
+            elif target in segment.series:
+                label = np.atleast_2d(segment.series[target])[-1]
                 given |= self._units_of(name, 0, label.size).present(label)
         return given
 
-    def respond(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray]:
-        label, given = wanted(record), {}
-        for name in targets:
-            given |= self._units_of(name, 0, label.size).respond(label)
-        return given
+    def further(self, record: Record, context: Context, state: State) -> list[Segment]:
+        steps = self._kind_of_units.work(self, context.network.dt)
+        return [Segment(steps, phase="work")] if steps else []
 
-    def raw(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+    def raw(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
         signals: dict[str, np.ndarray | None] = {}
-        for name, exact in super().raw(record, targets, state).items():
+        for name, exact in super().raw(record, context, state).items():
             signals[name] = None
             if self._kind_of_units.spiking:
-                during = record.spikes[f"{name}_reservoir"][0].size
-                state[f"{name}.spikes"][...] = during + record.worked.get(f"{name}_reservoir", 0)
+                fired = (record.during(phase).spikes for phase in ("trial", "work"))
+                state[f"{name}.spikes"][...] = sum(s[f"{name}_reservoir"][0].size for s in fired if s)
             if exact is not None:
-                given = signals[name] = record.response[f"{name}_third_factor.drive"]
+                given = signals[name] = record.during("response").ends[f"{name}_third_factor.drive"]
                 state[f"{name}.correlation"][...] = _correlation(given, exact)
         return signals
 
@@ -163,7 +164,7 @@ class Reservoir(HSIC):
         return WorkingUnits if self.drive == "representation" else DrivenUnits
 
     def _classes(self, context: Context) -> int:
-        classes = context.network.population(context.objective.readout).size
+        classes = context.read.size
         if self.units < classes:
             raise UserError(f"third factor 'reservoir': units = {self.units}: at least {classes}, one per class")
         return classes

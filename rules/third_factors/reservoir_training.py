@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import numpy as np
 
 from snnplast import __version__
+from snnplast.capabilities import Pretraining
 from snnplast.network import Network
 from snnplast.objective import MeanSquaredError
 from snnplast.optimizer import SGD, Schedule
@@ -33,7 +34,6 @@ from snnplast.rules.third_factors import hsic, reservoir_units, reward, streams
 from snnplast.rules.third_factors.reservoir_units import DrivenUnits, Units
 from snnplast.rules.third_factors.streams import Streams
 from snnplast.task import Task, Trial
-from snnplast.third_factor import Pretraining
 from snnplast.time_steps import steps_of
 from snnplast.trial import Record, Segment, Spikes
 
@@ -118,6 +118,7 @@ class Lessons(Task):
         self.streams = Streams(*numbers, owner=units.layer)
         self.driven = isinstance(units, DrivenUnits)
         self.duration = steps_of("sample_time", settings.sample_time, 1e-3) if self.driven else 1
+        self.work = units.work(settings, 1e-3)
 
     def trial(self, index: int) -> Trial:
         assert self.epoch is not None
@@ -131,6 +132,9 @@ class Lessons(Task):
         if place == 0:
             series |= {f"{units.name}.{variable}": np.zeros(self.settings.units) for variable in units.state}
         yield Segment(self.duration, {units.layer: sample.spikes} if sample.spikes else {}, series)
+        if self.work:
+            yield Segment(1, phase="response")
+            yield Segment(self.work, phase="work")
 
     @cache  # noqa: B019  a task lives as long as its run
     def samples(self, which: int) -> list[Sample]:
@@ -177,7 +181,7 @@ def _by_stream(
         features, wanted = [], []
         for _, record in zip(range(length), records, strict=False):
             if record.in_window(readout)[0]:
-                features.append(np.concatenate([record.response[name] for name in names]))
+                features.append(np.concatenate([record.during("response").ends[name] for name in names]))
                 wanted.append(record.target(readout)[0])
         if not features:
             return

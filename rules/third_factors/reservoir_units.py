@@ -36,6 +36,7 @@ from snnplast.neurons import CustomNeurons
 from snnplast.own_equations import Analog
 from snnplast.population import Population
 from snnplast.random_streams import stream
+from snnplast.time_steps import steps_of
 
 if TYPE_CHECKING:
     from snnplast.rules.third_factors.reservoir import Reservoir
@@ -82,6 +83,11 @@ class Units:
     def present(self, label: np.ndarray) -> dict[str, np.ndarray]:
         """What is set before the sample is shown."""
         return {}
+
+    @classmethod
+    def work(cls, settings: Reservoir, dt: float) -> int:
+        """Steps after the response in which the units take up a sample."""
+        return 0
 
     def population(self) -> Population:
         """The units."""
@@ -177,12 +183,12 @@ class WorkingUnits(Units):
     own: ClassVar[str] = "drive"
     """A variable of this kind of units."""
     towards: ClassVar[str] = "bias_current + drive"
-    opening: ClassVar[str] = "open"
+    opening: ClassVar[str] = "open*working"
     read: ClassVar[tuple[Update, ...]] = (_FEATURES, Update("open = gate", "after_synapses", event="trial"))
 
-    def add_to(self, network: Network) -> None:
-        super().add_to(network)
-        network.work_time = max(network.work_time, self.settings.sample_time)
+    @classmethod
+    def work(cls, settings: Reservoir, dt: float) -> int:
+        return steps_of("sample_time", settings.sample_time, dt)
 
     def population(self) -> Population:
         settings = self.settings
@@ -249,8 +255,9 @@ class DrivenUnits(WorkingUnits):
     def present(self, label: np.ndarray) -> dict[str, np.ndarray]:
         return {f"{self.name}.open": self.gate(label)}
 
-    def add_to(self, network: Network) -> None:
-        Units.add_to(self, network)
+    @classmethod
+    def work(cls, settings: Reservoir, dt: float) -> int:
+        return 0
 
     def _connect_input(self, network: Network, inputs: np.ndarray, rng: np.random.Generator) -> None:
         """Every unit's weights sum to 0, as if inhibition took away what the rates of a layer have in common.

@@ -12,7 +12,6 @@ that reach it. Where a readout acts once per trial, Pbar runs across trials.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -20,9 +19,9 @@ from pydantic import Field
 
 from snnplast.fragments import Fragment, Update
 from snnplast.network import Network
-from snnplast.readouts import LeakyReadout
 from snnplast.rules.references import HOERZER_2014
-from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
+from snnplast.signals import SignalKind
+from snnplast.third_factor import Context, State, ThirdFactor
 from snnplast.trial import Record
 
 
@@ -34,19 +33,18 @@ class Reward(ThirdFactor):
 
     name: ClassVar[str] = "reward"
     reference: ClassVar[str] = HOERZER_2014
-    batch_mode: ClassVar[str] = "sequential"
+    batch_mode: ClassVar[Literal["independent", "sequential"]] = "sequential"
 
     modulation: Annotated[Literal["binary", "graded"], Field(description="what is made of the reward")] = "binary"
     memory: Annotated[float, Field(ge=0, lt=1, description="memory of the running average of the reward")] = 0.8
 
     def kind(self, context: Context, population: str) -> SignalKind:
-        readout = context.objective.readout
-        by_step = population == readout or isinstance(context.network.population(readout), LeakyReadout)
+        by_step = population == context.readout or context.read.clock == "step"
         return SignalKind("reward", "step" if by_step else "trial")
 
     def extend(self, context: Context) -> Network:
-        readout = context.objective.readout
-        if not (context.online and isinstance(context.network.population(readout), LeakyReadout)):
+        readout = context.readout
+        if not (context.online and context.read.clock == "step"):
             return context.network
         network = context.network.copy()
         network.attach(readout, Fragment(("squared_error = error**2 : 1",)))
@@ -70,13 +68,13 @@ reward = {surplus}"""
     def init(self, context: Context) -> State:
         return {"expected": np.full((), np.nan)}
 
-    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
+    def signal(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray]:
         assert record.judgement is not None
         reward = -np.sum(record.judgement.error**2, axis=1)
         if len(reward) > 1:
             state["expected"][...] = np.nan
         modulation = np.array([self._modulation(value, state["expected"]) for value in reward])
-        sizes = {name: record.network.populations[name].size for name in targets}
+        sizes = {name: record.network.populations[name].size for name in context.targets}
         if len(reward) == 1:
             return {name: np.full(size, modulation[0]) for name, size in sizes.items()}
         return {name: np.broadcast_to(modulation[:, None], (len(modulation), size)) for name, size in sizes.items()}

@@ -7,9 +7,24 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
+from snnplast.description import Description
 from snnplast.named import Named
-from snnplast.third_factor import State, Transform
+from snnplast.third_factor import State
 from snnplast.trial import Record
+
+
+class Transform(Description):
+    """One named step between a source's raw signal and what the synapses receive."""
+
+    name: ClassVar[str]
+
+    def init(self, size: int) -> State:
+        """State before the first trial for a population of `size` neurons."""
+        return {}
+
+    def __call__(self, signal: np.ndarray, record: Record, population: str, state: State) -> np.ndarray:
+        """The changed signal (n,); updates `state` in place."""
+        raise NotImplementedError
 
 
 class LayerNormJacobian(Transform):

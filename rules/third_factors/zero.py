@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
-from snnplast.third_factor import Context, SignalKind, State, ThirdFactor
+from snnplast.signals import SignalKind
+from snnplast.third_factor import Context, State, ThirdFactor
 from snnplast.trial import Record
 
 
@@ -19,5 +19,5 @@ class Zero(ThirdFactor):
     def kind(self, context: Context, population: str) -> SignalKind:
         return SignalKind("zero", "trial")
 
-    def signal(self, record: Record, targets: Sequence[str], state: State) -> dict[str, np.ndarray | None]:
-        return {name: np.zeros(record.network.populations[name].size) for name in targets}
+    def signal(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray]:
+        return {name: np.zeros(record.network.populations[name].size) for name in context.targets}

@@ -36,7 +36,7 @@ def observe(assembly: Assembly, task: Task, phase: int, index: int) -> Activity:
 
     Parameters and persistent state are as before afterwards; memories of third factors have seen the trial.
     """
-    assembly.prepare()
+    assembly.tie()
     variables = {name: found for name in assembly.plan.synapses if (found := _trace_variables(assembly, name))}
     sums = Magnitudes(f"{name}.{ELIGIBILITY}" for name in variables)
     record, _ = _run(assembly, sums, task, phase, index)
@@ -91,7 +91,7 @@ def _membrane(population: Population) -> str:
 
 def _beta(population: Population) -> np.ndarray:
     """Rise of each neuron's threshold per spike (n,)."""
-    adaptation = getattr(population, "adaptation", None)
+    adaptation = population.adaptation
     return np.broadcast_to(0.0 if adaptation is None else adaptation[0], population.size)
 
 
@@ -134,7 +134,7 @@ def _readout(assembly: Assembly, record: Record) -> Readout:
         y = np.exp(y - y.max(axis=1, keepdims=True))
         y /= y.sum(axis=1, keepdims=True)
     assert record.judgement is not None
-    window, once = record.in_window(name) > 0, f"{name}.y" in record.response
+    window, once = record.in_window(name) > 0, record.answers_once(name)
     return Readout(name, np.array(y), record.target(name), record.judgement.error, window, softmax, once)
 
 

@@ -18,7 +18,7 @@ _KEY = re.compile(r"@\w+\{\s*([^,\s]+)\s*,")
 def citations(experiment: Experiment) -> list[str]:
     """BibTeX entries of rules, third factors, model and simulator; of several with one key the longest."""
     rules = [experiment.rule, *experiment.others.values()]
-    factors = [factor for rule in rules for factor in (rule.third_factor, *rule.regularisers)]
+    factors = [factor for rule in rules for factor in rule.factors]
     texts = [*(thing.reference for thing in (*rules, *factors)), experiment.model.citation()]
     entries: dict[str, str] = {}
     for entry in (entry for text in (*texts, BRIAN2) for entry in _entries(text)):

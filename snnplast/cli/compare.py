@@ -40,7 +40,8 @@ def _what(run: Run) -> list[str]:
         config = tomllib.loads(run.config)
         rule = config["rule"]
         model = config["model"].get("name") or Path(config["model"]["file"]).stem
-        factor = config["rules"][rule]["third_factor"]["name"]
+        chosen = config["rules"][rule]["third_factor"]
+        factor = chosen["name"] if isinstance(chosen, dict) else chosen
     except (tomllib.TOMLDecodeError, LookupError, TypeError, AttributeError) as error:
         raise UserError(
             f"'{run.path}': its config is none that a run leaves: {type(error).__name__}, {error}"

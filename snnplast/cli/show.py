@@ -160,15 +160,11 @@ def injections(rule: Rule) -> Iterator[tuple[str, Injection]]:
     complaint: UserError | None = None
     for readout in (LeakyReadout(2), RateReadout(2)):
         try:
-            drawn, teachers, _ = design(_example(readout), CrossEntropy(), rule, seed=0)
+            designed = design(_example(readout), CrossEntropy(), rule, seed=0)
         except UserError as error:
             complaint = complaint or error
             continue
-        (teacher,) = teachers
-        for projection in teacher.projections:
-            hidden = projection.target in teacher.targets
-            kinds = [f.kind(context, projection.target) for f, context in teacher.factors] if hidden else []
-            yield projection.name, rule.inject(drawn.network, projection, kinds)
+        yield from designed.injections.items()
         return
     assert complaint is not None
     raise complaint

@@ -17,6 +17,7 @@ from snnplast import registry
 from snnplast.config.experiment import EngineChoice, Experiment, Recording, Training
 from snnplast.config.hints import with_hint
 from snnplast.config.layers import (
+    NONE,
     Leaf,
     Node,
     Source,
@@ -287,6 +288,8 @@ class _Resolution:
         for key, field in kind.model_fields.items():
             choice = choice_in(field)
             if choice is None or choice.kind != "third-factor":
+                continue
+            if isinstance(table.get(key), Leaf) and table[key].value == NONE:
                 continue
             node = table.pop(key, None)
             if node is not None and get_origin(field.annotation) is tuple:

@@ -254,7 +254,7 @@ class Experiment:
     def outcome(self, assembly: Assembly, index: int = 0) -> Outcome:
         """One trial of an assembly."""
         (teacher,) = assembly.teachers
-        assembly.prepare()
+        assembly.tie()
         record = simulate(assembly, Trials(self).trial(index), index, 0, np.random.default_rng(0))
         gradients = {name: np.array(g) for name, g in teacher.gradient(record, assembly.objective).items()}
         return Outcome(record, gradients, self.feedback(assembly))

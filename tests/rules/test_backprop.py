@@ -75,7 +75,7 @@ def test_before_the_transforms_it_is_symmetric_feedback():
     symmetric = ReadoutError(feedback="symmetric")
     run = trainer(IBHebbian(third_factor=symmetric, readout_optimizer=SGD(learning_rate=0.3)), network())
     list(run)
-    run.assembly.prepare()
+    run.assembly.tie()
     record = run.run(0, 3)
     expected = symmetric.signal(record, ("left", "right"), {})
     for name, signal in Backprop(transforms=()).signal(record, ("left", "right"), {}).items():

@@ -1,0 +1,63 @@
+"""What tells a population in which direction its synapses should change: announced, given, and as gradients read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Timing = Literal["step", "trial"]
+
+
+@dataclass(frozen=True)
+class SignalKind:
+    """What a rule must know of a signal before any exists.
+
+    variable: the target neurons' variable that holds a step signal while an online rule runs.
+    timing: "step" or "trial". tau: time constant (s) of the filter of the trace it multiplies; None: no filter.
+    """
+
+    variable: str
+    timing: Timing
+    tau: float | np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """A step signal as the product values (T, k) @ feedback (k, n), e.g. readout errors and feedback weights."""
+
+    values: np.ndarray
+    feedback: np.ndarray
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A third factor's signal for one population, as gradients read it.
+
+    values: (T, n) with timing "step", (n,) with timing "trial"; with `feedback`, a step signal before its broadcast.
+    decay: kappa of the filter of the trace that a step signal multiplies, None for the unfiltered trace; one number,
+        or one per column of `values`.
+    variable: the target neurons' variable that holds a step signal while an online rule runs.
+    feedback: (k, n); the signal is values (T, k) @ feedback. Filters act on the k columns, which is exact for
+        different kappas and cheaper.
+    """
+
+    values: np.ndarray
+    timing: Timing
+    decay: float | np.ndarray | None = None
+    feedback: np.ndarray | None = None
+    variable: str = ""
+
+    @classmethod
+    def of(cls, given: np.ndarray | Broadcast, kind: SignalKind, dt: float) -> Signal:
+        """What a source gave for a population, dt (s) being the time step."""
+        decay = None if kind.tau is None else np.exp(-dt / kind.tau)
+        if isinstance(given, Broadcast):
+            return cls(given.values, kind.timing, decay, given.feedback, kind.variable)
+        return cls(given, kind.timing, decay, variable=kind.variable)
+
+
+Signals = Mapping[str, Sequence[Signal] | None]
+"""Population -> its signals; None while a source is not ready, then nothing is learned there."""
