@@ -205,10 +205,6 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
         return self
 
     @property
-    def lasting(self) -> tuple[str, ...]:
-        return self.persistent
-
-    @property
     def distance(self) -> str:
         return self.distance_code
 

@@ -84,6 +84,10 @@ class OwnEquations(Population):
         return Fragment()
 
     @property
+    def lasting(self) -> tuple[str, ...]:
+        return self.persistent
+
+    @property
     def initial_values(self) -> Mapping[str, Value]:
         """Variable -> where it begins, in SI units."""
         variables = {e.name: e.unit for e in map(code.equation, self.own.equations) if not e.subexpression}

@@ -68,7 +68,7 @@ def test_a_readout_that_acts_once_per_trial_is_recorded_as_it_was_judged(folder)
 
 def test_every_variable_of_a_reservoir_has_the_clock_of_what_changes_it():
     rule = IBHebbian(third_factor=Reservoir(units=12, streams=1, stream_length=40))
-    plan, *_ = design(small_network("rate"), small_task().objective, rule, 1)
+    plan = design(small_network("rate"), small_task().objective, rule, 1).plan
     names = ["first_reservoir.r", "first_reservoir.gate", "first_reservoir.opened", "first_reservoir.drive"]
     names += ["first_third_factor.drive", "output.y", "second.z"]
     assert [name for name in names if not once_per_trial(plan, name)] == []

@@ -9,8 +9,9 @@ import pytest
 
 from snnplast.connectivity import FixedInDegree
 from snnplast.engine import compiler_available
-from snnplast.gradient import Signal, adaptive_adjoint, adjoint_sweep, filtered, modulation, reverse_filter, sweep
+from snnplast.gradient import adaptive_adjoint, adjoint_sweep, filtered, modulation, reverse_filter, sweep
 from snnplast.network import Wiring
+from snnplast.signals import Signal
 
 T, N = 40, 5
 EVALUATIONS = [

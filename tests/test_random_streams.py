@@ -14,6 +14,7 @@ from snnplast.population import LayerNorm
 from snnplast.random_streams import SOURCES, TEST, TRAINING, stream
 from snnplast.rules.third_factors.random import Random
 from snnplast.rules.third_factors.reservoir import Reservoir
+from snnplast.third_factor import Context
 from snnplast.trial import Record
 
 numbers = st.integers(0, 2**40)
@@ -70,8 +71,9 @@ def layers():
 
 
 def test_noise_instead_of_a_signal_is_another_for_every_population_and_trial():
+    noise = Random(transforms=()).raw
     rows = [
-        Random(transforms=()).raw(Record(layers(), {}, {}, index, seed), (name,), {})[name].tolist()
+        noise(Record(layers(), {}, {}, index, seed), Context(layers(), (name,), None, False), {})[name].tolist()
         for seed, index, name in itertools.product((1, 2), (0, 1), ("first", "second"))
     ]
     assert len({tuple(row) for row in rows}) == len(rows)

@@ -47,7 +47,7 @@ def test_a_rate_readout_weighs_the_layers_representation_once_per_trial():
     assert counts.any()
     np.testing.assert_allclose(z, (rates - rates.mean()) / np.sqrt(rates.var() + 1), rtol=1e-12)
     weights = assembly.values["second_to_output"].reshape(7, 3)
-    np.testing.assert_allclose(record.response["output.y"], z @ weights + [0.5, -1.0, 2.0], rtol=1e-10)
+    np.testing.assert_allclose(record.during("response").ends["output.y"], z @ weights + [0.5, -1.0, 2.0], rtol=1e-10)
     assert record.steps == 60 and record.activity("output").shape == record.judgement.error.shape == (1, 3)
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from pydantic import PrivateAttr
 
-from snnplast.gradient import Signal
 from snnplast.neurons import LIF
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
 from snnplast.rules.third_factors.zero import Zero
+from snnplast.signals import Signal, SignalKind
 from snnplast.testing import check_rule, check_third_factor, small_network
-from snnplast.third_factor import SignalKind, ThirdFactor
+from snnplast.third_factor import ThirdFactor
 
 HIDDEN = ("input_to_first", "first_to_first", "first_to_second")
 
@@ -122,8 +122,8 @@ class Flat(ThirdFactor):
     def kind(self, context, population):
         return SignalKind("flat", "trial")
 
-    def signal(self, record, targets, state):
-        return {name: self.value(record, record.network.populations[name].size) for name in targets}
+    def signal(self, record, context, state):
+        return {name: self.value(record, record.network.populations[name].size) for name in context.targets}
 
     def value(self, record, size):
         return np.ones(size)

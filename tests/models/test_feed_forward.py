@@ -59,7 +59,7 @@ def test_the_command_line_takes_a_list_and_names_the_option_that_is_wrong():
 @pytest.mark.parametrize("rule", ["ib-hebbian", "e-prop", "frozen"])
 def test_every_rule_takes_two_layers(rule):
     experiment = resolve("xor", [f"rule={rule}", "model.hidden=[6, 4]"])
-    _, (teacher,), _ = design(experiment.network, CrossEntropy(), experiment.rule, seed=1)
+    (teacher,) = design(experiment.network, CrossEntropy(), experiment.rule, seed=1).teachers
     assert teacher.targets == ("hidden1", "hidden2")
 
 

@@ -219,9 +219,8 @@ class Experiment:
 
     def rule(self, evaluation: str, **settings: Any) -> EProp:
         case = self.case
-        rate = {"name": "firing-rate", "coefficient": case.c_reg}
-        if case.rate_of != "trial":
-            rate["average"] = case.rate_of
+        name = "firing-rate" if case.rate_of == "trial" else "batch-firing-rate"
+        rate = {"name": name, "coefficient": case.c_reg}
         default = {
             "evaluation": evaluation,
             "third_factor": {"name": "readout-error", "feedback": case.feedback},

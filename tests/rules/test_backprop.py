@@ -54,14 +54,14 @@ def slopes(loss, values, normalise, name, step=1e-5):
 
 def test_the_signal_is_the_slope_of_the_loss_by_representations_and_rates():
     run = trainer(IBHebbian(third_factor="backprop", readout_optimizer=SGD(learning_rate=0.3)), network())
-    layers = ("left", "right")
+    layers, heard = ("left", "right"), run.assembly.teachers[0].sources[0].context
     list(run)
     record = run.run(0, 3)
     loss, norm = losses(run, record), LayerNorm(offset=OFFSET)
     rates = {name: record.rates(name) for name in layers}
     z = {name: norm(r) for name, r in rates.items()}
-    raw = Backprop(transforms=()).signal(record, layers, {})
-    through = Backprop(transforms=(LayerNormJacobian(),)).signal(record, layers, {})
+    raw = Backprop(transforms=()).signal(record, heard, {})
+    through = Backprop(transforms=(LayerNormJacobian(),)).signal(record, heard, {})
     for name in layers:
         by_z = slopes(loss, z, lambda values: values, name)
         np.testing.assert_allclose(np.asarray(raw[name]), by_z, rtol=1e-6, atol=1e-10)
@@ -77,8 +77,9 @@ def test_before_the_transforms_it_is_symmetric_feedback():
     list(run)
     run.assembly.tie()
     record = run.run(0, 3)
-    expected = symmetric.signal(record, ("left", "right"), {})
-    for name, signal in Backprop(transforms=()).signal(record, ("left", "right"), {}).items():
+    heard = run.assembly.teachers[0].sources[0].context
+    expected = symmetric.signal(record, heard, {})
+    for name, signal in Backprop(transforms=()).signal(record, heard, {}).items():
         fed_back = expected[name]
         assert isinstance(fed_back, np.ndarray) and np.any(fed_back)
         np.testing.assert_allclose(np.asarray(signal), fed_back, rtol=1e-12)

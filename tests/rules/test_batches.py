@@ -9,8 +9,6 @@ import pytest
 from random_networks import Case, Experiment, KeepingSGD, Trials, engines
 from reference import e_prop as oracle
 
-from snnplast.errors import UserError
-from snnplast.rules.third_factors.firing_rate import FiringRate
 from snnplast.train import Trainer
 
 both = pytest.mark.parametrize("evaluation", ["online", "factored"])
@@ -93,12 +91,6 @@ def test_the_number_of_workers_changes_no_bit_of_a_batch_with_delays(engine, tar
 
 def test_two_regularisers_of_a_batch_add_up():
     experiment = Experiment(THREE)
-    halves = [{"name": "firing-rate", "coefficient": c, "average": "batch"} for c in (1000.0, 2000.0)]
+    halves = [{"name": "batch-firing-rate", "coefficient": c} for c in (1000.0, 2000.0)]
     (found,), feedback = gradients(experiment, "factored", regularisers=halves)
     assert apart(found, expected_gradients(experiment, feedback)[0]) < 1e-10
-
-
-def test_a_rate_is_averaged_over_the_trial_unless_the_batch_is_asked_for():
-    assert FiringRate().average == "trial"
-    with pytest.raises(UserError, match="average"):
-        FiringRate(average="epoch")

@@ -15,7 +15,7 @@ def streamed(factor, labels, seed=0):
     """(record, signals, state) after each of the samples with these labels."""
     state = factor.init(context())
     for record in records(seed, len(labels), np.array(labels)):
-        yield record, factor.signal(record, tuple(LAYERS), state), state
+        yield record, factor.signal(record, context(), state), state
 
 
 def plain(**settings):
@@ -97,7 +97,7 @@ def test_a_target_that_is_no_class_is_refused(target):
     with pytest.raises(
         UserError, match=r"'class-memory': the target of trial 0 is \[.*\], which is no class; a one-hot"
     ):
-        factor.signal(record, tuple(LAYERS), state)
+        factor.signal(record, context(), state)
     assert not np.any(state["seen"])
 
 

@@ -19,7 +19,7 @@ def streamed(window, xi="exact", seed=0, **settings):
     factor = HSIC(window=window, xi=xi, transforms=(), **{**SETTINGS, **settings})
     state, found, samples = factor.init(context()), [], {name: [] for name in LAYERS}
     for record in records(seed, 2 * window + 3):
-        signals = factor.signal(record, tuple(LAYERS), state)
+        signals = factor.signal(record, context(), state)
         for name in LAYERS:
             samples[name].append(shown(record, name))
             signal = signals[name]

@@ -56,7 +56,7 @@ def test_a_local_term_is_what_its_equation_says_of_the_spikes(local, evaluation)
     (teacher,) = run.assembly.teachers
     record = run.run(TRAINING, 0)
     found = teacher.gradient(record, run.task.objective)
-    xi = Random(transforms=()).signal(record, ("first", "second"), {})
+    xi = Random(transforms=()).signal(record, teacher.sources[0].context, {})
     for source, target in HIDDEN:
         counts = record.counts(target)
         assert np.any(counts) and not np.all(counts), "some spike, some do not"

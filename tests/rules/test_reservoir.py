@@ -50,7 +50,9 @@ def test_the_reservoir_in_the_simulation_is_the_oracles(rule, readout):
             before, z = factor.r, record.representation(name)
             xi = factor(None, label, z)
             found = run.assembly.engine[f"{name}_reservoir.r"]
-            np.testing.assert_allclose(record.response[f"{name}_third_factor.drive"], xi, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(
+                record.during("response").ends[f"{name}_third_factor.drive"], xi, rtol=1e-9, atol=1e-12
+            )
             np.testing.assert_allclose(found, factor.r, rtol=1e-9, atol=1e-12)
             assert np.array_equal(factor.r != before, factor.res.pool == label.argmax()), "the label opens one pool"
             assert np.any(xi)

@@ -112,7 +112,7 @@ def test_the_reservoir_is_at_rest_where_a_stream_begins(settings):
     features = ("layer_reservoir.opened", "layer_reservoir.closed")
     for index in range(20):
         record = run.run(TRAINING, index)
-        moved = [np.any(record.response[name]) for name in features]
+        moved = [np.any(record.during("response").ends[name]) for name in features]
         assert any(moved) == (index % 10 > 0)
     assert sum(name in given.network.populations for name in ("layer", "layer_z")) == (1 if settings is SMALL else 2)
 
@@ -126,7 +126,7 @@ def test_imitated_layers_fire_at_the_rates_they_are_given_and_their_counts_are_t
         rates.append(counts / 0.5)
         z = record.series["layer_z.z"][-1]
         assert np.corrcoef(counts, z)[0, 1] > 0.999
-        assert np.array_equal(record.response["layer_z.z"], z)
+        assert np.array_equal(record.during("response").ends["layer_z.z"], z)
     assert 35 < np.mean(rates) < 45
     assert 15 < np.std(rates) < 27  # of the classes 0.5 * 40 Hz, of Poisson counts 9 Hz
 
@@ -144,8 +144,8 @@ def test_the_plain_reservoir_is_read_after_it_has_taken_up_the_sample():
         drive = weights["layer_to_layer_reservoir"] @ z + weights["layer_label_to_layer_reservoir"] @ y + recurrent @ r
         r += RESERVOIR["leak"] * (np.tanh(drive) - r)
         record = run.run(TRAINING, index)
-        np.testing.assert_allclose(record.response["layer_reservoir.r"], r, rtol=1e-9, atol=1e-12)
-        assert np.array_equal(record.response["layer_label.y"], y)
+        np.testing.assert_allclose(record.during("response").ends["layer_reservoir.r"], r, rtol=1e-9, atol=1e-12)
+        assert np.array_equal(record.during("response").ends["layer_label.y"], y)
     assert set(given.network.projections) >= {f"layer_third_factor_from_{name}" for name in ("r", "z", "y")}
 
 
@@ -154,7 +154,7 @@ def test_a_plain_reservoir_serves_as_third_factor():
     run = trainer(rule, small_network("rate"), iterations=5)
     for step in run:
         (record,) = step.trials
-        assert np.any(record.response["first_third_factor.drive"])
+        assert np.any(record.during("response").ends["first_third_factor.drive"])
     assert "third_factor_correlation" in step.metrics
 
 

@@ -12,12 +12,12 @@ from small_runs import matrices, trainer
 
 from snnplast.assemble import assemble, design
 from snnplast.errors import UserError
-from snnplast.gradient import Signal
 from snnplast.objective import CrossEntropy
 from snnplast.random_streams import SOURCES, TRAINING, stream
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.reward_hebbian import RewardHebbian
 from snnplast.rules.third_factors.reward import Reward
+from snnplast.signals import Signal
 from snnplast.testing import check_rule, small_network, small_task
 from snnplast.train import Trainer
 
@@ -78,9 +78,11 @@ def test_the_target_acts_through_the_reward_only():
 def test_it_explores_in_training_and_not_in_tests():
     run = regression(RewardHebbian(), 1)
     record = run.run(TRAINING, 0)
-    np.testing.assert_allclose(record.explored["output"], record.response["output.y"] + noise_of(run, 0))
+    answered = record.during("response").ends["output.y"]
+    np.testing.assert_allclose(record.activity("output"), answered + noise_of(run, 0))
+    assert record.during("explore").steps == 10
     for record in run.evaluate():
-        assert record.explored == {}
+        assert record.during("explore").steps == 0
         assert record.activity("output").shape == (1, OUTPUTS)
 
 
@@ -110,10 +112,10 @@ def modulations(reward, errors):
     """What a reward makes of trials with these errors (T, n), for two neurons."""
     run = trainer(RewardHebbian(), small_network("rate"))
     record, state = run.run(TRAINING, 0), {"expected": np.full((), np.nan)}
-    given = []
+    given, heard = [], run.assembly.teachers[0].sources[0].context
     for error in errors:
         record.judgement = replace(record.judgement, error=np.asarray(error, dtype=float))
-        given.append(reward.signal(record, ["output"], state)["output"])
+        given.append(reward.signal(record, heard, state)["output"])
     return given
 
 
@@ -138,7 +140,8 @@ def test_online_every_neuron_works_out_the_same_reward_at_every_step(modulation)
     run = Trainer(assembly, task, 3)
     for trial in range(3):  # the average begins anew in each
         record = run.run(TRAINING, trial)
-        expected = rule.third_factor.signal(record, ["first", "second"], rule.third_factor.init(None))
+        heard = assembly.teachers[0].sources[0].context
+        expected = rule.third_factor.signal(record, heard, rule.third_factor.init(heard))
         assert np.ptp(expected["first"]) > 0
         for name in ("first", "second"):
             np.testing.assert_allclose(record.history[f"{name}.reward"], expected[name], rtol=0, atol=1e-14)

@@ -70,12 +70,14 @@ def test_working_units_spike_as_the_oracles_do_after_the_readout_has_read():
         for name, res in reservoirs.items():
             state, z = states[name], record.representation(name)
             xi = features(res, state.r, y, z) @ readout_of(run.assembly, name)
-            np.testing.assert_allclose(record.response[f"{name}_third_factor.drive"], xi, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(
+                record.during("response").ends[f"{name}_third_factor.drive"], xi, rtol=1e-9, atol=1e-12
+            )
             spikes = oracle.work(res, state, y, z, steps=20)
             steps, indices = run.assembly.engine.spikes(f"{name}_reservoir")
             found = raster((steps - record.steps - 1, indices), 20, res.pool.size)
             assert np.array_equal(found, spikes)
-            assert record.worked[f"{name}_reservoir"] == spikes.sum()
+            assert record.during("work").spikes[f"{name}_reservoir"][0].size == spikes.sum()
             for variable in ("v", "r"):
                 engine = run.assembly.engine[f"{name}_reservoir.{variable}"]
                 np.testing.assert_allclose(engine, getattr(state, variable), rtol=1e-9, atol=1e-12)
@@ -96,7 +98,9 @@ def test_driven_units_spike_as_the_oracles_do_while_the_sample_is_shown():
             spikes = oracle.listen(res, state, y, layer)
             assert np.array_equal(raster(record.spikes[f"{name}_reservoir"], record.steps, res.pool.size), spikes)
             xi = features(res, before, y, z) @ readout_of(run.assembly, name)
-            np.testing.assert_allclose(record.response[f"{name}_third_factor.drive"], xi, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(
+                record.during("response").ends[f"{name}_third_factor.drive"], xi, rtol=1e-9, atol=1e-12
+            )
             for variable in ("v", "r"):
                 engine = run.assembly.engine[f"{name}_reservoir.{variable}"]
                 np.testing.assert_allclose(engine, getattr(state, variable), rtol=1e-8, atol=1e-10)
@@ -151,7 +155,7 @@ def test_the_work_enters_no_record_of_the_trial():
     run = run_with(SPIKING)
     plain = trainer(IBHebbian(), small_network("rate"))
     given, other = run.run(0, 0), plain.run(0, 0)
-    assert sum(given.worked.values()) > 0
+    assert sum(steps.size for steps, _ in given.during("work").spikes.values()) > 0
     assert given.steps == other.steps
     for name in other.spikes:
         for found, expected in zip(given.spikes[name], other.spikes[name], strict=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_runs import RESERVOIR, matrices, trainer
@@ -25,8 +27,9 @@ from snnplast.rules.third_factors.readout_error import ReadoutError
 from snnplast.rules.third_factors.reservoir import Reservoir
 from snnplast.rules.third_factors.reward import Reward
 from snnplast.rules.third_factors.zero import Zero
+from snnplast.signals import Broadcast
 from snnplast.testing import check_third_factor, small_network
-from snnplast.third_factor import Broadcast, ThirdFactor
+from snnplast.third_factor import ThirdFactor
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -55,8 +58,8 @@ class Forgetful(ThirdFactor):
     def kind(self, context, population):
         return Zero().kind(context, population)
 
-    def signal(self, record, targets, state):
-        return Zero().signal(record, targets[:1], state)
+    def signal(self, record, context, state):
+        return Zero().signal(record, replace(context, targets=context.targets[:1]), state)
 
 
 def test_a_signal_that_is_missing_for_a_population_raises():
@@ -126,7 +129,7 @@ def test_the_learning_signal_is_the_error_through_the_feedback_weights():
     record = run.run(0, 0)
     (teacher,) = run.assembly.teachers
     feedback, error = matrices(run.assembly), record.series["output.error"]
-    for name, given in ReadoutError().signal(record, teacher.targets, {}).items():
+    for name, given in ReadoutError().signal(record, teacher.sources[0].context, {}).items():
         assert isinstance(given, Broadcast)
         expected = [[sum(feedback[f"feedback_{name}"][k, j] * e[k] for k in range(3)) for j in range(3)] for e in error]
         np.testing.assert_allclose((given.values @ given.feedback)[:, :3], expected, rtol=1e-12)
@@ -141,7 +144,8 @@ def test_symmetric_feedback_is_the_transposed_readout_at_every_update(pairs):
     for _ in range(3):
         readout = matrices(run.assembly)["hidden_to_output"]
         run.update()
-        assert np.array_equal(matrices(run.assembly)["feedback_hidden"], readout.T)
+        updated = matrices(run.assembly)
+        assert np.array_equal(updated["feedback_hidden"], updated["hidden_to_output"].T)
         seen.append(readout)
     assert not np.array_equal(seen[0], seen[2])
 
@@ -157,6 +161,7 @@ def test_symmetric_feedback_of_a_rate_readout_is_the_slope_of_the_loss_by_the_re
     factor = ReadoutError(feedback="symmetric")
     rule = IBHebbian(third_factor=factor, readout_optimizer=SGD(learning_rate=0.5))
     run = trainer(rule, small_pair(readout="rate"))
+    heard = run.assembly.teachers[0].sources[0].context
     for _ in range(4):
         readout, bias = matrices(run.assembly)["hidden_to_output"], run.assembly.values["output.bias"].copy()
         (record,) = run.update().trials
@@ -166,7 +171,8 @@ def test_symmetric_feedback_of_a_rate_readout_is_the_slope_of_the_loss_by_the_re
             return np.log(np.sum(np.exp(z @ V + c))) - y @ (z @ V + c)
 
         slopes = [(loss(z + h) - loss(z - h)) / 2e-5 for h in 1e-5 * np.eye(z.size)]
-        np.testing.assert_allclose(factor.signal(record, ["hidden"], {})["hidden"], slopes, rtol=1e-7, atol=1e-9)
+        before = replace(record, values={**record.values, "feedback_hidden": readout.T.reshape(-1)})
+        np.testing.assert_allclose(factor.signal(before, heard, {})["hidden"], slopes, rtol=1e-7, atol=1e-9)
     assert np.any(slopes)
 
 
@@ -181,13 +187,12 @@ def test_random_feedback_has_the_scale_it_is_given_and_stays():
 
 
 def test_the_firing_rate_factor_is_the_excess_over_the_target_per_step():
-    record = trainer(EProp()).run(0, 0)
+    run = trainer(EProp())
+    record, heard = run.run(0, 0), run.assembly.teachers[0].sources[0].context
     factor = FiringRate(coefficient=5.0, target="20 Hz")
     counts = np.array([np.sum(record.spikes["first"][1] == j) for j in range(8)])
     assert counts.max() > counts.min()
-    np.testing.assert_allclose(
-        factor.signal(record, ["first"], {})["first"], 5.0 * (counts / 60 - 0.020) / 60, rtol=1e-12
-    )
+    np.testing.assert_allclose(factor.signal(record, heard, {})["first"], 5.0 * (counts / 60 - 0.020) / 60, rtol=1e-12)
 
 
 # Random
@@ -198,9 +203,10 @@ def test_random_signals_depend_on_seed_and_trial_only():
     given = {}
     for seed in (1, 2):
         run = trainer(EProp(third_factor="random"), seed=seed)
+        heard = run.assembly.teachers[0].sources[0].context
         for trial in (0, 1, 2):
-            given[seed, trial] = plain.signal(run.run(0, trial), ["first", "second"], {})
-        again = plain.signal(run.run(0, 0), ["first", "second"], {})  # after the others
+            given[seed, trial] = plain.signal(run.run(0, trial), heard, {})
+        again = plain.signal(run.run(0, 0), heard, {})  # after the others
         for name in again:
             assert np.array_equal(again[name], given[seed, 0][name])
     values = [tuple(signal["first"]) for signal in given.values()]
