@@ -32,6 +32,7 @@ BUILT_IN = {
     "third-factor": {
         "readout-error": "snnplast.rules.third_factors.readout_error:ReadoutError",
         "firing-rate": "snnplast.rules.third_factors.firing_rate:FiringRate",
+        "batch-firing-rate": "snnplast.rules.third_factors.firing_rate:BatchFiringRate",
         "hsic": "snnplast.rules.third_factors.hsic:HSIC",
         "class-memory": "snnplast.rules.third_factors.class_memory:ClassMemory",
         "backprop": "snnplast.rules.third_factors.backprop:Backprop",

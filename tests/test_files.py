@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import EXPERIMENT, TINY
+from tiny import EXPERIMENT, TINY
 
 from snnplast import run as running
 from snnplast.cli.command import main

@@ -20,8 +20,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import EXPERIMENT, TINY
 from mutants import PIPE, VICTIM, mutant
+from tiny import EXPERIMENT, TINY
 
 from snnplast import run as running
 from snnplast.activity import figure

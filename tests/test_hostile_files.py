@@ -28,7 +28,7 @@ SETS = ["--set", "record.variables=output.y", "--set", "train.checkpoint_every=1
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """The file of a small run, and what it was made from."""
-    from conftest import EXPERIMENT, TINY
+    from tiny import EXPERIMENT, TINY
 
     directory = tmp_path_factory.mktemp("made")
     (directory / "tiny.py").write_text(TINY)

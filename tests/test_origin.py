@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import TINY
+from tiny import TINY
 
 from snnplast import run as running
 from snnplast.cli.command import main
