@@ -16,7 +16,7 @@ from pathlib import Path
 import data_files
 import pytest
 from config_mutations import mutants
-from conftest import EXPERIMENT, TINY
+from tiny import EXPERIMENT, TINY
 
 from snnplast import memory
 from snnplast.assemble import design

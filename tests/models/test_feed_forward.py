@@ -60,7 +60,8 @@ def test_the_command_line_takes_a_list_and_names_the_option_that_is_wrong():
 def test_every_rule_takes_two_layers(rule):
     experiment = resolve("xor", [f"rule={rule}", "model.hidden=[6, 4]"])
     (teacher,) = design(experiment.network, CrossEntropy(), experiment.rule, seed=1).teachers
-    assert teacher.targets == ("hidden1", "hidden2")
+    assert teacher.targets == (() if rule == "frozen" else ("hidden1", "hidden2"))
+    assert len(teacher.projections) == (1 if rule == "frozen" else 3)
 
 
 def test_a_run_keeps_the_spikes_of_all_layers(tmp_path):
