@@ -13,9 +13,9 @@ from collections import defaultdict
 
 import numpy as np
 
-from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 SOURCE = "rules.ib-hebbian.third_factor"
 IB = f"{SOURCE}.name"
@@ -57,12 +57,12 @@ def train(model: str, sets: list[str], seed: int) -> dict[str, float]:
     """One run: metrics of the last epoch, and the mean test accuracy of the last five."""
     experiment = resolve(model, [*sets, f"train.seed={seed}"])
     task = experiment.task()
-    assembly = assemble(
+    simulation = open_simulation(
         experiment.network, task.objective, experiment.rule, seed, experiment.engine.name, experiment.engine.target
     )
     tested: list[float] = []
-    with assembly.engine:
-        trainer = Trainer(assembly, task, iterations=0)
+    with simulation.engine:
+        trainer = Trainer(simulation, task, iterations=0)
         trainer.iterations = (experiment.train.epochs or 1) * trainer.updates_per_epoch()
         rows: dict[str, list[float]] = defaultdict(list)
         seconds = 0.0

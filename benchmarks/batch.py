@@ -13,18 +13,18 @@ import time
 
 import numpy as np
 
-from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 
 def measure(batch: int, workers: int, iterations: int, repeats: int) -> tuple[float, float, float, np.ndarray]:
     """Wall and CPU ms per trial, spikes per trial, and the recurrent weights at the end."""
     experiment = resolve("evidence-accumulation", ["model.draws=fresh", f"rules.e-prop.batch={batch}"])
     task = experiment.task()
-    assembly = assemble(experiment.network, task.objective, experiment.rule, experiment.train.seed)
-    with assembly.engine:
-        trainer = Trainer(assembly, task, iterations=10**6, workers=workers)
+    simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
+    with simulation.engine:
+        trainer = Trainer(simulation, task, iterations=10**6, workers=workers)
         trainer.update()
         wall, cpu, spikes = [], [], []
         for _ in range(repeats):
@@ -34,7 +34,7 @@ def measure(batch: int, workers: int, iterations: int, repeats: int) -> tuple[fl
             cpu.append(time.process_time() - started[1])
         trainer.close()
         per_trial = 1e3 / (iterations * batch)
-        weights = assembly.values["hidden_to_hidden"].copy()
+        weights = simulation.values["hidden_to_hidden"].copy()
     return min(wall) * per_trial, min(cpu) * per_trial, float(np.mean(spikes)), weights
 
 

@@ -16,17 +16,17 @@ from collections.abc import Iterable
 import numpy as np
 from matplotlib.figure import Figure
 
-from snnplast.assemble import assemble
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.objective import MeanSquaredError
-from snnplast.population import PoissonSource
-from snnplast.readouts import LeakyReadout
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import PoissonSource
+from snnplast.network.readouts import LeakyReadout
+from snnplast.network.weights import Normal
 from snnplast.rules.e_prop import EProp
-from snnplast.task import Task, Trial
-from snnplast.train import Trainer
-from snnplast.trial import Segment
-from snnplast.weights import Normal
+from snnplast.task.objective import MeanSquaredError
+from snnplast.task.task import Task, Trial
+from snnplast.task.trial import Segment
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 INPUTS, STEPS = 100, 1000
 RATES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of the input's peak rate
@@ -61,10 +61,10 @@ def measure(n: int, rate: float, evaluation: str, trials: int) -> dict[str, floa
     """CPU ms, spikes of sources and neurons, and synaptic operations, each per trial."""
     rule = EProp(evaluation=evaluation, optimizer={"name": "sgd", "learning_rate": 1e-9})
     task = Noise(rate)
-    assembly = assemble(network(n), task.objective, rule, seed=1)
+    simulation = open_simulation(network(n), task.objective, rule, seed=1)
     times, metrics = [], {}
-    with assembly.engine:
-        trainer = Trainer(assembly, task, iterations=10**9)
+    with simulation.engine:
+        trainer = Trainer(simulation, task, iterations=10**9)
         trainer.update()
         for _ in range(5):
             started = time.process_time()
@@ -73,7 +73,7 @@ def measure(n: int, rate: float, evaluation: str, trials: int) -> dict[str, floa
             times.append(1e3 * (time.process_time() - started) / trials)
         metrics = step.metrics
         spikes = sum(step.trials[0].spikes[name][0].size for name in ("input", "hidden"))
-        synapses = sum(assembly.plan.wiring[name].pre.size for name in trainer.states if "feedback" not in name)
+        synapses = sum(simulation.plan.wiring[name].pre.size for name in trainer.states if "feedback" not in name)
     return {
         "neurons": n,
         "synapses": synapses,

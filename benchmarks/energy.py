@@ -13,9 +13,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 TASKS = {
     "pattern-generation": ("pattern-generation", []),
@@ -30,9 +30,9 @@ def measure(target: str, sets: Iterable[str], trials: int) -> list[float]:
     """Means over the first trials of training."""
     experiment = resolve(target, [*sets])
     task = experiment.task()
-    assembly = assemble(experiment.network, task.objective, experiment.rule, experiment.train.seed)
-    with assembly.engine:
-        trainer = Trainer(assembly, task, 10**6)
+    simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
+    with simulation.engine:
+        trainer = Trainer(simulation, task, 10**6)
         steps = [trainer.update().metrics for _ in range(max(1, trials // trainer.batch))]
     return [float(np.mean([metrics[name] for metrics in steps])) for name in NAMES]
 

@@ -14,17 +14,17 @@ import time
 
 import numpy as np
 
-from snnplast.assemble import assemble
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.objective import MeanSquaredError
-from snnplast.population import PoissonSource
-from snnplast.readouts import LeakyReadout
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import PoissonSource
+from snnplast.network.readouts import LeakyReadout
+from snnplast.network.weights import Normal
 from snnplast.rules.e_prop import EProp
-from snnplast.task import Task, Trial
-from snnplast.train import Trainer
-from snnplast.trial import Segment
-from snnplast.weights import Normal
+from snnplast.task.objective import MeanSquaredError
+from snnplast.task.task import Task, Trial
+from snnplast.task.trial import Segment
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 INPUTS, STEPS, TAU, THRESHOLD = 100, 1000, 30.0, 0.03
 ALPHA = np.exp(-1 / TAU)
@@ -94,9 +94,9 @@ def main() -> None:
         optimizer={"name": "sgd", "learning_rate": 1e-2 / arguments.n},
     )
     task = Pattern()
-    assembly = assemble(network(arguments.n), task.objective, rule, seed=1)
-    values = {name: array.copy() for name, array in assembly.values.items()}
-    trainer = Trainer(assembly, task, iterations=10**9)
+    simulation = open_simulation(network(arguments.n), task.objective, rule, seed=1)
+    values = {name: array.copy() for name, array in simulation.values.items()}
+    trainer = Trainer(simulation, task, iterations=10**9)
     trainer.update()
     spikes = []
     cpu, wall = time.process_time(), time.perf_counter()

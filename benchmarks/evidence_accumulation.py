@@ -13,18 +13,18 @@ import time
 
 import numpy as np
 
-from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 
 def train(sets: list[str], every: int, until: float, title: str) -> None:
     """One run; prints error, loss and time at every `every`-th iteration."""
     experiment = resolve("evidence-accumulation", sets)
     task = experiment.task()
-    assembly = assemble(experiment.network, task.objective, experiment.rule, experiment.train.seed)
-    with assembly.engine:
-        trainer = Trainer(assembly, task, experiment.train.iterations or 0, workers=experiment.train.workers)
+    simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
+    with simulation.engine:
+        trainer = Trainer(simulation, task, experiment.train.iterations or 0, workers=experiment.train.workers)
         started, losses, spikes = time.process_time(), [], []
         for step in trainer:
             losses.append(step.metrics["loss"])

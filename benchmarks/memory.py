@@ -10,9 +10,9 @@ import resource
 import tempfile
 from pathlib import Path
 
-from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
-from snnplast.session import Session
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.session import Session
 
 
 class Watch:
@@ -44,12 +44,12 @@ def main() -> None:
     arguments = parser.parse_args()
     experiment = resolve("pattern-generation", [f"train.iterations={arguments.last}", "record.every=1"])
     task = experiment.task()
-    assembly = assemble(
+    simulation = open_simulation(
         experiment.network, task.objective, experiment.rule, 1, "compiled", recorded=experiment.record.variables
     )
     watch = Watch([arguments.first, arguments.last])
-    with tempfile.TemporaryDirectory() as folder, assembly.engine:
-        session = Session.of(experiment, assembly, task)
+    with tempfile.TemporaryDirectory() as folder, simulation.engine:
+        session = Session.of(experiment, simulation, task)
         path = Path(folder) / "run.h5"
         with session.open(path) as file:
             session.train(file, watch)  # type: ignore[arg-type]

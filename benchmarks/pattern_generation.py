@@ -13,9 +13,9 @@ import time
 
 import numpy as np
 
-from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 KINDS = {
     "random": ["rules.e-prop.third_factor.feedback=random"],
@@ -29,10 +29,10 @@ def train(sets: list[str], iterations: int) -> tuple[np.ndarray, np.ndarray, flo
     """NMSE and spikes per trial of every iteration, and CPU seconds."""
     experiment = resolve("pattern-generation", sets)
     task = experiment.task()
-    assembly = assemble(experiment.network, task.objective, experiment.rule, experiment.train.seed)
+    simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
     started, found, spikes = time.process_time(), [], []
-    with assembly.engine:
-        for step in Trainer(assembly, task, iterations):
+    with simulation.engine:
+        for step in Trainer(simulation, task, iterations):
             target = step.trials[0].target("output")
             found.append(2 * step.metrics["loss"] / np.sum((target - target.mean()) ** 2))
             spikes.append(step.metrics["spikes_per_trial"])

@@ -18,10 +18,10 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 
 import numpy as np
 
-from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
 from snnplast.models.pattern_generation import PatternGeneration
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 STEPS, TAU, THRESHOLD, ETA = 1000, 30.0, 0.03, 1e-4
 ALPHA = np.exp(-1 / TAU)
@@ -31,9 +31,9 @@ def ours(n: int, iterations: int) -> tuple[float, list[float]]:
     """CPU ms per iteration, and the losses."""
     experiment = resolve("pattern-generation", [f"model.hidden={n}"])
     task = experiment.task()
-    assembly = assemble(experiment.network, task.objective, experiment.rule, experiment.train.seed)
-    with assembly.engine:
-        trainer = Trainer(assembly, task, 10**9)
+    simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
+    with simulation.engine:
+        trainer = Trainer(simulation, task, 10**9)
         losses = [trainer.update().metrics["loss"]]
         started = time.process_time()
         losses += [trainer.update().metrics["loss"] for _ in range(iterations)]

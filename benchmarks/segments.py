@@ -15,10 +15,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from snnplast import LIF, LeakyReadout, Network, Normal, PoissonSource, Segment, Task
-from snnplast.assemble import assemble
-from snnplast.objective import MeanSquaredError
 from snnplast.rules.e_prop import EProp
-from snnplast.simulate import simulate
+from snnplast.simulation.run_trial import simulate
+from snnplast.task.objective import MeanSquaredError
+from snnplast.training.pretrain import open_simulation
 
 STEPS = 32_000
 
@@ -52,14 +52,14 @@ def main() -> None:
     network.connect("input", "hidden", weights=Normal(gain=0.5), plastic=True)
     network.connect("hidden", "output", weights=0.0, plastic=True)
     print("| given | segments | CPU ms |\n|---|---|---|")
-    with (assembly := assemble(network, Decisions.objective, EProp(), 0, "compiled")).engine:
+    with (simulation := open_simulation(network, Decisions.objective, EProp(), 0, "compiled")).engine:
         for given in ("values", "spikes"):
             for length in (STEPS, 10):
                 task, times = Decisions(length, given), []
                 for k in range(repeats):
                     trial, rng = task.trial(k), np.random.default_rng(k)
                     began = time.process_time()
-                    simulate(assembly, trial, k, 0, rng)
+                    simulate(simulation, trial, k, 0, rng)
                     times.append(time.process_time() - began)
                 print(f"| {given} | {STEPS // length:,} of {length:,} steps | {1e3 * min(times):.0f} |")
 

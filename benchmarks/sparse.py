@@ -17,11 +17,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from snnplast import LIF, FixedInDegree, LeakyReadout, Network, Normal, Segment, SpikeSource, Task
-from snnplast.assemble import assemble, design
-from snnplast.objective import MeanSquaredError
 from snnplast.random_streams import TRAINING
 from snnplast.rules.e_prop import EProp
-from snnplast.train import Trainer
+from snnplast.simulation.design import design
+from snnplast.task.objective import MeanSquaredError
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 
 class Once(Task):
@@ -62,13 +63,13 @@ def main() -> None:
         _report("planned")
         return
     task = Once(n, chosen.steps)
-    with (assembly := assemble(network, task.objective, EProp(), 1, "compiled")).engine:
+    with (simulation := open_simulation(network, task.objective, EProp(), 1, "compiled")).engine:
         _report("opened")
-        trainer = Trainer(assembly, task, 1)
+        trainer = Trainer(simulation, task, 1)
         record = trainer.run(TRAINING, 0)
         _report("simulated")
-        (teacher,) = assembly.teachers
-        teacher.gradient(record, task.objective)
+        (plasticity,) = simulation.plasticities
+        plasticity.gradient(record, task.objective)
         _report(f"gradient of {record.spikes['hidden'][0].size:,} spikes")
 
 

@@ -12,18 +12,18 @@ from itertools import product
 
 import numpy as np
 
-from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 
 def train(sets: list[str], every: int) -> list[str]:
     """Cells of one run: recalls right (%) at every `every`-th iteration, spikes per trial, CPU time of training (s)."""
     experiment = resolve("store-recall", sets)
     task = experiment.task()
-    assembly = assemble(experiment.network, task.objective, experiment.rule, experiment.train.seed)
-    with assembly.engine:
-        trainer = Trainer(assembly, task, experiment.train.iterations or 0, workers=experiment.train.workers)
+    simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
+    with simulation.engine:
+        trainer = Trainer(simulation, task, experiment.train.iterations or 0, workers=experiment.train.workers)
         right, spikes, seconds = [], [], 0.0
         for _ in range(trainer.iterations):
             started = time.process_time()

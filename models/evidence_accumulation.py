@@ -12,17 +12,17 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from snnplast.model import Model
-from snnplast.network import Network
-from snnplast.neurons import ALIF
-from snnplast.objective import CrossEntropy
-from snnplast.population import SpikeSource
+from snnplast.network.network import Network
+from snnplast.network.neurons import ALIF
+from snnplast.network.population import SpikeSource
+from snnplast.network.readouts import LeakyReadout
+from snnplast.network.weights import Gaussian, Normal, Uniform, Weights
 from snnplast.random_streams import TEST, TRAINING, stream
-from snnplast.readouts import LeakyReadout
 from snnplast.rules.references import BELLEC_2020
-from snnplast.task import Task, Trial
-from snnplast.trial import Segment, Spikes
-from snnplast.weights import Gaussian, Normal, Uniform, Weights
+from snnplast.task.model import Model
+from snnplast.task.objective import CrossEntropy
+from snnplast.task.task import Task, Trial
+from snnplast.task.trial import Segment, Spikes
 
 CUES, PAUSE, CUE, DELAY, RECALL = 7, 50, 100, 1050, 150
 STEPS = CUES * (PAUSE + CUE) + DELAY + RECALL

@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from snnplast.model import Model
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.population import LayerNorm, PoissonSource
-from snnplast.readouts import LeakyReadout, RateReadout
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import LayerNorm, PoissonSource
+from snnplast.network.readouts import LeakyReadout, RateReadout
+from snnplast.network.weights import Normal
+from snnplast.task.model import Model
 from snnplast.time_steps import steps_of
 from snnplast.units import NonNegativeTime, PositiveRate, PositiveTime
-from snnplast.weights import Normal
 
 DT = 1e-3
 """Time step, s."""

@@ -14,15 +14,15 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from snnplast.model import Model
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.objective import MeanSquaredError
-from snnplast.population import SpikeSource
-from snnplast.readouts import LeakyReadout
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import SpikeSource
+from snnplast.network.readouts import LeakyReadout
 from snnplast.rules.references import BELLEC_2020
-from snnplast.task import Task, Trial
-from snnplast.trial import Segment
+from snnplast.task.model import Model
+from snnplast.task.objective import MeanSquaredError
+from snnplast.task.task import Task, Trial
+from snnplast.task.trial import Segment
 
 
 class PatternGeneration(Model):

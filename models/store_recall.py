@@ -16,18 +16,18 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from snnplast.model import Model
-from snnplast.network import Network
-from snnplast.neurons import ALIF
-from snnplast.objective import CrossEntropy
-from snnplast.population import SpikeSource
+from snnplast.network.network import Network
+from snnplast.network.neurons import ALIF
+from snnplast.network.population import SpikeSource
+from snnplast.network.readouts import LeakyReadout
+from snnplast.network.weights import Normal, Uniform
 from snnplast.random_streams import TEST, TRAINING, stream
-from snnplast.readouts import LeakyReadout
-from snnplast.task import Task, Trial
+from snnplast.task.model import Model
+from snnplast.task.objective import CrossEntropy
+from snnplast.task.task import Task, Trial
+from snnplast.task.trial import Segment
 from snnplast.time_steps import steps_of
-from snnplast.trial import Segment
 from snnplast.units import NonNegativeRate, PositiveRate, PositiveTime
-from snnplast.weights import Normal, Uniform
 
 DT = 1e-3
 """Time step, s."""

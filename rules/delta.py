@@ -13,8 +13,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from snnplast.eligibility import ThreeFactorRule
-from snnplast.optimizer import SGD, AnyOptimizer, Schedule
+from snnplast.learning.eligibility import ThreeFactorRule
+from snnplast.learning.optimizer import SGD, AnyOptimizer, Schedule
 from snnplast.rules.references import WIDROW_1960
 
 

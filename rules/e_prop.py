@@ -9,7 +9,7 @@ r"""E-prop: eligibility propagation for recurrent spiking networks.
     Gout_kj  = sum_t E_k^t zo_j^t,  zo_j^t = kappa zo_j^{t-1} + (1-kappa) z_j^t
 
 L comes from the third factor (learning signal), R from a regulariser such as `firing-rate`, E is the readout's error.
-Both faces and their agreement: `snnplast.eligibility`, `snnplast.gradient`.
+Both faces and their agreement: `snnplast.learning.eligibility`, `snnplast.learning.gradient`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from snnplast.eligibility import ThreeFactorRule
-from snnplast.network import Projection
-from snnplast.optimizer import Adam, AnyOptimizer
+from snnplast.learning.eligibility import ThreeFactorRule
+from snnplast.learning.optimizer import Adam, AnyOptimizer
+from snnplast.learning.signals import Signals
+from snnplast.learning.third_factor import AnyThirdFactor
+from snnplast.network.network import Projection
 from snnplast.rules.references import BELLEC_2020
-from snnplast.signals import Signals
-from snnplast.third_factor import AnyThirdFactor
-from snnplast.trial import Record
+from snnplast.task.trial import Record
 
 
 class EProp(ThreeFactorRule):

@@ -19,17 +19,17 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from snnplast.capabilities import Explores
-from snnplast.eligibility import ThreeFactorRule
 from snnplast.errors import UserError
-from snnplast.fragments import Fragment, Injection, Update
-from snnplast.network import Network, Projection
-from snnplast.optimizer import SGD, AnyOptimizer, Schedule
-from snnplast.readouts import RateReadout
+from snnplast.learning.capabilities import Explores
+from snnplast.learning.eligibility import ThreeFactorRule
+from snnplast.learning.optimizer import SGD, AnyOptimizer, Schedule
+from snnplast.learning.signals import SignalKind, Signals
+from snnplast.learning.third_factor import AnyThirdFactor
+from snnplast.network.fragments import Fragment, Injection, Update
+from snnplast.network.network import Network, Projection
+from snnplast.network.readouts import RateReadout
 from snnplast.rules.references import HOERZER_2014
-from snnplast.signals import SignalKind, Signals
-from snnplast.third_factor import AnyThirdFactor
-from snnplast.trial import Record, Segment
+from snnplast.task.trial import Record, Segment
 
 
 class RewardHebbian(Explores, ThreeFactorRule):

@@ -88,4 +88,4 @@ with _without_a_trace():
     from brian2.units.fundamentalunits import get_unit as get_unit
 
 BrianNetwork = brian2.Network
-"""Brian2's network; `snnplast.network.Network` is a description of one."""
+"""Brian2's network; `snnplast.network.network.Network` is a description of one."""

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from snnplast.build import construct, plan
 from snnplast.engine import Engine, open_engine
-from snnplast.network import Network
+from snnplast.network.network import Network
+from snnplast.simulation.build import construct, plan
 
 
 @contextmanager

@@ -13,13 +13,13 @@ from snnplast import ALIF, LIF, Classification, LeakyReadout, Network, Normal, P
 from snnplast.activity.figure import draw
 from snnplast.activity.observe import observe
 from snnplast.activity.probe import Watched
-from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
-from snnplast.objective import CrossEntropy, MeanSquaredError
 from snnplast.random_streams import TEST, TRAINING
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
-from snnplast.train import Trainer
+from snnplast.task.objective import CrossEntropy, MeanSquaredError
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 ADAPTS = np.array([0.0, 0.2, 0.0, 0.0, 0.2, 0.2])
 STEPS, KAPPA, ALPHA, RHO = 60, np.exp(-1 / 20), np.exp(-1 / 20), np.exp(-1 / 200)
@@ -41,27 +41,29 @@ def task(window=20):
     return Classification(x, [0, 1, 0], x, [0, 1, 0], STEPS, seed=4, objective=CrossEntropy(window=window))
 
 
-def assembled(rule, net=None, objective=None, recorded=()):
-    return assemble(net or network(), objective or task().objective, rule, 1, "runtime", "numpy", recorded=recorded)
+def opened(rule, net=None, objective=None, recorded=()):
+    return open_simulation(
+        net or network(), objective or task().objective, rule, 1, "runtime", "numpy", recorded=recorded
+    )
 
 
 @pytest.fixture(scope="module")
 def activity():
     """Test trial 1 as it is shown, with traces."""
-    assembly = assembled(EProp(evaluation="online"))
-    with assembly.engine:
-        return observe(assembly, task(), TEST, 1)
+    simulation = opened(EProp(evaluation="online"))
+    with simulation.engine:
+        return observe(simulation, task(), TEST, 1)
 
 
 @pytest.fixture(scope="module")
 def plain():
     """The same trial as the trainer runs it: (its record, the weights of the feedback)."""
-    assembly = assembled(EProp(), recorded=["hidden.v", "hidden.a"])
-    with assembly.engine:
-        record = Trainer(assembly, task(), 1).run(TEST, 1)
+    simulation = opened(EProp(), recorded=["hidden.v", "hidden.a"])
+    with simulation.engine:
+        record = Trainer(simulation, task(), 1).run(TEST, 1)
         record.history = {name: rows.copy() for name, rows in record.history.items()}
         assert record.spikes["hidden"][0].size > 20
-        return record, record.wiring["feedback_hidden"].matrix(assembly.values["feedback_hidden"]).copy()
+        return record, record.wiring["feedback_hidden"].matrix(simulation.values["feedback_hidden"]).copy()
 
 
 def traces(record, source, latency):
@@ -142,9 +144,9 @@ def test_the_examples_are_the_spiking_neurons_with_the_largest_traces(activity, 
 
 
 def test_one_kind_of_neurons_gives_two_examples_with_colours_of_their_own():
-    assembly = assembled(EProp(evaluation="online"), network(beta=0.0))
-    with assembly.engine:
-        found = observe(assembly, task(), TRAINING, 0)
+    simulation = opened(EProp(evaluation="online"), network(beta=0.0))
+    with simulation.engine:
+        found = observe(simulation, task(), TRAINING, 0)
     assert [neuron.group.name for neuron in found.neurons] == ["hidden, LIF"] * 2
     assert len({neuron.index for neuron in found.neurons}) == 2
     figure = draw(found, "title")
@@ -153,9 +155,9 @@ def test_one_kind_of_neurons_gives_two_examples_with_colours_of_their_own():
 
 
 def test_without_traces_the_examples_are_those_that_spike_most():
-    assembly = assembled(Frozen())
-    with assembly.engine:
-        found = observe(assembly, task(), TRAINING, 0)
+    simulation = opened(Frozen())
+    with simulation.engine:
+        found = observe(simulation, task(), TRAINING, 0)
     assert found.synapses == []
     for neuron in found.neurons:
         assert neuron.spikes.size == found.counts(neuron.group).max() > 0
@@ -163,10 +165,10 @@ def test_without_traces_the_examples_are_those_that_spike_most():
 
 def test_symmetric_feedback_has_its_weights_before_the_trial():
     rule = EProp(evaluation="online", third_factor={"name": "readout-error", "feedback": "symmetric"})
-    assembly = assembled(rule)
-    with assembly.engine:
-        found = observe(assembly, task(), TRAINING, 0)
-        weights = assembly.plan.wiring["hidden_to_output"].matrix(assembly.values["hidden_to_output"])
+    simulation = opened(rule)
+    with simulation.engine:
+        found = observe(simulation, task(), TRAINING, 0)
+        weights = simulation.plan.wiring["hidden_to_output"].matrix(simulation.values["hidden_to_output"])
         for neuron in found.neurons:
             np.testing.assert_allclose(neuron.signal, found.readout.error @ weights[neuron.index], rtol=1e-12)
             assert np.any(neuron.signal)
@@ -179,7 +181,7 @@ def test_a_population_of_lif_neurons_needs_no_adaptation():
     net.add("output", LeakyReadout(1))
     net.connect("input", "hidden", weights=Normal(gain=1.5), plastic=True)
     net.connect("hidden", "output", plastic=True)
-    assembly = assembled(EProp(evaluation="online"), net, MeanSquaredError())
+    simulation = opened(EProp(evaluation="online"), net, MeanSquaredError())
 
     class Ramp(Task):
         objective = MeanSquaredError()
@@ -188,8 +190,8 @@ def test_a_population_of_lif_neurons_needs_no_adaptation():
             for _ in range(2):
                 yield Segment(10, {"input": np.ones(5)}, {"output.target": np.linspace(0, 1, 10)[:, None]})
 
-    with assembly.engine:
-        found = observe(assembly, Ramp(), TRAINING, 0)
+    with simulation.engine:
+        found = observe(simulation, Ramp(), TRAINING, 0)
     for neuron in found.neurons:
         np.testing.assert_array_equal(neuron.threshold, np.full(20, [0.4, 0.5, 0.6][neuron.index]))
     assert not found.readout.softmax
@@ -208,13 +210,13 @@ def test_a_readout_that_acts_once_per_trial_is_shown_as_bars(third_factor):
     sets += [f"third_factors.reservoir.{text}" for text in small]
     experiment = resolve("xor", sets)
     given = experiment.task()
-    assembly = assemble(experiment.network, given.objective, experiment.rule, 0, "runtime", "numpy")
-    with assembly.engine:
-        before = {name: values.copy() for name, values in assembly.persistent().items()}
-        found = observe(assembly, given, TRAINING, 3)
-        for name, values in assembly.persistent().items():
+    simulation = open_simulation(experiment.network, given.objective, experiment.rule, 0, "runtime", "numpy")
+    with simulation.engine:
+        before = {name: values.copy() for name, values in simulation.persistent().items()}
+        found = observe(simulation, given, TRAINING, 3)
+        for name, values in simulation.persistent().items():
             np.testing.assert_array_equal(values, before[name])
-        record = Trainer(assembly, given, 1).run(TRAINING, 3)
+        record = Trainer(simulation, given, 1).run(TRAINING, 3)
     assert (third_factor == "reservoir") == bool(before)
     assert found.readout.once
     np.testing.assert_allclose(found.readout.error, record.judgement.error)
@@ -239,9 +241,9 @@ def test_several_answers_to_one_trial_are_shown_with_their_mean(activity):
 
 
 def test_watching_an_engine_changes_nothing_and_shows_every_step():
-    assembly = assembled(EProp(evaluation="online"), recorded=["hidden.v"])
+    simulation = opened(EProp(evaluation="online"), recorded=["hidden.v"])
     seen = []
-    with assembly.engine as engine:
+    with simulation.engine as engine:
         engine.set_spikes("input", np.arange(STEPS), np.arange(STEPS) % 5)
         engine.steps(STEPS)
         history, spikes = engine.history["hidden.v"].copy(), engine.spikes("hidden")
@@ -303,9 +305,9 @@ def test_the_learning_window_is_shaded_unless_it_is_the_whole_trial(activity):
     twice = replace(activity, readout=replace(activity.readout, window=windows))
     shaded = panel(draw(twice, ""), "error").patches
     assert [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in shaded] == [(10, 20), (40, 50)]
-    assembly = assembled(EProp(evaluation="online"), objective=CrossEntropy())
-    with assembly.engine:
-        found = observe(assembly, task(window=None), TRAINING, 0)
+    simulation = opened(EProp(evaluation="online"), objective=CrossEntropy())
+    with simulation.engine:
+        found = observe(simulation, task(window=None), TRAINING, 0)
     assert not panel(draw(found, ""), "readout").patches
 
 

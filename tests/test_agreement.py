@@ -5,20 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnplast.assemble import assemble, design
 from snnplast.errors import UserError
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.objective import CrossEntropy
-from snnplast.optimizer import SGD
-from snnplast.population import LayerNorm, PoissonSource
-from snnplast.readouts import LeakyReadout, RateReadout
+from snnplast.learning.optimizer import SGD
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import LayerNorm, PoissonSource
+from snnplast.network.readouts import LeakyReadout, RateReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors.backprop import Backprop
 from snnplast.rules.third_factors.readout_error import ReadoutError
+from snnplast.simulation.design import design
+from snnplast.task.objective import CrossEntropy
 from snnplast.testing import small_task
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 
 def network(**outputs):
@@ -39,10 +40,10 @@ def feedback(kind, **settings):
 
 def trained(rule, other, net=None, updates=3):
     task = small_task()
-    assembly = assemble(net or network(), task.objective, rule, 1, "runtime", "numpy", others={"other": other})
-    before = {name: values.copy() for name, values in assembly.values.items()}
-    list(Trainer(assembly, task, updates))
-    return assembly, before
+    simulation = open_simulation(net or network(), task.objective, rule, 1, "runtime", "numpy", others={"other": other})
+    before = {name: values.copy() for name, values in simulation.values.items()}
+    list(Trainer(simulation, task, updates))
+    return simulation, before
 
 
 def test_rules_of_one_network_take_one_number_of_trials():
@@ -65,26 +66,26 @@ def test_a_second_readout_that_nothing_is_said_of_is_named():
 @pytest.mark.parametrize("one, two", [("symmetric", "random"), ("random", "symmetric")])
 def test_each_rule_feeds_back_to_its_own_populations(evaluation, one, two):
     rules = [feedback(kind).model_copy(update={"evaluation": evaluation}) for kind in (one, two)]
-    assembly, before = trained(*rules)
+    simulation, before = trained(*rules)
     for name, kind in (("left", one), ("right", two)):
-        wiring = assembly.plan.wiring
-        back = wiring[f"feedback_{name}"].matrix(assembly.values[f"feedback_{name}"])
+        wiring = simulation.plan.wiring
+        back = wiring[f"feedback_{name}"].matrix(simulation.values[f"feedback_{name}"])
         if kind == "random":
             assert (
-                np.array_equal(assembly.values[f"feedback_{name}"], before[f"feedback_{name}"]) and np.std(back) > 0.5
+                np.array_equal(simulation.values[f"feedback_{name}"], before[f"feedback_{name}"]) and np.std(back) > 0.5
             )
         else:
-            assembly.tie()
-            back = wiring[f"feedback_{name}"].matrix(assembly.values[f"feedback_{name}"])
-            forward = wiring[f"{name}_to_output"].matrix(assembly.values[f"{name}_to_output"])
+            simulation.tie()
+            back = wiring[f"feedback_{name}"].matrix(simulation.values[f"feedback_{name}"])
+            forward = wiring[f"{name}_to_output"].matrix(simulation.values[f"{name}_to_output"])
             assert np.array_equal(back, forward.T)
 
 
 def test_adaptive_feedback_beside_random_learns_only_its_own():
-    assembly, before = trained(feedback("adaptive"), feedback("random"))
-    assert not np.array_equal(assembly.values["feedback_left"], before["feedback_left"])
-    assert np.array_equal(assembly.values["feedback_right"], before["feedback_right"])
-    assert "feedback_left" in assembly.parameters and "feedback_right" not in assembly.parameters
+    simulation, before = trained(feedback("adaptive"), feedback("random"))
+    assert not np.array_equal(simulation.values["feedback_left"], before["feedback_left"])
+    assert np.array_equal(simulation.values["feedback_right"], before["feedback_right"])
+    assert "feedback_left" in simulation.parameters and "feedback_right" not in simulation.parameters
 
 
 def test_two_rules_of_one_population_hear_one_signal():

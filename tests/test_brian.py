@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from brian2 import BrianLogger, NeuronGroup
 
-from snnplast.assemble import assemble
 from snnplast.brian import brian2
 from snnplast.errors import UserError
-from snnplast.fragments import Fragment, Update
+from snnplast.network.fragments import Fragment, Update
 from snnplast.rules.e_prop import EProp
 from snnplast.testing import small_network, small_task
+from snnplast.training.pretrain import open_simulation
 
 ROOT = Path(__file__).parents[1]
 
@@ -109,7 +109,7 @@ def test_a_network_that_brian2_refuses_goes_silently():
     net.attach("first", Fragment(("extra : volt",), updates=(Update("extra = v"),)))
     with Warnings() as said:
         with pytest.raises(UserError, match="Brian2 refuses"):
-            assemble(net, small_task().objective, EProp(evaluation="online"), 1, "runtime", "numpy")
+            open_simulation(net, small_task().objective, EProp(evaluation="online"), 1, "runtime", "numpy")
         gc.collect()
     assert said == []
 

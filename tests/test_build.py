@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 from brian_runs import raster, running
 
-from snnplast.assemble import assemble, design
-from snnplast.build import plan
-from snnplast.connectivity import Probability
 from snnplast.errors import UserError
-from snnplast.fragments import Fragment, Injection, Update
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.own_equations import Analog
-from snnplast.population import PoissonSource, SpikeSource
-from snnplast.readouts import LeakyReadout
+from snnplast.learning.surrogate import PiecewiseLinear
+from snnplast.network.connectivity import Probability
+from snnplast.network.fragments import Fragment, Injection, Update
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.own_equations import Analog
+from snnplast.network.population import PoissonSource, SpikeSource
+from snnplast.network.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
-from snnplast.simulate import simulate
-from snnplast.surrogate import PiecewiseLinear
+from snnplast.simulation.build import plan
+from snnplast.simulation.design import design
+from snnplast.simulation.run_trial import simulate
 from snnplast.testing import small_network, small_task
+from snnplast.training.pretrain import open_simulation
 
 
 def chain():
@@ -165,11 +166,11 @@ def two_rules(evaluation, first, second):
     net.projections["input_to_first"] = net.projections["input_to_first"].model_copy(update={"rule": "other"})
     rules = [EProp(evaluation=evaluation, surrogate=PiecewiseLinear(height=height)) for height in (first, second)]
     task = small_task()
-    assembly = assemble(net, task.objective, rules[0], 1, "runtime", "numpy", {"other": rules[1]})
-    record = simulate(assembly, task.trial(0), 0, 1, np.random.default_rng(0))
+    simulation = open_simulation(net, task.objective, rules[0], 1, "runtime", "numpy", {"other": rules[1]})
+    record = simulate(simulation, task.trial(0), 0, 1, np.random.default_rng(0))
     found = {}
-    for teacher in assembly.teachers:
-        found |= teacher.gradient(record, task.objective)
+    for plasticity in simulation.plasticities:
+        found |= plasticity.gradient(record, task.objective)
     return {name: np.array(gradient) for name, gradient in found.items()}
 
 

@@ -17,15 +17,15 @@ import h5py
 import numpy as np
 import pytest
 
-from snnplast import run as running
-from snnplast.checkpoint import Checkpoint, Pace
 from snnplast.cli.command import main
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.record.digest import digest, of_text
 from snnplast.record.results import read_run
-from snnplast.session import Session
-from snnplast.train import Trainer
+from snnplast.training import run as running
+from snnplast.training.checkpoint import Checkpoint, Pace
+from snnplast.training.session import Session
+from snnplast.training.trainer import Trainer
 
 MODEL = '''
 from typing import Literal

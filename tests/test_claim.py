@@ -297,7 +297,7 @@ def test_the_file_that_took_its_place_is_claimed_too(folder, path):
 
 
 def test_a_run_whose_file_is_deleted_says_so_and_writes_its_results(tiny, capsys, monkeypatch):
-    from snnplast.train import Trainer
+    from snnplast.training.trainer import Trainer
 
     update = Trainer.update
 

@@ -14,17 +14,18 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 
-from snnplast import __version__, run
-from snnplast.assemble import assemble
+from snnplast import __version__
 from snnplast.cli.command import main
 from snnplast.cli.surrogates import surrogates_figure
 from snnplast.config.resolution import resolve
+from snnplast.learning.surrogate import SURROGATES
 from snnplast.random_streams import TEST, TRAINING
 from snnplast.record.results import read_run
 from snnplast.record.run_file import RunFile
 from snnplast.registry import BUILT_IN
-from snnplast.surrogate import SURROGATES
-from snnplast.train import Trainer
+from snnplast.training import run
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def trainer_of(experiment):
     task = experiment.task()
     engine = experiment.engine
     parts = experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target
-    return Trainer(assemble(*parts, recorded=experiment.record.variables), task, 6)
+    return Trainer(open_simulation(*parts, recorded=experiment.record.variables), task, 6)
 
 
 def test_a_run_leaves_a_finished_file_with_one_row_of_metrics_per_epoch(tiny, snnplast):
@@ -77,7 +78,7 @@ def test_a_run_leaves_a_finished_file_with_one_row_of_metrics_per_epoch(tiny, sn
 def test_the_metrics_are_those_of_the_trainer(tiny, snnplast):
     snnplast("run", "experiment.toml")
     trainer = trainer_of(resolve("experiment.toml"))
-    with trainer.assembly.engine:
+    with trainer.simulation.engine:
         for epoch in range(2):
             losses = [trainer.update().metrics["loss"] for _ in range(3)]
             assert read_run("tiny.h5").metrics["loss"][epoch] == pytest.approx(np.mean(losses), rel=1e-14)
@@ -91,7 +92,7 @@ def test_the_files_spikes_and_variables_are_those_of_the_engine_also_inside_a_ba
     found = read_run("tiny.h5")
     assert list(found.trials["phase"]) == ["training"] * 6 + ["test"] * 4
     trainer = trainer_of(resolve("experiment.toml", sets))
-    with trainer.assembly.engine:
+    with trainer.simulation.engine:
         spikes = 0
         for row in range(6):  # all before the first update
             record = trainer.run(TRAINING, row)
@@ -109,15 +110,15 @@ def test_the_final_weights_and_biases_are_in_the_file(tiny, snnplast):
     snnplast("run", "experiment.toml")
     found = read_run("tiny.h5")
     trainer = trainer_of(resolve("experiment.toml"))
-    before = {name: values.copy() for name, values in trainer.assembly.values.items()}
-    with trainer.assembly.engine:
+    before = {name: values.copy() for name, values in trainer.simulation.values.items()}
+    with trainer.simulation.engine:
         list(trainer)
         for name in ("input_to_hidden", "hidden_to_output"):
             pre, post, weight = found.weights(name)
-            np.testing.assert_array_equal(weight, trainer.assembly.values[name])
+            np.testing.assert_array_equal(weight, trainer.simulation.values[name])
             assert np.any(weight != before[name])
-            np.testing.assert_array_equal(pre, trainer.assembly.plan.wiring[name].pre)
-            np.testing.assert_array_equal(post, trainer.assembly.plan.wiring[name].post)
+            np.testing.assert_array_equal(pre, trainer.simulation.plan.wiring[name].pre)
+            np.testing.assert_array_equal(post, trainer.simulation.plan.wiring[name].post)
     assert found.projections["input_to_hidden"] == ("input", "hidden")
     np.testing.assert_array_equal(found.parameters["hidden.bias"], [0.05] * 3)
 
@@ -263,7 +264,7 @@ def test_a_run_that_fails_later_keeps_what_was_recorded_under_the_status_failed(
 
     def spoiled(self):
         if self.iteration == 4:
-            self.assembly.values["hidden_to_output"][:] = np.nan
+            self.simulation.values["hidden_to_output"][:] = np.nan
         return update(self)
 
     monkeypatch.setattr(Trainer, "update", spoiled)
@@ -309,14 +310,14 @@ def test_a_real_ctrl_c_from_outside_finishes_the_file(tiny):
 
 def test_the_engine_is_closed_however_a_run_ends(tiny, snnplast, monkeypatch):
     closed = []
-    original = run.assemble
+    original = run.open_simulation
 
     def watched(*arguments, **settings):
-        assembly = original(*arguments, **settings)
-        monkeypatch.setattr(assembly.engine, "close", lambda: closed.append(True))
-        return assembly
+        simulation = original(*arguments, **settings)
+        monkeypatch.setattr(simulation.engine, "close", lambda: closed.append(True))
+        return simulation
 
-    monkeypatch.setattr(run, "assemble", watched)
+    monkeypatch.setattr(run, "open_simulation", watched)
     snnplast("run", "experiment.toml")
     snnplast("run", "experiment.toml", "--force", "--set", "record.spikes=hiden")
     assert closed == [True, True]
@@ -328,7 +329,7 @@ def test_a_trial_leaves_a_readable_figure_and_prints_what_the_populations_did(ti
     assert tiny.files() == {"tiny.py", "experiment.toml", "tiny.trial.png"}
     assert imread("tiny.trial.png").std() > 0.05
     trainer = trainer_of(resolve("experiment.toml"))
-    with trainer.assembly.engine:
+    with trainer.simulation.engine:
         record = trainer.run(TRAINING, 2)
         counts, loss = record.counts("hidden"), record.judgement.loss
     assert counts.sum()
@@ -363,7 +364,7 @@ def test_a_trial_takes_the_weights_that_a_run_left(tiny, snnplast):
     status, out, _ = snnplast("trial", "experiment.toml", "--weights", "tiny.h5", "--phase", "test", "--index", "3")
     assert status == 0
     trainer = trainer_of(resolve("experiment.toml"))
-    with trainer.assembly.engine:
+    with trainer.simulation.engine:
         untrained = trainer.run(TEST, 3).judgement.loss
         list(trainer)
         assert re.search(rf"^outcome +loss {(loss := trainer.run(TEST, 3).judgement.loss):.5g}, ", out, re.M)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from snnplast.assemble import design
-from snnplast.clocks import once_per_trial
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
 from snnplast.record import read_run
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors.reservoir import Reservoir
-from snnplast.run import perform
+from snnplast.simulation.clocks import once_per_trial
+from snnplast.simulation.design import design
 from snnplast.testing import small_network, small_task
+from snnplast.training.run import perform
 
 RATE = """
 import numpy as np

@@ -11,18 +11,18 @@ from brian_runs import running
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snnplast import code
-from snnplast.assemble import assemble
-from snnplast.code import equation_lines, expression, statements
 from snnplast.errors import UserError
-from snnplast.fragments import Fragment, Injection, Update
-from snnplast.network import Network
-from snnplast.neurons import CustomNeurons
-from snnplast.own_equations import Analog
-from snnplast.population import SpikeSource
+from snnplast.network import code
+from snnplast.network.code import equation_lines, expression, statements
+from snnplast.network.fragments import Fragment, Injection, Update
+from snnplast.network.network import Network
+from snnplast.network.neurons import CustomNeurons
+from snnplast.network.own_equations import Analog
+from snnplast.network.population import SpikeSource
 from snnplast.rules.e_prop import EProp
-from snnplast.simulate import simulate
+from snnplast.simulation.run_trial import simulate
 from snnplast.testing import small_network, small_task
+from snnplast.training.pretrain import open_simulation
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def at_synapses(code, *equations, **pieces):
 
 def assembled(rule, net=None, engine="runtime", **settings):
     task = small_task()
-    return assemble(net or small_network(), task.objective, rule, 1, engine, "numpy", **settings)
+    return open_simulation(net or small_network(), task.objective, rule, 1, engine, "numpy", **settings)
 
 
 @pytest.mark.parametrize(
@@ -223,11 +223,11 @@ def trials(name, engine, evaluation):
     net.add("output", small_network().populations["output"])
     for source, target in (("input", "hidden"), ("hidden", "hidden"), ("hidden", "output")):
         net.connect(source, target, weights=4.0 if target == "hidden" else 0.1, plastic=True)
-    assembly = assembled(EProp(evaluation=evaluation), net, engine, recorded=(f"hidden.{name}",))
-    record = simulate(assembly, small_task().trial(0), 0, 1, np.random.default_rng(0))
-    (teacher,) = assembly.teachers
-    assert np.any(assembly.engine["input_to_hidden.w"] == 4.0)
-    gradients = {key: np.array(value) for key, value in teacher.gradient(record, small_task().objective).items()}
+    simulation = assembled(EProp(evaluation=evaluation), net, engine, recorded=(f"hidden.{name}",))
+    record = simulate(simulation, small_task().trial(0), 0, 1, np.random.default_rng(0))
+    (plasticity,) = simulation.plasticities
+    assert np.any(simulation.engine["input_to_hidden.w"] == 4.0)
+    gradients = {key: np.array(value) for key, value in plasticity.gradient(record, small_task().objective).items()}
     return record.history[f"hidden.{name}"].copy(), gradients
 
 

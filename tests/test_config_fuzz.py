@@ -18,11 +18,11 @@ import pytest
 from config_mutations import mutants
 from tiny import EXPERIMENT, TINY
 
-from snnplast import memory
-from snnplast.assemble import design
 from snnplast.config.hints import known_settings
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
+from snnplast.network import memory
+from snnplast.simulation.design import design
 
 COUNT = int(os.environ.get("SNNPLAST_FUZZ", "1200"))
 SECONDS = 10

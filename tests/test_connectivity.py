@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snnplast.connectivity import AllToAll, ExplicitPairs, FixedInDegree, OneToOne, Probability
 from snnplast.errors import UserError
-from snnplast.network import Wiring
+from snnplast.network.connectivity import AllToAll, ExplicitPairs, FixedInDegree, OneToOne, Probability
+from snnplast.network.network import Wiring
 
 sizes = st.integers(1, 9)
 
@@ -67,7 +67,7 @@ def test_every_set_of_sources_is_equally_likely_also_of_more_than_half_of_them()
 
 @pytest.mark.parametrize("connectivity, p", [(Probability(0.1), 0.1), (Probability(0.8), 0.8), (FixedInDegree(2), 0.2)])
 def test_every_pair_is_as_likely_as_another_and_none_is_of_a_neuron_with_itself(monkeypatch, connectivity, p):
-    monkeypatch.setattr("snnplast.connectivity.BLOCK", 23)  # so that several blocks follow one another
+    monkeypatch.setattr("snnplast.network.connectivity.BLOCK", 23)  # so that several blocks follow one another
     random, counts, repeats = rng(), np.zeros((11, 11)), 4000
     for _ in range(repeats):
         counts[connectivity.pairs(random, 11, 11, True)] += 1

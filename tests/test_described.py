@@ -8,7 +8,7 @@ from brian2 import mV
 
 from snnplast.described import count, integers, reals
 from snnplast.errors import UserError
-from snnplast.trial import Segment
+from snnplast.task.trial import Segment
 
 
 def test_floats_pass_uncopied_and_numbers_of_other_kinds_as_the_floats_they_are():

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snnplast import sampling
-from snnplast.encoding import poisson
+from snnplast.network import sampling
+from snnplast.task.encoding import poisson
 
 
 def rng(seed=0):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from snnplast.errors import UserError
-from snnplast.fragments import Fragment, Injection, Update, clashes, merge, substitute
+from snnplast.network.fragments import Fragment, Injection, Update, clashes, merge, substitute
 
 TRACE = Fragment(
     ("dz/dt = -z/tau : 1",), {"tau": 0.02, "gain": 1.0}, {"tau": "second"}, on_spike=("z = z + gain",)

@@ -22,17 +22,17 @@ import pytest
 from mutants import PIPE, VICTIM, mutant
 from tiny import EXPERIMENT, TINY
 
-from snnplast import run as running
 from snnplast.activity import figure
-from snnplast.checkpoint import Checkpoint
 from snnplast.cli import trial
 from snnplast.cli.command import main
 from snnplast.errors import UserError
 from snnplast.record import apart
 from snnplast.record.results import read_run
-from snnplast.sweep import Axis, Point, check_earlier, grid
-from snnplast.sweep import _run as run_point
-from snnplast.train import Trainer
+from snnplast.training import run as running
+from snnplast.training.checkpoint import Checkpoint
+from snnplast.training.sweep import Axis, Point, check_earlier, grid
+from snnplast.training.sweep import _run as run_point
+from snnplast.training.trainer import Trainer
 
 COUNT = int(os.environ.get("SNNPLAST_FUZZ", "1000"))
 WORKERS = 2

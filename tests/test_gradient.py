@@ -7,11 +7,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from snnplast.connectivity import FixedInDegree
 from snnplast.engine import compiler_available
-from snnplast.gradient import adaptive_adjoint, adjoint_sweep, filtered, modulation, reverse_filter, sweep
-from snnplast.network import Wiring
-from snnplast.signals import Signal
+from snnplast.learning.gradient import adaptive_adjoint, adjoint_sweep, filtered, modulation, reverse_filter, sweep
+from snnplast.learning.signals import Signal
+from snnplast.network.connectivity import FixedInDegree
+from snnplast.network.network import Wiring
 
 T, N = 40, 5
 EVALUATIONS = [

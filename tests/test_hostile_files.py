@@ -15,11 +15,11 @@ import h5py
 import numpy as np
 import pytest
 
-from snnplast.checkpoint import Checkpoint
 from snnplast.cli.command import main
 from snnplast.errors import UserError
 from snnplast.record import apart
 from snnplast.record.results import read_run
+from snnplast.training.checkpoint import Checkpoint
 
 VICTIM = "victim.txt"
 SETS = ["--set", "record.variables=output.y", "--set", "train.checkpoint_every=1", "--quiet"]

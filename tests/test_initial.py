@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from brian2 import mV
 
-from snnplast.assemble import assemble
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
-from snnplast.fragments import Update
-from snnplast.network import Network
-from snnplast.neurons import CustomNeurons
-from snnplast.own_equations import Analog
-from snnplast.population import PoissonSource
-from snnplast.readouts import LeakyReadout
+from snnplast.network.fragments import Update
+from snnplast.network.network import Network
+from snnplast.network.neurons import CustomNeurons
+from snnplast.network.own_equations import Analog
+from snnplast.network.population import PoissonSource
+from snnplast.network.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
-from snnplast.simulate import simulate
+from snnplast.simulation.run_trial import simulate
 from snnplast.testing import small_task
+from snnplast.training.pretrain import open_simulation
 
 needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
 REST = np.array([-65.0, -64.0, -66.0, -65.5])
@@ -45,11 +45,11 @@ def described(population):
 def test_every_trial_begins_at_the_initial_values(engine, evaluation):
     task = small_task()
     recorded = ("hidden.v",)
-    assembly = assemble(
+    simulation = open_simulation(
         described(neurons()), task.objective, EProp(evaluation=evaluation), 1, engine, "numpy", recorded=recorded
     )
-    with assembly.engine:
-        for assembled in (assembly, assembly.clone()):
+    with simulation.engine:
+        for assembled in (simulation, simulation.clone()):
             for index in (0, 1):
                 record = simulate(assembled, task.trial(index), index, 1, np.random.default_rng(0))
                 (first,) = {tuple(row) for row in record.history["hidden.v"][:1]}
@@ -57,8 +57,8 @@ def test_every_trial_begins_at_the_initial_values(engine, evaluation):
                 arrived = 5.0 * np.sum(steps == 0)
                 np.testing.assert_allclose(first, -65 + (REST + 65) * np.exp(-1 / 20) + arrived, rtol=1e-12)
                 assert not np.any(record.spikes["hidden"][0] == 0) and record.spikes["hidden"][0].size
-                (teacher,) = assembled.teachers
-                assert np.any(teacher.gradient(record, task.objective)["input_to_hidden"])
+                (plasticity,) = assembled.plasticities
+                assert np.any(plasticity.gradient(record, task.objective)["input_to_hidden"])
 
 
 def test_a_value_has_the_unit_that_is_declared():

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from snnplast.cli.command import main
-from snnplast.interrupt import Interrupted, Interrupts, Stopped, heard, number_of
 from snnplast.record.results import read_run
-from snnplast.train import Trainer
+from snnplast.training.interrupt import Interrupted, Interrupts, Stopped, heard, number_of
+from snnplast.training.trainer import Trainer
 
 SIGNALS = {signal.SIGINT: "", signal.SIGTERM: " by SIGTERM", signal.SIGHUP: " by SIGHUP"}
 every_signal = pytest.mark.parametrize(("number", "by"), SIGNALS.items(), ids=lambda value: getattr(value, "name", ""))
@@ -62,9 +62,9 @@ def test_a_run_that_is_told_to_stop_leaves_a_checkpoint(tiny, capsys, usual, ami
 def test_outside_of_training_they_end_the_command_at_once_and_nothing_is_left(
     tiny, capsys, usual, monkeypatch, number, by
 ):
-    from snnplast import run
+    from snnplast.training import run
 
-    monkeypatch.setattr(run, "assemble", lambda *_, **__: os.kill(os.getpid(), number) or time.sleep(5))
+    monkeypatch.setattr(run, "open_simulation", lambda *_, **__: os.kill(os.getpid(), number) or time.sleep(5))
     assert main(["run", "experiment.toml", "--quiet"]) == 128 + number
     assert capsys.readouterr().err == f"snnplast: interrupted{by}\n"
     assert tiny.files() == {"tiny.py", "experiment.toml"}

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from brian2 import ms
 
-from snnplast.assemble import design
 from snnplast.errors import UserError
-from snnplast.fragments import Update
-from snnplast.network import Network
-from snnplast.neurons import ALIF, LIF, CustomNeurons
-from snnplast.population import PoissonSource
-from snnplast.readouts import LeakyReadout
+from snnplast.network.fragments import Update
+from snnplast.network.network import Network
+from snnplast.network.neurons import ALIF, LIF, CustomNeurons
+from snnplast.network.population import PoissonSource
+from snnplast.network.readouts import LeakyReadout
 from snnplast.rules.delta import Delta
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
+from snnplast.simulation.design import design
 from snnplast.testing import small_task
 
 EQUATIONS = "dv/dt = -v/tau : 1\ntau : second (constant, shared)"

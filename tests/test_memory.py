@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnplast import LIF, ExplicitPairs, FixedInDegree, LeakyReadout, Network, PoissonSource, Probability, memory
+from snnplast import LIF, ExplicitPairs, FixedInDegree, LeakyReadout, Network, PoissonSource, Probability
 from snnplast.cli.command import main
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
-from snnplast.memory import refuse_too_large
+from snnplast.network import memory
+from snnplast.network.memory import refuse_too_large
 
 
 def network(size, **projection):

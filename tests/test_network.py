@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from brian2 import ms, mV
 
-from snnplast.build import plan
-from snnplast.connectivity import AllToAll, ExplicitPairs, FixedInDegree, OneToOne, Probability
-from snnplast.delays import UniformDelay
 from snnplast.errors import UserError
-from snnplast.fragments import Fragment
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.own_equations import Analog
-from snnplast.population import PoissonSource, SpikeSource
-from snnplast.readouts import LeakyReadout, RateReadout
-from snnplast.weights import Gaussian, Normal, Uniform
+from snnplast.network.connectivity import AllToAll, ExplicitPairs, FixedInDegree, OneToOne, Probability
+from snnplast.network.delays import UniformDelay
+from snnplast.network.fragments import Fragment
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.own_equations import Analog
+from snnplast.network.population import PoissonSource, SpikeSource
+from snnplast.network.readouts import LeakyReadout, RateReadout
+from snnplast.network.weights import Gaussian, Normal, Uniform
+from snnplast.simulation.build import plan
 
 
 def network():

@@ -7,16 +7,16 @@ import pytest
 from brian2 import ms
 from brian_runs import raster, running
 
-from snnplast.assemble import assemble
 from snnplast.errors import UserError
-from snnplast.fragments import Update
-from snnplast.network import Network
-from snnplast.neurons import ALIF, LIF, CustomNeurons
-from snnplast.population import PoissonSource, SpikeSource
-from snnplast.readouts import LeakyReadout
+from snnplast.network.fragments import Update
+from snnplast.network.network import Network
+from snnplast.network.neurons import ALIF, LIF, CustomNeurons
+from snnplast.network.population import PoissonSource, SpikeSource
+from snnplast.network.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
-from snnplast.simulate import simulate
+from snnplast.simulation.run_trial import simulate
 from snnplast.testing import small_task
+from snnplast.training.pretrain import open_simulation
 
 STEPS, INPUTS, N = 80, 6, 4
 TAU = np.array([20.0, 12.0, 30.0, 7.0])  # ms, one per neuron
@@ -120,11 +120,11 @@ def test_equations_of_your_own_learn_like_the_built_in_neurons_they_repeat(evalu
         net.connect("input", "hidden", plastic=True)
         net.connect("hidden", "output", plastic=True)
         task = small_task()
-        assembly = assemble(net, task.objective, EProp(evaluation=evaluation), 1, "runtime", "numpy")
-        record = simulate(assembly, task.trial(0), 0, 1, np.random.default_rng(0))
+        simulation = open_simulation(net, task.objective, EProp(evaluation=evaluation), 1, "runtime", "numpy")
+        record = simulate(simulation, task.trial(0), 0, 1, np.random.default_rng(0))
         assert record.counts("hidden").sum() > 5
-        (teacher,) = assembly.teachers
-        found.append(teacher.gradient(record, task.objective)["input_to_hidden"].copy())
+        (plasticity,) = simulation.plasticities
+        found.append(plasticity.gradient(record, task.objective)["input_to_hidden"].copy())
     assert np.any(found[0])
     np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-12 * np.abs(found[1]).max())
 
@@ -159,7 +159,7 @@ def with_hidden(population):
 def test_what_does_not_fit_in_your_code_is_one_sentence(changed, sentence):
     net = with_hidden(own_neurons(**changed))
     with pytest.raises(UserError, match=sentence) as caught:
-        assemble(net, small_task().objective, EProp(), 1, "runtime", "numpy")
+        open_simulation(net, small_task().objective, EProp(), 1, "runtime", "numpy")
     assert "\n" not in str(caught.value)
 
 

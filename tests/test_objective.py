@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from snnplast.errors import UserError
-from snnplast.objective import CrossEntropy, MeanSquaredError
+from snnplast.task.objective import CrossEntropy, MeanSquaredError
 
 STEPS, N = 7, 3
 

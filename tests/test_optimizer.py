@@ -7,7 +7,7 @@ import pytest
 from reference import e_prop as oracle
 
 from snnplast.errors import UserError
-from snnplast.optimizer import SGD, Adam, Schedule
+from snnplast.learning.optimizer import SGD, Adam, Schedule
 from snnplast.rules.e_prop import EProp
 
 

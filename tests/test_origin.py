@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from tiny import TINY
 
-from snnplast import run as running
 from snnplast.cli.command import main
 from snnplast.config.resolution import resolve
-from snnplast.origin import digest_of
 from snnplast.record.results import read_run
-from snnplast.task import Classification
+from snnplast.task.task import Classification
+from snnplast.training import run as running
+from snnplast.training.provenance import digest_of
 
 DATA = TINY.replace("x = np.eye(4)[labels] * 0.5 + 0.5", 'x = np.load("samples.npy")')
 LAZY = TINY.replace(
@@ -169,7 +169,7 @@ def test_the_arrays_of_a_task_have_a_digest():
 
 
 def test_the_digest_of_a_long_array_is_that_of_its_blocks(monkeypatch):
-    from snnplast import origin
+    from snnplast.training import provenance as origin
 
     whole = digest_of(task())
     monkeypatch.setattr(origin, "BLOCK", 7)

@@ -8,11 +8,11 @@ from brian2 import Hz, ms, mV
 from brian_runs import running
 
 from snnplast.errors import UserError
-from snnplast.fragments import Update
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.own_equations import Analog
-from snnplast.population import LayerNorm, PoissonSource
+from snnplast.network.fragments import Update
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.own_equations import Analog
+from snnplast.network.population import LayerNorm, PoissonSource
 
 
 def test_times_are_quantities_texts_or_one_per_neuron():

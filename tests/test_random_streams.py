@@ -8,14 +8,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.population import LayerNorm
+from snnplast.learning.third_factor import Context
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import LayerNorm
 from snnplast.random_streams import SOURCES, TEST, TRAINING, stream
 from snnplast.rules.third_factors.random import Random
 from snnplast.rules.third_factors.reservoir import Reservoir
-from snnplast.third_factor import Context
-from snnplast.trial import Record
+from snnplast.task.trial import Record
 
 numbers = st.integers(0, 2**40)
 names = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF), max_size=8)

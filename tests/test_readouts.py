@@ -7,14 +7,14 @@ import pytest
 from brian2 import ms
 from brian_runs import raster, running
 
-from snnplast.assemble import assemble
 from snnplast.errors import UserError
-from snnplast.network import Network
-from snnplast.population import SpikeSource
-from snnplast.readouts import LeakyReadout, RateReadout
+from snnplast.network.network import Network
+from snnplast.network.population import SpikeSource
+from snnplast.network.readouts import LeakyReadout, RateReadout
 from snnplast.rules.ib_hebbian import IBHebbian
-from snnplast.simulate import simulate
+from snnplast.simulation.run_trial import simulate
 from snnplast.testing import small_network, small_task
+from snnplast.training.pretrain import open_simulation
 
 STEPS, INPUTS = 80, 6
 
@@ -38,15 +38,15 @@ def test_a_leaky_readout_filters_the_spikes_of_the_same_step():
 
 def test_a_rate_readout_weighs_the_layers_representation_once_per_trial():
     task = small_task()
-    assembly = assemble(small_network("rate"), task.objective, IBHebbian(), 1, "runtime", "numpy")
-    assembly.values["output.bias"][:] = [0.5, -1.0, 2.0]
-    record = simulate(assembly, task.trial(0), 0, 1, np.random.default_rng(0))
+    simulation = open_simulation(small_network("rate"), task.objective, IBHebbian(), 1, "runtime", "numpy")
+    simulation.values["output.bias"][:] = [0.5, -1.0, 2.0]
+    record = simulate(simulation, task.trial(0), 0, 1, np.random.default_rng(0))
     z = record.representation("second")
     counts = np.bincount(record.spikes["second"][1], minlength=7)
     rates = counts / 0.060
     assert counts.any()
     np.testing.assert_allclose(z, (rates - rates.mean()) / np.sqrt(rates.var() + 1), rtol=1e-12)
-    weights = assembly.values["second_to_output"].reshape(7, 3)
+    weights = simulation.values["second_to_output"].reshape(7, 3)
     np.testing.assert_allclose(record.during("response").ends["output.y"], z @ weights + [0.5, -1.0, 2.0], rtol=1e-10)
     assert record.steps == 60 and record.activity("output").shape == record.judgement.error.shape == (1, 3)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from snnplast.record.results import read_run
 from snnplast.record.run_file import RunFile
-from snnplast.report import learning_curves, raster, summary, write_figures
+from snnplast.report.run_figures import learning_curves, raster, summary, write_figures
 
 SPIKES = {"input": (np.array([0, 4, 9]), np.array([3, 1, 0])), "hidden": (np.array([2]), np.array([1]))}
 

@@ -7,18 +7,18 @@ import re
 import numpy as np
 import pytest
 
-from snnplast.assemble import assemble
 from snnplast.errors import UserError
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.objective import MeanSquaredError
-from snnplast.population import LayerNorm, PoissonSource
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import LayerNorm, PoissonSource
+from snnplast.network.readouts import LeakyReadout
 from snnplast.random_streams import TRAINING
-from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
-from snnplast.task import Classification, Task
-from snnplast.train import Trainer
-from snnplast.trial import Record, Segment
+from snnplast.task.objective import MeanSquaredError
+from snnplast.task.task import Classification, Task
+from snnplast.task.trial import Record, Segment
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 
 def plain_network(**settings):
@@ -43,7 +43,7 @@ def test_a_task_that_does_not_fit_the_network_is_said(changed, sentence):
     sets = {"x": np.eye(12), "labels": np.arange(12) % 3, "x_test": np.eye(12), "labels_test": np.arange(12) % 3}
     task = Classification(**{**sets, "source": "input", **changed}, steps=5, seed=1)
     with pytest.raises(UserError) as caught:
-        Trainer(assemble(plain_network(), task.objective, EProp(), 1, "runtime", "numpy"), task, 1).update()
+        Trainer(open_simulation(plain_network(), task.objective, EProp(), 1, "runtime", "numpy"), task, 1).update()
     assert str(caught.value).startswith(sentence)
 
 
@@ -67,7 +67,9 @@ class Two(Task):
 def test_a_trial_may_have_several_segments():
     for evaluation in ("online", "factored"):
         run = Trainer(
-            assemble(plain_network(), Two.objective, EProp(evaluation=evaluation), 1, "runtime", "numpy"), Two(), 1
+            open_simulation(plain_network(), Two.objective, EProp(evaluation=evaluation), 1, "runtime", "numpy"),
+            Two(),
+            1,
         )
         record = run.run(TRAINING, 0)
         assert record.steps == 10 and record.series["output.target"].shape == (10, 3)
@@ -90,18 +92,18 @@ class Pieces(Task):
             self.look((yield Segment(self.length, {"input": spikes}, {"output.target": target})))
 
 
-def pieces(assembly, *task):
-    return Trainer(assembly, Pieces(*task), 1).run(TRAINING, 0)
+def pieces(simulation, *task):
+    return Trainer(simulation, Pieces(*task), 1).run(TRAINING, 0)
 
 
 def test_a_trial_in_pieces_is_the_trial_in_one_and_looking_on_changes_nothing():
-    assembly = assemble(plain_network(weights=0.5), Pieces.objective, EProp(), 1, "runtime", "numpy")
+    simulation = open_simulation(plain_network(weights=0.5), Pieces.objective, EProp(), 1, "runtime", "numpy")
     seen = []
 
     def look(record):
         seen.append((record.steps, record.spikes["hidden"], record.history["output.y"].copy()))
 
-    whole, split = pieces(assembly, 20), pieces(assembly, 5, look)
+    whole, split = pieces(simulation, 20), pieces(simulation, 5, look)
     assert whole.spikes["hidden"][0].size > 20
     for name in ("input", "hidden"):
         np.testing.assert_array_equal(whole.spikes[name], split.spikes[name])
@@ -114,13 +116,13 @@ def test_a_trial_in_pieces_is_the_trial_in_one_and_looking_on_changes_nothing():
 
 
 def test_what_a_task_does_not_look_at_is_not_read_between_segments(monkeypatch):
-    assembly = assemble(plain_network(), Pieces.objective, EProp(), 1, "runtime", "numpy")
-    asked, spikes = [], assembly.engine.spikes
-    monkeypatch.setattr(assembly.engine, "spikes", lambda name: asked.append(name) or spikes(name))
-    pieces(assembly, 1)
-    assert sorted(asked) == sorted(assembly.spiking)
+    simulation = open_simulation(plain_network(), Pieces.objective, EProp(), 1, "runtime", "numpy")
+    asked, spikes = [], simulation.engine.spikes
+    monkeypatch.setattr(simulation.engine, "spikes", lambda name: asked.append(name) or spikes(name))
+    pieces(simulation, 1)
+    assert sorted(asked) == sorted(simulation.spiking)
     with pytest.raises(KeyError):
-        pieces(assembly, 20, lambda record: record.spikes["hiden"])
+        pieces(simulation, 20, lambda record: record.spikes["hiden"])
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_what_a_task_does_not_look_at_is_not_read_between_segments(monkeypatch):
     ],
 )
 def test_a_segment_that_does_not_fit_is_said(second, sentence):
-    run = Trainer(assemble(plain_network(), Two.objective, EProp(), 1, "runtime", "numpy"), Two(**second), 1)
+    run = Trainer(open_simulation(plain_network(), Two.objective, EProp(), 1, "runtime", "numpy"), Two(**second), 1)
     with pytest.raises(UserError) as caught:
         run.update()
     assert sentence in str(caught.value)
@@ -163,13 +165,15 @@ def test_a_segment_that_does_not_fit_is_said(second, sentence):
 def test_a_stimulus_is_the_mean_of_the_values_shown_or_said():
     values = np.random.default_rng(0).random((4, 12))
     run = Trainer(
-        assemble(plain_network(), Two.objective, EProp(), 1, "runtime", "numpy"), Two(inputs={"input": values}), 1
+        open_simulation(plain_network(), Two.objective, EProp(), 1, "runtime", "numpy"),
+        Two(inputs={"input": values}),
+        1,
     )
     np.testing.assert_allclose(run.run(TRAINING, 0).stimulus("input"), values.mean(axis=0), rtol=1e-14)
-    said = Record(run.assembly.network, {}, {}, series={"input.value": values})
+    said = Record(run.simulation.network, {}, {}, series={"input.value": values})
     np.testing.assert_allclose(said.stimulus("input"), values.mean(axis=0), rtol=1e-14)
     with pytest.raises(UserError, match=r"'input' was given spikes; .* are needed as a series 'input\.value'"):
-        Record(run.assembly.network, {}, {}).stimulus("input")
+        Record(run.simulation.network, {}, {}).stimulus("input")
 
 
 class Windowed(Two):
@@ -188,10 +192,10 @@ class Windowed(Two):
 def windowed(evaluation, task):
     """The record of trial 0 and its gradients, from a network whose readout is not silent."""
     net = plain_network(weights=0.5)
-    assembly = assemble(net, task.objective, EProp(evaluation=evaluation), 1, "runtime", "numpy")
-    record = Trainer(assembly, task, 1).run(TRAINING, 0)
-    (teacher,) = assembly.teachers
-    return record, teacher.gradient(record, task.objective)
+    simulation = open_simulation(net, task.objective, EProp(evaluation=evaluation), 1, "runtime", "numpy")
+    record = Trainer(simulation, task, 1).run(TRAINING, 0)
+    (plasticity,) = simulation.plasticities
+    return record, plasticity.gradient(record, task.objective)
 
 
 def test_the_task_may_say_which_steps_count_in_every_segment():
@@ -209,7 +213,7 @@ def test_the_task_may_say_which_steps_count_in_every_segment():
 
 def test_without_a_series_the_learning_window_is_the_objectives_own():
     record = Trainer(
-        assemble(plain_network(), MeanSquaredError(window=3), EProp(), 1, "runtime", "numpy"), Two(), 1
+        open_simulation(plain_network(), MeanSquaredError(window=3), EProp(), 1, "runtime", "numpy"), Two(), 1
     ).run(TRAINING, 0)
     assert record.in_window("output").tolist() == [0] * 7 + [1] * 3
 
@@ -251,7 +255,7 @@ def with_background(**settings):
 
 
 def shown(net, task):
-    return Trainer(assemble(net, task.objective, EProp(), 1, "runtime", "numpy"), task, 1).run(TRAINING, 0)
+    return Trainer(open_simulation(net, task.objective, EProp(), 1, "runtime", "numpy"), task, 1).run(TRAINING, 0)
 
 
 def test_a_source_that_is_given_nothing_is_named_and_silence_can_be_meant():

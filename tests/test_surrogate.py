@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from snnplast.errors import UserError
+from snnplast.learning.surrogate import SURROGATES, PiecewiseLinear
 from snnplast.rules.e_prop import EProp
-from snnplast.surrogate import SURROGATES, PiecewiseLinear
 from snnplast.testing import check_rule
 
 BRIAN2 = {"clip": np.clip, "abs": np.abs, "exp": np.exp}

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from snnplast.errors import UserError
-from snnplast.network import Network
-from snnplast.objective import MeanSquaredError
-from snnplast.population import PoissonSource
+from snnplast.network.network import Network
+from snnplast.network.population import PoissonSource
+from snnplast.network.readouts import LeakyReadout
 from snnplast.random_streams import TRAINING
-from snnplast.readouts import LeakyReadout
-from snnplast.task import Classification, Task
+from snnplast.task.objective import MeanSquaredError
+from snnplast.task.task import Classification, Task
 
 
 def task(seed=1, **settings):

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from pydantic import PrivateAttr
 
-from snnplast.neurons import LIF
+from snnplast.learning.signals import Signal, SignalKind
+from snnplast.learning.third_factor import ThirdFactor
+from snnplast.network.neurons import LIF
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
 from snnplast.rules.third_factors.zero import Zero
-from snnplast.signals import Signal, SignalKind
 from snnplast.testing import check_rule, check_third_factor, small_network
-from snnplast.third_factor import ThirdFactor
 
 HIDDEN = ("input_to_first", "first_to_first", "first_to_second")
 

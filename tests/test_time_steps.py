@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snnplast.delays import UniformDelay, delay_steps
 from snnplast.errors import UserError
-from snnplast.network import Network
-from snnplast.neurons import LIF, CustomNeurons
-from snnplast.population import PoissonSource
+from snnplast.network.delays import UniformDelay, delay_steps
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF, CustomNeurons
+from snnplast.network.population import PoissonSource
 from snnplast.time_steps import steps_of, whole_steps
 
 

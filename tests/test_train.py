@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnplast.assemble import assemble
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.objective import MeanSquaredError
-from snnplast.optimizer import SGD, Adam, Schedule
-from snnplast.population import LayerNorm, PoissonSource
+from snnplast.learning.optimizer import SGD, Adam, Schedule
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import LayerNorm, PoissonSource
+from snnplast.network.readouts import LeakyReadout
 from snnplast.random_streams import TRAINING
-from snnplast.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors.hsic import HSIC
+from snnplast.task.objective import MeanSquaredError
 from snnplast.testing import small_network, small_task
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 PLAIN = {"optimizer": SGD(learning_rate=1.0)}
 
@@ -37,12 +37,12 @@ def plain_network(**settings):
 
 def trainer(rule=None, network=None, iterations=4, engine=("runtime", "numpy"), **settings):
     task = small_task()
-    assembly = assemble(network or plain_network(), task.objective, rule or EProp(), 1, *engine)
-    return Trainer(assembly, task, iterations, **settings)
+    simulation = open_simulation(network or plain_network(), task.objective, rule or EProp(), 1, *engine)
+    return Trainer(simulation, task, iterations, **settings)
 
 
 def values(run):
-    return {name: array.copy() for name, array in run.assembly.values.items()}
+    return {name: array.copy() for name, array in run.simulation.values.items()}
 
 
 def assert_same_bits(one, other):
@@ -52,9 +52,9 @@ def assert_same_bits(one, other):
 
 
 def gradient(run, index):
-    (teacher,) = run.assembly.teachers
+    (plasticity,) = run.simulation.plasticities
     record = run.run(TRAINING, index)
-    return {name: np.array(g) for name, g in teacher.gradient(record, run.task.objective).items()}
+    return {name: np.array(g) for name, g in plasticity.gradient(record, run.task.objective).items()}
 
 
 # Batches and epochs
@@ -68,7 +68,7 @@ def test_an_update_follows_the_mean_gradient_of_its_trials():
     for name in single[0]:
         mean = (single[0][name] + single[1][name] + single[2][name]) / 3
         assert np.any(mean)
-        np.testing.assert_allclose(run.assembly.values[name], before[name] - mean, rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(run.simulation.values[name], before[name] - mean, rtol=1e-13, atol=1e-15)
     losses = [record.judgement.loss for record in step.trials]
     np.testing.assert_allclose(step.metrics["loss"], np.mean(losses), rtol=1e-14)
 
@@ -90,7 +90,7 @@ def test_a_linear_schedule_runs_over_the_whole_run():
     for k in range(4):
         before, g = values(run)["input_to_hidden"], gradient(run, k)["input_to_hidden"]
         run.update()
-        shares.append((before - run.assembly.values["input_to_hidden"]) @ g / (1e-3 * g @ g))
+        shares.append((before - run.simulation.values["input_to_hidden"]) @ g / (1e-3 * g @ g))
     np.testing.assert_allclose(shares, [1.0, 0.75, 0.5, 0.25], rtol=1e-9)
 
 
@@ -99,7 +99,7 @@ def test_metrics_count_spikes_and_what_they_reach():
     (record,) = (step := run.update()).trials
     hidden = [record.spikes[name][1] for name in ("first", "second")]
     assert step.metrics["spikes_per_trial"] == sum(map(len, hidden))
-    pairs = run.assembly.plan.wiring
+    pairs = run.simulation.plan.wiring
     reached = 0
     for source, targets in {"input": ["first"], "first": ["first", "second"], "second": ["output"]}.items():
         for i in record.spikes[source][1]:
@@ -129,7 +129,9 @@ def test_two_runs_end_with_the_same_bits(rule):
     losses = [[step.metrics["loss"] for step in run] for run in runs]
     assert losses[0] == losses[1] and len(set(losses[0])) == 4
     assert_same_bits(values(runs[0]), values(runs[1]))
-    other = Trainer(assemble(small_network(), small_task().objective, rule, 2, "runtime", "numpy"), small_task(2), 4)
+    other = Trainer(
+        open_simulation(small_network(), small_task().objective, rule, 2, "runtime", "numpy"), small_task(2), 4
+    )
     assert [step.metrics["loss"] for step in other] != losses[0]
 
 
@@ -199,7 +201,7 @@ def test_a_state_of_another_experiment_is_refused():
 def test_bounds_of_a_projection_hold_after_every_update():
     run = trainer(EProp(optimizer=SGD(learning_rate=1e4)), plain_network(weights=0.3, bounds=(0.0, 0.5)))
     for step in run:
-        weights = run.assembly.values["input_to_hidden"]
+        weights = run.simulation.values["input_to_hidden"]
         assert step.trials[0].counts("hidden").sum() and weights.min() >= 0 and weights.max() <= 0.5
     assert weights.min() == 0 and weights.max() == 0.5
 
@@ -209,7 +211,7 @@ def test_an_optimiser_may_be_chosen_per_parameter():
     before, g = values(run), gradient(run, 0)
     run.update()
     for name, rate in (("input_to_hidden", 1.0), ("hidden_to_output", 0.5)):
-        np.testing.assert_allclose(run.assembly.values[name], before[name] - rate * g[name], rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(run.simulation.values[name], before[name] - rate * g[name], rtol=1e-13, atol=1e-15)
 
 
 def test_an_optimiser_of_an_unknown_parameter_is_refused():
@@ -227,7 +229,7 @@ def test_weights_that_run_away_end_in_one_sentence():
     task = small_task()
     task.objective = MeanSquaredError()
     rule = Frozen(optimizer=SGD(learning_rate=1e30))
-    run = Trainer(assemble(plain_network(), task.objective, rule, 1, "runtime", "numpy"), task, 30)
+    run = Trainer(open_simulation(plain_network(), task.objective, rule, 1, "runtime", "numpy"), task, 30)
     sentence = r"iteration \d+: the (loss is|gradient of .* is not finite;) .*a lower learning_rate"
     with pytest.raises(UserError, match=sentence), np.errstate(all="ignore"):
         list(run)
@@ -236,7 +238,7 @@ def test_weights_that_run_away_end_in_one_sentence():
 
 def test_a_gradient_that_is_not_finite_changes_no_parameter():
     run = trainer()
-    run.assembly.values["hidden_to_output"][0] = np.nan
+    run.simulation.values["hidden_to_output"][0] = np.nan
     before = values(run)
     with pytest.raises(UserError, match=r"iteration 1: the gradient of '\w+' is not finite"):
         run.update()
@@ -252,5 +254,5 @@ def test_a_short_last_batch_follows_the_mean_of_its_own_trials():
     run.update()
     for name in single[0]:
         mean = np.mean([g[name] for g in single], axis=0)
-        change, largest = (before[name] - run.assembly.values[name]) / 1e-9, np.abs(mean).max()
+        change, largest = (before[name] - run.simulation.values[name]) / 1e-9, np.abs(mean).max()
         np.testing.assert_allclose(change, mean, rtol=1e-5, atol=1e-5 * largest)

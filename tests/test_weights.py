@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnplast.connectivity import Probability
 from snnplast.errors import UserError
-from snnplast.weights import ExplicitWeights, Gaussian, Glorot, Normal, Uniform, as_weights
+from snnplast.network.connectivity import Probability
+from snnplast.network.weights import ExplicitWeights, Gaussian, Glorot, Normal, Uniform, as_weights
 
 SHAPE = (300, 200)
 

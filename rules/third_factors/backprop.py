@@ -13,10 +13,10 @@ from typing import ClassVar
 import numpy as np
 
 from snnplast.errors import UserError
+from snnplast.learning.signals import SignalKind
+from snnplast.learning.third_factor import Context, State
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor
-from snnplast.signals import SignalKind
-from snnplast.third_factor import Context, State
-from snnplast.trial import Record
+from snnplast.task.trial import Record
 
 
 class Backprop(LayerwiseFactor):

@@ -15,11 +15,11 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from snnplast.capabilities import OverBatch
+from snnplast.learning.capabilities import OverBatch
+from snnplast.learning.signals import SignalKind
+from snnplast.learning.third_factor import Context, State, ThirdFactor
 from snnplast.rules.references import BELLEC_2020
-from snnplast.signals import SignalKind
-from snnplast.third_factor import Context, State, ThirdFactor
-from snnplast.trial import Record
+from snnplast.task.trial import Record
 from snnplast.units import NonNegativeRate
 
 

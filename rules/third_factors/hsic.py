@@ -23,12 +23,12 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from snnplast.network import Network
-from snnplast.population import SpikeSource
+from snnplast.learning.third_factor import Context, State
+from snnplast.network.network import Network
+from snnplast.network.population import SpikeSource
 from snnplast.rules.references import DARUWALLA_2024
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor, wanted
-from snnplast.third_factor import Context, State
-from snnplast.trial import Record
+from snnplast.task.trial import Record
 
 
 class HSIC(LayerwiseFactor):

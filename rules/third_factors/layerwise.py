@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
+from snnplast.learning.signals import SignalKind
+from snnplast.learning.third_factor import Context, State, ThirdFactor
 from snnplast.rules.third_factors.transforms import AnyTransform, Chain, Clip, GainControl, LayerNormJacobian
-from snnplast.signals import SignalKind
-from snnplast.third_factor import Context, State, ThirdFactor
-from snnplast.trial import Record
+from snnplast.task.trial import Record
 
 
 class LayerwiseFactor(ThirdFactor):

@@ -22,15 +22,15 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from snnplast.capabilities import Adaptive
 from snnplast.errors import UserError
-from snnplast.network import Network, Projection, Wiring
-from snnplast.readouts import LeakyReadout
+from snnplast.learning.capabilities import Adaptive
+from snnplast.learning.signals import Broadcast, SignalKind
+from snnplast.learning.third_factor import Context, State, ThirdFactor
+from snnplast.network.network import Network, Projection, Wiring
+from snnplast.network.readouts import LeakyReadout
+from snnplast.network.weights import Gaussian, Transposed, Weights
 from snnplast.rules.references import BELLEC_2020
-from snnplast.signals import Broadcast, SignalKind
-from snnplast.third_factor import Context, State, ThirdFactor
-from snnplast.trial import Record
-from snnplast.weights import Gaussian, Transposed, Weights
+from snnplast.task.trial import Record
 
 
 class ReadoutError(Adaptive, ThirdFactor):

@@ -17,12 +17,12 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from snnplast.fragments import Fragment, Update
-from snnplast.network import Network
+from snnplast.learning.signals import SignalKind
+from snnplast.learning.third_factor import Context, State, ThirdFactor
+from snnplast.network.fragments import Fragment, Update
+from snnplast.network.network import Network
 from snnplast.rules.references import HOERZER_2014
-from snnplast.signals import SignalKind
-from snnplast.third_factor import Context, State, ThirdFactor
-from snnplast.trial import Record
+from snnplast.task.trial import Record
 
 
 class Reward(ThirdFactor):

@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from snnplast.description import Description
+from snnplast.learning.third_factor import State
 from snnplast.named import Named
-from snnplast.third_factor import State
-from snnplast.trial import Record
+from snnplast.task.trial import Record
 
 
 class Transform(Description):

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnplast.signals import SignalKind
-from snnplast.third_factor import Context, State, ThirdFactor
-from snnplast.trial import Record
+from snnplast.learning.signals import SignalKind
+from snnplast.learning.third_factor import Context, State, ThirdFactor
+from snnplast.task.trial import Record
 
 
 class Zero(ThirdFactor):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnplast.trial import Spikes
+from snnplast.task.trial import Spikes
 
 
 @dataclass(frozen=True)

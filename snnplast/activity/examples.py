@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnplast.activity.activity import Group
-from snnplast.neurons import SpikingPopulation
-from snnplast.population import Population
-from snnplast.trial import Record
+from snnplast.network.neurons import SpikingPopulation
+from snnplast.network.population import Population
+from snnplast.task.trial import Record
 
 MOST = 4
 """At most so many neurons, each of another group."""

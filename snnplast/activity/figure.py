@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from snnplast.activity import panels
 from snnplast.activity.activity import Activity
 from snnplast.activity.panels import Scene
-from snnplast.figures import GREY, bare, blank_figure
+from snnplast.report.figures import GREY, bare, blank_figure
 
 WIDTH, BARS = 10.0, 1.7
 """Inches: of the figure, and the height of the row of bars."""

@@ -15,14 +15,14 @@ import numpy as np
 from snnplast.activity.activity import Activity, Neuron, Readout, Synapse
 from snnplast.activity.examples import Place, choose_neurons, choose_synapses, groups_of
 from snnplast.activity.probe import Magnitudes, Traces, Watched
-from snnplast.assembly import Assembly
 from snnplast.engine import Engine
-from snnplast.neurons import ALIF, LIF
-from snnplast.objective import CrossEntropy
-from snnplast.population import Population
-from snnplast.task import Task
-from snnplast.train import Trainer
-from snnplast.trial import Record
+from snnplast.network.neurons import ALIF, LIF
+from snnplast.network.population import Population
+from snnplast.simulation.simulation import Simulation
+from snnplast.task.objective import CrossEntropy
+from snnplast.task.task import Task
+from snnplast.task.trial import Record
+from snnplast.training.trainer import Trainer
 
 ELIGIBILITY, FILTERED, ADAPTATION = "eligibility", "filtered_", "adaptation"
 """Synaptic variables of rules that keep traces: e_ji, how the name of its filtered trace begins, and eps_ji."""
@@ -31,55 +31,55 @@ Traced = Mapping[tuple[str, int], np.ndarray]
 """(variable, element) -> its value at the end of each step (T,)."""
 
 
-def observe(assembly: Assembly, task: Task, phase: int, index: int) -> Activity:
-    """Runs trial `index` of a phase (`snnplast.task.TRAINING` or `TEST`) and gathers what it shows.
+def observe(simulation: Simulation, task: Task, phase: int, index: int) -> Activity:
+    """Runs trial `index` of a phase (`snnplast.task.task.TRAINING` or `TEST`) and gathers what it shows.
 
     Parameters and persistent state are as before afterwards; memories of third factors have seen the trial.
     """
-    assembly.tie()
-    variables = {name: found for name in assembly.plan.synapses if (found := _trace_variables(assembly, name))}
+    simulation.tie()
+    variables = {name: found for name in simulation.plan.synapses if (found := _trace_variables(simulation, name))}
     sums = Magnitudes(f"{name}.{ELIGIBILITY}" for name in variables)
-    record, _ = _run(assembly, sums, task, phase, index)
+    record, _ = _run(simulation, sums, task, phase, index)
     strengths = {name: np.asarray(sums.sums[f"{name}.{ELIGIBILITY}"]) for name in variables}
 
-    groups = [group for name in assembly.spiking for group in groups_of(name, assembly.network.populations[name])]
+    groups = [group for name in simulation.spiking for group in groups_of(name, simulation.network.populations[name])]
     places = choose_neurons(record, groups, strengths)
     onto = [choose_synapses(record, place, strengths, 2 if len(places) <= 2 else 1) for place in places]
-    wanted = [key for place in places for key in _neuron_keys(assembly, place)]
+    wanted = [key for place in places for key in _neuron_keys(simulation, place)]
     wanted += [(f"{p}.{variable}", k) for chosen in onto for p, k in chosen for variable in variables[p].values()]
     traces = Traces(wanted)
-    record, metrics = _run(assembly, traces, task, phase, index)
+    record, metrics = _run(simulation, traces, task, phase, index)
     traced = {key: np.array(values[: record.steps]) for key, values in traces.rows.items()}
 
-    step, trial = _signals(assembly, record)
+    step, trial = _signals(simulation, record)
     return Activity(
         steps=record.steps,
-        dt=assembly.network.dt,
+        dt=simulation.network.dt,
         spikes=record.spikes,
         groups=groups,
-        neurons=[_neuron(assembly, record, place, traced, step) for place in places],
+        neurons=[_neuron(simulation, record, place, traced, step) for place in places],
         synapses=[_synapse(record, n, p, k, traced, variables[p]) for n, chosen in enumerate(onto) for p, k in chosen],
-        readout=_readout(assembly, record),
+        readout=_readout(simulation, record),
         signals=trial,
         metrics=metrics,
     )
 
 
 def _run(
-    assembly: Assembly, look: Callable[[Engine], None], task: Task, phase: int, index: int
+    simulation: Simulation, look: Callable[[Engine], None], task: Task, phase: int, index: int
 ) -> tuple[Record, dict[str, float]]:
     """One trial under observation: its record and metrics. Persistent state is as before."""
-    kept = {name: values.copy() for name, values in assembly.persistent().items()}
-    trainer = Trainer(replace(assembly, engine=Watched(assembly.engine, look)), task, iterations=1)
+    kept = {name: values.copy() for name, values in simulation.persistent().items()}
+    trainer = Trainer(replace(simulation, engine=Watched(simulation.engine, look)), task, iterations=1)
     record = trainer.run(phase, index)
-    for name, values in assembly.persistent().items():
+    for name, values in simulation.persistent().items():
         values[:] = kept[name]
     return record, trainer.measure(record)
 
 
-def _trace_variables(assembly: Assembly, projection: str) -> dict[str, str]:
+def _trace_variables(simulation: Simulation, projection: str) -> dict[str, str]:
     """What is shown of the synapses of a projection -> the variable that holds it; empty without traces."""
-    names = assembly.plan.synapses[projection].names()
+    names = simulation.plan.synapses[projection].names()
     filtered = sorted(name for name in names if name.startswith(FILTERED))
     found = {"eligibility": ELIGIBILITY, "filtered": filtered[0] if filtered else "", "slow": ADAPTATION}
     return {what: name for what, name in found.items() if name in names} if ELIGIBILITY in names else {}
@@ -95,17 +95,17 @@ def _beta(population: Population) -> np.ndarray:
     return np.broadcast_to(0.0 if adaptation is None else adaptation[0], population.size)
 
 
-def _neuron_keys(assembly: Assembly, place: Place) -> list[tuple[str, int]]:
-    population = assembly.network.populations[place.group.population]
+def _neuron_keys(simulation: Simulation, place: Place) -> list[tuple[str, int]]:
+    population = simulation.network.populations[place.group.population]
     names = [_membrane(population), *(["a"] if isinstance(population, ALIF) else [])]
     return [(f"{place.group.population}.{name}", place.index) for name in names]
 
 
 def _neuron(
-    assembly: Assembly, record: Record, place: Place, traced: Traced, signals: Mapping[str, np.ndarray]
+    simulation: Simulation, record: Record, place: Place, traced: Traced, signals: Mapping[str, np.ndarray]
 ) -> Neuron:
     name, j = place.group.population, place.index
-    population = assembly.network.populations[name]
+    population = simulation.network.populations[name]
     steps, indices = record.spikes[name]
     threshold = None
     if isinstance(population, LIF):
@@ -127,8 +127,8 @@ def _synapse(
     return Synapse(projection, description.source, pre, neuron, found["eligibility"], found.get("filtered"), slow)
 
 
-def _readout(assembly: Assembly, record: Record) -> Readout:
-    name, softmax = assembly.objective.readout, isinstance(assembly.objective, CrossEntropy)
+def _readout(simulation: Simulation, record: Record) -> Readout:
+    name, softmax = simulation.objective.readout, isinstance(simulation.objective, CrossEntropy)
     y = record.activity(name)
     if softmax:
         y = np.exp(y - y.max(axis=1, keepdims=True))
@@ -138,13 +138,13 @@ def _readout(assembly: Assembly, record: Record) -> Readout:
     return Readout(name, np.array(y), record.target(name), record.judgement.error, window, softmax, once)
 
 
-def _signals(assembly: Assembly, record: Record) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray | None]]:
+def _signals(simulation: Simulation, record: Record) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray | None]]:
     """Hidden population -> the sum of its step signals (T, n), and of its trial signals (n,) where it has no others."""
     step: dict[str, np.ndarray] = {}
     trial: dict[str, np.ndarray | None] = {}
-    for teacher in assembly.teachers:
-        given = teacher.signals(record, assembly.objective)
-        for name in teacher.targets:
+    for plasticity in simulation.plasticities:
+        given = plasticity.signals(record, simulation.objective)
+        for name in plasticity.targets:
             signals = given.get(name, ())
             if signals is None:
                 trial[name] = None

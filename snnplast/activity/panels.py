@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from snnplast.activity.activity import Activity, Group, Neuron, Readout
-from snnplast.figures import COLOURS, GREY, SHOWN_SPIKES, colours, spike_size
+from snnplast.report.figures import COLOURS, GREY, SHOWN_SPIKES, colours, spike_size
 
 PALE, DARK, WINDOW, WINDOW_NAME = "#c4cad1", "#30363c", "#f7f1e1", "#a5874a"
 READOUTS = COLOURS[2:5]

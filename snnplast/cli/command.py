@@ -11,8 +11,8 @@ from typing import NoReturn
 
 from snnplast import __version__
 from snnplast.errors import UserError, nearest
-from snnplast.interrupt import heard, number_of
 from snnplast.notices import silence
+from snnplast.training.interrupt import heard, number_of
 
 USER_ERROR, INTERNAL_ERROR = 2, 1
 KINDS = {"rules": "rule", "third-factors": "third-factor", "models": "model"}
@@ -204,22 +204,22 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from snnplast.config.resolution import resolve
-    from snnplast.console import standard_output
-    from snnplast.run import run
+    from snnplast.report.console import standard_output
+    from snnplast.training.run import run
 
     run(resolve(options.target, options.sets), standard_output(), options.quiet, force=options.force)
 
 
 def _resume(options: argparse.Namespace) -> None:
-    from snnplast.console import standard_output
-    from snnplast.resume import resume
+    from snnplast.report.console import standard_output
+    from snnplast.training.resume import resume
 
     resume(options.file, options.sets, standard_output(), options.quiet, options.inexact)
 
 
 def _sweep(options: argparse.Namespace) -> None:
     from snnplast.cli.sweep import sweep
-    from snnplast.console import standard_output
+    from snnplast.report.console import standard_output
 
     sweep(
         standard_output(), options.target, options.sets, options.over, options.seeds, options.metric, options.jobs,
@@ -231,9 +231,9 @@ def _trial(options: argparse.Namespace) -> None:
     from snnplast.cli.trial import show_trial
     from snnplast.config.resolution import resolve
     from snnplast.config.targets import is_run, source_for
-    from snnplast.console import standard_output
     from snnplast.files import located
     from snnplast.record.results import read_run
+    from snnplast.report.console import standard_output
 
     weights = options.weights or (options.target if is_run(located(options.target)) else None)
     run = read_run(weights) if weights else None
@@ -244,14 +244,14 @@ def _trial(options: argparse.Namespace) -> None:
 
 def _surrogates(options: argparse.Namespace) -> None:
     from snnplast.cli.surrogates import show_surrogates
-    from snnplast.console import standard_output
+    from snnplast.report.console import standard_output
 
     show_surrogates(standard_output(), options.output)
 
 
 def _show(options: argparse.Namespace) -> None:
     from snnplast.cli.show import show_all, show_one
-    from snnplast.console import standard_output
+    from snnplast.report.console import standard_output
 
     match options.words:
         case []:
@@ -275,6 +275,6 @@ def _cite(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> None:
     from snnplast.cli.compare import compare
-    from snnplast.console import standard_output
+    from snnplast.report.console import standard_output
 
     compare(standard_output(), options.files)

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from snnplast.console import emit
 from snnplast.errors import UserError
-from snnplast.progress import number
 from snnplast.record.results import Run, read_run
+from snnplast.report.console import emit
+from snnplast.report.progress import number
 
 METRICS = ("loss", "accuracy", "test_accuracy", "spikes_per_trial", "synaptic_operations", "third_factor_correlation")
 WHAT = ("model", "rule", "third factor", "training")

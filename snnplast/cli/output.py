@@ -24,6 +24,6 @@ def figure_path(given: str) -> Path:
 
 def save(figure: Figure, path: Path) -> None:
     """Writes a figure whole or not at all. Raises `UserError`."""
-    from snnplast.figures import image  # matplotlib loads slowly
+    from snnplast.report.figures import image  # matplotlib loads slowly
 
     write_whole(path, image(figure, path.suffix[1:].lower()))

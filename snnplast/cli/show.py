@@ -16,20 +16,20 @@ from rich.table import Table
 from rich.text import Text
 
 from snnplast import registry
-from snnplast.assemble import design
 from snnplast.config.model_file import load_model
 from snnplast.config.schema import choice_in, table_of
-from snnplast.console import emit
 from snnplast.description import Description
 from snnplast.errors import UserError
-from snnplast.fragments import Fragment, Injection
-from snnplast.model import Model
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.objective import CrossEntropy
-from snnplast.population import LayerNorm, PoissonSource
-from snnplast.readouts import LeakyReadout, RateReadout
-from snnplast.rule import Rule
+from snnplast.learning.rule import Rule
+from snnplast.network.fragments import Fragment, Injection
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import LayerNorm, PoissonSource
+from snnplast.network.readouts import LeakyReadout, RateReadout
+from snnplast.report.console import emit
+from snnplast.simulation.design import design
+from snnplast.task.model import Model
+from snnplast.task.objective import CrossEntropy
 from snnplast.units import format_quantity, in_unit
 
 

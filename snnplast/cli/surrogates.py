@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from snnplast.cli.output import figure_path, save
-from snnplast.console import emit
-from snnplast.surrogate import SURROGATES
+from snnplast.learning.surrogate import SURROGATES
+from snnplast.report.console import emit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +34,7 @@ def show_surrogates(console: Console, output: str | None) -> None:
 
 def surrogates_figure() -> Figure:
     """psi of all over (v - A)/theta, with their defaults and theta = 1."""
-    from snnplast.figures import colours, panels
+    from snnplast.report.figures import colours, panels
 
     figure, (axis,) = panels([2.6])
     u = np.linspace(-3, 3, 1201)

@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from snnplast.cli.output import save
-from snnplast.console import emit
 from snnplast.errors import UserError, nearest
 from snnplast.files import usable
-from snnplast.interrupt import Interrupted, number_of
-from snnplast.progress import number
 from snnplast.record.results import read_run
 from snnplast.record.writable import check_writable, write_whole
-from snnplast.sweep import Axis, Point, check_earlier, grid, run_all
+from snnplast.report.console import emit
+from snnplast.report.progress import number
+from snnplast.training.interrupt import Interrupted, number_of
+from snnplast.training.sweep import Axis, Point, check_earlier, grid, run_all
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,7 +145,7 @@ def _spread(values: np.ndarray) -> str:
 
 def draw(axes: Sequence[Axis], found: dict[str, dict[tuple[str, ...], np.ndarray]]) -> Figure:
     """A panel per metric over the first axis, a line for each combination of the others; strokes: sd over seeds."""
-    from snnplast.figures import colours, panels  # matplotlib loads slowly
+    from snnplast.report.figures import colours, panels  # matplotlib loads slowly
 
     figure, panes = panels([2.8] * len(found))
     first, *others = axes

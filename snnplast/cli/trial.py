@@ -12,21 +12,21 @@ from rich.table import Table
 
 from snnplast.activity.activity import Activity
 from snnplast.activity.observe import observe
-from snnplast.assemble import assemble
 from snnplast.cli.output import figure_path, save
 from snnplast.config.experiment import EngineChoice, Experiment
 from snnplast.config.model_file import users_code
 from snnplast.config.targets import differences
-from snnplast.console import emit
 from snnplast.errors import UserError, nearest
-from snnplast.progress import number, summary
+from snnplast.learning.rule import Rule
 from snnplast.random_streams import TEST
 from snnplast.record.results import Run
-from snnplast.restore import load_values
-from snnplast.rule import Rule
-from snnplast.run import available_engine
-from snnplast.session import PHASES
-from snnplast.task import Task
+from snnplast.report.console import emit
+from snnplast.report.progress import number, summary
+from snnplast.task.task import Task
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.run import available_engine
+from snnplast.training.saved_weights import load_values
+from snnplast.training.session import PHASES
 
 
 def show_trial(
@@ -98,20 +98,20 @@ def _evaluated(rule: Rule, evaluation: str) -> Rule:
 def _observed(
     experiment: Experiment, engine: EngineChoice, task: Task, phase: int, index: int, run: Run | None
 ) -> Activity:
-    assembly = assemble(
+    simulation = open_simulation(
         experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target,
         others=experiment.others,
     )  # fmt: skip
-    with assembly.engine, users_code(experiment.file), np.errstate(over="ignore", invalid="ignore"):
+    with simulation.engine, users_code(experiment.file), np.errstate(over="ignore", invalid="ignore"):
         if run is not None:
             try:
-                load_values(run, assembly.values, assembly.plan.wiring)
+                load_values(run, simulation.values, simulation.plan.wiring)
             except UserError as error:
                 different = "; ".join(
                     [d for d in differences(experiment.text(), run.config) if ".evaluation is" not in d][:3]
                 )
                 raise UserError(f"{error}; {different}" if different else str(error)) from None
-        return observe(assembly, task, phase, index)
+        return observe(simulation, task, phase, index)
 
 
 def _outcome(activity: Activity) -> str:

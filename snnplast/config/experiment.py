@@ -18,12 +18,12 @@ from snnplast.description import Description
 from snnplast.engine.opening import ENGINES, TARGETS
 from snnplast.errors import UserError, short, unknown
 from snnplast.files import usable
-from snnplast.model import Model
-from snnplast.network import Network
-from snnplast.population import SpikeSource
+from snnplast.learning.rule import Rule
+from snnplast.network.network import Network
+from snnplast.network.population import SpikeSource
 from snnplast.reads import Reads, fingerprint
-from snnplast.rule import Rule
-from snnplast.task import Task
+from snnplast.task.model import Model
+from snnplast.task.task import Task
 
 NEURONS = "neurons"
 """In `record.spikes`: all spiking populations of the model that are no sources."""

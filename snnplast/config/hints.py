@@ -14,7 +14,7 @@ from snnplast.config.layers import Leaf, UnknownKey
 from snnplast.config.schema import choice_in, default_table, description_in
 from snnplast.description import Description
 from snnplast.errors import UserError, nearest
-from snnplast.model import Model
+from snnplast.task.model import Model
 
 OTHER_WORDS = {
     "lr": "learning_rate",

@@ -18,10 +18,10 @@ from types import ModuleType
 from snnplast import registry
 from snnplast.config.neighbours import Neighbours
 from snnplast.errors import UserError, nearest
-from snnplast.model import Model
-from snnplast.network import Network
+from snnplast.network.network import Network
 from snnplast.reads import Reads
-from snnplast.task import Task
+from snnplast.task.model import Model
+from snnplast.task.task import Task
 
 _loaded: dict[Path, Neighbours] = {}
 """The newest of each model file, for the sentences of errors."""

@@ -41,12 +41,12 @@ from snnplast.config.schema import choice_in, chosen_class, construct, entries, 
 from snnplast.config.targets import Target, read_target
 from snnplast.errors import UserError, nearest, short, unknown
 from snnplast.files import located
-from snnplast.memory import refuse_too_large
-from snnplast.model import Model
+from snnplast.learning.rule import Rule
+from snnplast.learning.third_factor import ThirdFactor
 from snnplast.named import Named
+from snnplast.network.memory import refuse_too_large
 from snnplast.reads import Reads
-from snnplast.rule import Rule
-from snnplast.third_factor import ThirdFactor
+from snnplast.task.model import Model
 
 TABLES = ("rule", "engine", "model", "rules", "third_factors", "train", "record")
 LENGTHS = ("iterations", "epochs")

@@ -9,13 +9,14 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from snnplast.engine import compiler, internals, internals_cpp, unity
+from snnplast.engine import internals, internals_cpp, unity
 from snnplast.engine.base import BrianModel, Engine, Interrupted
-from snnplast.engine.cache import cache_directory, cache_key, cached
 from snnplast.engine.events import Events
 from snnplast.engine.inputs import SpikeInput, checked_count, checked_initial, checked_series, known
 from snnplast.engine.library import Library
-from snnplast.engine.scratch import working
+from snnplast.native import compiler
+from snnplast.native.cache import cache_directory, cache_key, cached
+from snnplast.native.scratch import working
 
 CHUNK = 50_000_000
 """Nanoseconds after which the step loop returns to Python, so that `stop` and Ctrl-C are heard."""
@@ -95,7 +96,7 @@ def _describe(device: internals_cpp.EngineDevice, model: BrianModel, generated: 
 
 
 def _compiled(generated: internals_cpp.Generated) -> bytes:
-    files = unity.assemble(generated)
+    files = unity.open_simulation(generated)
     key = cache_key(files, compiler.fingerprint())
     return cached(key, lambda: compiler.compiled(files, "unity.cpp", cache_directory()))
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from snnplast.engine.cache import cache_directory
-from snnplast.engine.shared_library import SharedLibrary
+from snnplast.native.cache import cache_directory
+from snnplast.native.shared_library import SharedLibrary
 
 
 class _StaticArray(ctypes.Structure):

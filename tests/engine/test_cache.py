@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from snnplast.engine import cache, scratch
-from snnplast.engine.compiler import CompilerError, compiled
-from snnplast.engine.private_directory import PrivateDirectory, Untrusted
 from snnplast.errors import UserError
+from snnplast.native import cache, scratch
+from snnplast.native.compiler import CompilerError, compiled
+from snnplast.native.private_directory import PrivateDirectory, Untrusted
 
 KEY = "0" * 64
 
@@ -276,7 +276,7 @@ def test_entries_belong_to_the_user_alone_whatever_the_umask(empty_cache):
 def abandoned(place, prefix):
     """A directory that a process made for its work before it was killed."""
     code = (
-        "import os, signal, sys; from pathlib import Path; from snnplast.engine.scratch import scratch\n"
+        "import os, signal, sys; from pathlib import Path; from snnplast.native.scratch import scratch\n"
         f"with scratch(Path({str(place)!r}), {prefix!r}) as directory:\n"
         "    (directory / 'half').write_text('done'); print(directory, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)"

@@ -17,8 +17,9 @@ import pytest
 from brian2.devices.device import reset_device
 from engine_networks import needs_compiler, recurrent, relay, spontaneous
 
-from snnplast.engine import BrianModel, cache, compiled, compiler, open_engine
+from snnplast.engine import BrianModel, compiled, open_engine
 from snnplast.errors import UserError
+from snnplast.native import cache, compiler
 
 pytestmark = needs_compiler
 

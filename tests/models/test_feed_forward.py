@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from snnplast.assemble import assemble, design
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
 from snnplast.models.feed_forward import FeedForward
 from snnplast.models.linear import Linear
-from snnplast.objective import CrossEntropy
-from snnplast.population import LayerNorm
+from snnplast.network.population import LayerNorm
 from snnplast.record.results import read_run
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
-from snnplast.run import run
-from snnplast.train import Trainer
+from snnplast.simulation.design import design
+from snnplast.task.objective import CrossEntropy
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.run import run
+from snnplast.training.trainer import Trainer
 
 
 @pytest.mark.parametrize("hidden", [30, [30], (30,)])
@@ -59,9 +60,9 @@ def test_the_command_line_takes_a_list_and_names_the_option_that_is_wrong():
 @pytest.mark.parametrize("rule", ["ib-hebbian", "e-prop", "frozen"])
 def test_every_rule_takes_two_layers(rule):
     experiment = resolve("xor", [f"rule={rule}", "model.hidden=[6, 4]"])
-    (teacher,) = design(experiment.network, CrossEntropy(), experiment.rule, seed=1).teachers
-    assert teacher.targets == (() if rule == "frozen" else ("hidden1", "hidden2"))
-    assert len(teacher.projections) == (1 if rule == "frozen" else 3)
+    (plasticity,) = design(experiment.network, CrossEntropy(), experiment.rule, seed=1).plasticities
+    assert plasticity.targets == (() if rule == "frozen" else ("hidden1", "hidden2"))
+    assert len(plasticity.projections) == (1 if rule == "frozen" else 3)
 
 
 def test_a_run_keeps_the_spikes_of_all_layers(tmp_path):
@@ -80,20 +81,20 @@ SEED = 1
 def learnt(model, rule, samples=12):
     """The trainer after some samples, weights before, and the signals that the layers were given."""
     task, given = model.task(SEED), []
-    assembly = assemble(model.network(), task.objective, rule, SEED, "runtime", "numpy")
-    before = {name: values.copy() for name, values in assembly.values.items()}
-    signals = assembly.teachers[0].signals
+    simulation = open_simulation(model.network(), task.objective, rule, SEED, "runtime", "numpy")
+    before = {name: values.copy() for name, values in simulation.values.items()}
+    signals = simulation.plasticities[0].signals
 
     def watched(*arguments):
         given.append(signals(*arguments))
         return given[-1]
 
-    assembly.teachers[0].signals = watched
-    trainer = Trainer(assembly, task, samples)
+    simulation.plasticities[0].signals = watched
+    trainer = Trainer(simulation, task, samples)
     for step in trainer:
         for layer in ("hidden1", "hidden2"):
             assert step.trials[0].counts(layer).any(), f"{layer} is silent: the test is vacuous"
-    return assembly.values, before, given
+    return simulation.values, before, given
 
 
 def test_two_layers_learn_by_ib_hebbian_at_once_each_from_a_signal_of_its_own():

@@ -8,16 +8,16 @@ import pytest
 from reference import published_draws
 
 from snnplast import registry
-from snnplast.assemble import assemble
 from snnplast.errors import UserError
 from snnplast.models.digits import Digits
 from snnplast.models.evidence_accumulation import CUE, CUES, PAUSE, RECALL, EvidenceAccumulation
 from snnplast.models.pattern_generation import PatternGeneration
 from snnplast.models.xor import Xor
-from snnplast.network import Network
+from snnplast.network.network import Network
 from snnplast.random_streams import TRAINING
 from snnplast.rules.frozen import Frozen
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 SETTINGS = {
     "digits": {"hidden": 20},
@@ -51,8 +51,8 @@ def test_a_model_runs_and_its_hidden_neurons_spike(name, model):
     chosen = model(name)
     task, network = chosen.task(1), chosen.network()
     assert isinstance(network, Network) and chosen.name == name
-    assembly = assemble(network, task.objective, Frozen(), 1, "runtime", "numpy")
-    record = Trainer(assembly, task, 1).run(TRAINING, 0)
+    simulation = open_simulation(network, task.objective, Frozen(), 1, "runtime", "numpy")
+    record = Trainer(simulation, task, 1).run(TRAINING, 0)
     assert np.isfinite(record.judgement.loss)
     for population in network.populations:
         if network.populations[population].spiking:

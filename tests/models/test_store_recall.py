@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnplast.assemble import assemble
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
+from snnplast.learning.optimizer import Adam
 from snnplast.models.store_recall import RECALL, STORE, StoreRecall
-from snnplast.optimizer import Adam
 from snnplast.random_streams import TRAINING
 from snnplast.rules.e_prop import EProp
-from snnplast.train import Trainer
-from snnplast.workbench import Bench
+from snnplast.testing.bench import Bench
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 SMALL = StoreRecall(
     hidden=10, periods=6, period="30 ms", shortest=1, group=8, rate="200 Hz", tau_adapt="100 ms", tests=2
@@ -91,10 +91,10 @@ def test_without_adaptive_neurons_every_threshold_is_constant():
 def test_accuracy_is_the_share_of_recalls_answered_right():
     """A readout that always says 1 is right where a 1 was stored."""
     task, network = SMALL.task(2), SMALL.network()
-    assembly = assemble(network, task.objective, EProp(), 1, "runtime", "numpy")
-    trainer, seen = Trainer(assembly, task, 1), set()
+    simulation = open_simulation(network, task.objective, EProp(), 1, "runtime", "numpy")
+    trainer, seen = Trainer(simulation, task, 1), set()
     for k in range(6):
-        weights = assembly.values["hidden_to_output"].reshape(-1, 2)
+        weights = simulation.values["hidden_to_output"].reshape(-1, 2)
         weights[:] = np.array([-10.0, 10.0])
         record = trainer.run(TRAINING, k)
         (segment,) = task.trial(k)
@@ -112,8 +112,8 @@ def test_online_and_factored_gradients_of_recalls_are_the_same():
     found = []
     for evaluation in ("online", "factored"):
         rule = EProp(evaluation=evaluation, regularisers=("firing-rate",), average_gradient=30)
-        with bench.open(rule) as assembly:
-            found.append([bench.gradients(assembly, k) for k in range(3)])
+        with bench.open(rule) as simulation:
+            found.append([bench.gradients(simulation, k) for k in range(3)])
     for online, factored in zip(*found, strict=True):
         assert online.keys() == factored.keys() == {"input_to_hidden", "hidden_to_hidden", "hidden_to_output"}
         for name, gradient in online.items():
@@ -133,9 +133,9 @@ def _learned(adaptive, seed):
     model = StoreRecall(hidden=40, adaptive=adaptive, periods=5, period="100 ms", tau_adapt="1000 ms", tests=200)
     task, rates = model.task(seed), {"name": "firing-rate", "target": "20 Hz"}
     rule = EProp(batch=16, average_gradient=100, optimizer=Adam(learning_rate=1e-2), regularisers=(rates,))
-    assembly = assemble(model.network(), task.objective, rule, seed, "compiled")
-    with assembly.engine:
-        trainer = Trainer(assembly, task, 200)
+    simulation = open_simulation(model.network(), task.objective, rule, seed, "compiled")
+    with simulation.engine:
+        trainer = Trainer(simulation, task, 200)
         for _ in trainer:
             pass
         accuracy = [trainer.measure(record)["accuracy"] for record in trainer.evaluate()]

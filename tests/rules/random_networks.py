@@ -14,21 +14,21 @@ from hypothesis import strategies as st
 from pydantic import PrivateAttr
 from reference import e_prop as oracle
 
-from snnplast.assemble import assemble
-from snnplast.assembly import Assembly
-from snnplast.connectivity import ExplicitPairs
 from snnplast.engine import compiler_available
-from snnplast.network import Network
-from snnplast.neurons import ALIF, LIF
-from snnplast.objective import CrossEntropy, MeanSquaredError
-from snnplast.optimizer import SGD, Adam
-from snnplast.population import SpikeSource
-from snnplast.readouts import LeakyReadout
+from snnplast.learning.optimizer import SGD, Adam
+from snnplast.network.connectivity import ExplicitPairs
+from snnplast.network.network import Network
+from snnplast.network.neurons import ALIF, LIF
+from snnplast.network.population import SpikeSource
+from snnplast.network.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
-from snnplast.simulate import simulate
-from snnplast.task import Task
-from snnplast.train import Trainer
-from snnplast.trial import Record, Segment
+from snnplast.simulation.run_trial import simulate
+from snnplast.simulation.simulation import Simulation
+from snnplast.task.objective import CrossEntropy, MeanSquaredError
+from snnplast.task.task import Task
+from snnplast.task.trial import Record, Segment
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 THETA = 0.6
 DIFFERING = ("tau_m", "v_threshold", "refractory", "tau_adapt")
@@ -233,35 +233,37 @@ class Experiment:
     @contextmanager
     def assembled(
         self, evaluation: str, engine: str = "runtime", target: str = "numpy", recorded=(), projections=None, **settings
-    ) -> Iterator[Assembly]:
+    ) -> Iterator[Simulation]:
         """The library's experiment. projections: more fields of projections; settings: of the rule."""
         network, rule = self.network(**(projections or {})), self.rule(evaluation, **settings)
-        assembly = assemble(network, Trials(self).objective, rule, self.case.seed, engine, target, recorded=recorded)
+        simulation = open_simulation(
+            network, Trials(self).objective, rule, self.case.seed, engine, target, recorded=recorded
+        )
         try:
-            yield assembly
+            yield simulation
         finally:
-            assembly.engine.close()
+            simulation.engine.close()
 
-    def trainer(self, assembly: Assembly, iterations: int = 1, **settings: Any) -> Trainer:
-        return Trainer(assembly, Trials(self), iterations, **settings)
+    def trainer(self, simulation: Simulation, iterations: int = 1, **settings: Any) -> Trainer:
+        return Trainer(simulation, Trials(self), iterations, **settings)
 
     def run(self, evaluation: str, engine: str = "runtime", target: str = "numpy", **settings: Any) -> Outcome:
         """The first trial in the library."""
-        with self.assembled(evaluation, engine, target, **settings) as assembly:
-            return self.outcome(assembly)
+        with self.assembled(evaluation, engine, target, **settings) as simulation:
+            return self.outcome(simulation)
 
-    def outcome(self, assembly: Assembly, index: int = 0) -> Outcome:
-        """One trial of an assembly."""
-        (teacher,) = assembly.teachers
-        assembly.tie()
-        record = simulate(assembly, Trials(self).trial(index), index, 0, np.random.default_rng(0))
-        gradients = {name: np.array(g) for name, g in teacher.gradient(record, assembly.objective).items()}
-        return Outcome(record, gradients, self.feedback(assembly))
+    def outcome(self, simulation: Simulation, index: int = 0) -> Outcome:
+        """One trial of an simulation."""
+        (plasticity,) = simulation.plasticities
+        simulation.tie()
+        record = simulate(simulation, Trials(self).trial(index), index, 0, np.random.default_rng(0))
+        gradients = {name: np.array(g) for name, g in plasticity.gradient(record, simulation.objective).items()}
+        return Outcome(record, gradients, self.feedback(simulation))
 
-    def feedback(self, assembly: Assembly) -> np.ndarray:
+    def feedback(self, simulation: Simulation) -> np.ndarray:
         """B (n, n_out) of all hidden neurons, a copy."""
         names = [f"feedback_{name}" for name in self.case.names]
-        return np.vstack([assembly.plan.wiring[name].matrix(assembly.values[name]).T for name in names])
+        return np.vstack([simulation.plan.wiring[name].matrix(simulation.values[name]).T for name in names])
 
     # in the oracle's terms: all populations are blocks of one
 

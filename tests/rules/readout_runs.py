@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnplast.assemble import assemble
-from snnplast.network import Network
-from snnplast.objective import MeanSquaredError
-from snnplast.own_equations import Analog
-from snnplast.readouts import RateReadout
-from snnplast.task import Task
-from snnplast.train import Trainer
-from snnplast.trial import Segment
+from snnplast.network.network import Network
+from snnplast.network.own_equations import Analog
+from snnplast.network.readouts import RateReadout
+from snnplast.task.objective import MeanSquaredError
+from snnplast.task.task import Task
+from snnplast.task.trial import Segment
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 FEATURES, OUTPUTS, SAMPLES = 5, 3, 8
 
@@ -40,12 +40,12 @@ def regression(rule, iterations, biased=False) -> Trainer:
     settings = {"kind": "analog", "variable": "u", "every": "trial", "plastic": True}
     net.connect("features", "output", weights=0.0, **settings)
     task = Regression()
-    return Trainer(assemble(net, task.objective, rule, 1, "runtime", "numpy"), task, iterations)
+    return Trainer(open_simulation(net, task.objective, rule, 1, "runtime", "numpy"), task, iterations)
 
 
 def weights(run) -> np.ndarray:
     """(features, outputs), a copy."""
-    return run.assembly.values["features_to_output"].reshape(FEATURES, OUTPUTS).copy()
+    return run.simulation.values["features_to_output"].reshape(FEATURES, OUTPUTS).copy()
 
 
 def loss(run) -> float:

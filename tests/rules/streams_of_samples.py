@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.objective import CrossEntropy
-from snnplast.population import LayerNorm, PoissonSource
-from snnplast.readouts import RateReadout
-from snnplast.third_factor import Context
-from snnplast.trial import Record
+from snnplast.learning.third_factor import Context
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import LayerNorm, PoissonSource
+from snnplast.network.readouts import RateReadout
+from snnplast.task.objective import CrossEntropy
+from snnplast.task.trial import Record
 
 INPUTS, CLASSES, STEPS = 7, 3, 50
 LAYERS = {"first": 6, "second": 4}

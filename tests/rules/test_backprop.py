@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from small_runs import matrices, trainer
 
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.optimizer import SGD
-from snnplast.population import LayerNorm, PoissonSource
-from snnplast.readouts import RateReadout
+from snnplast.learning.optimizer import SGD
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import LayerNorm, PoissonSource
+from snnplast.network.readouts import RateReadout
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors.backprop import Backprop
 from snnplast.rules.third_factors.readout_error import ReadoutError
@@ -33,7 +33,7 @@ def network():
 
 def losses(run, record):
     """The loss of a trial as a function of the rates of both layers, with the weights of now."""
-    readout, bias = matrices(run.assembly), run.assembly.values["output.bias"].copy()
+    readout, bias = matrices(run.simulation), run.simulation.values["output.bias"].copy()
     target = record.series["output.target"][-1]
 
     def loss(rates, normalise):
@@ -54,7 +54,7 @@ def slopes(loss, values, normalise, name, step=1e-5):
 
 def test_the_signal_is_the_slope_of_the_loss_by_representations_and_rates():
     run = trainer(IBHebbian(third_factor="backprop", readout_optimizer=SGD(learning_rate=0.3)), network())
-    layers, heard = ("left", "right"), run.assembly.teachers[0].sources[0].context
+    layers, heard = ("left", "right"), run.simulation.plasticities[0].sources[0].context
     list(run)
     record = run.run(0, 3)
     loss, norm = losses(run, record), LayerNorm(offset=OFFSET)
@@ -75,9 +75,9 @@ def test_before_the_transforms_it_is_symmetric_feedback():
     symmetric = ReadoutError(feedback="symmetric")
     run = trainer(IBHebbian(third_factor=symmetric, readout_optimizer=SGD(learning_rate=0.3)), network())
     list(run)
-    run.assembly.tie()
+    run.simulation.tie()
     record = run.run(0, 3)
-    heard = run.assembly.teachers[0].sources[0].context
+    heard = run.simulation.plasticities[0].sources[0].context
     expected = symmetric.signal(record, heard, {})
     for name, signal in Backprop(transforms=()).signal(record, heard, {}).items():
         fed_back = expected[name]

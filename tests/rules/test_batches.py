@@ -9,7 +9,7 @@ import pytest
 from random_networks import Case, Experiment, KeepingSGD, Trials, engines
 from reference import e_prop as oracle
 
-from snnplast.train import Trainer
+from snnplast.training.trainer import Trainer
 
 both = pytest.mark.parametrize("evaluation", ["online", "factored"])
 
@@ -20,9 +20,9 @@ def gradients(experiment, evaluation, updates=1, batch=None, task=None, workers=
     """Gradients of each update: projection -> (n_synapses,). And B."""
     kept = {f"{source}_to_{target}": KeepingSGD(learning_rate=rate) for source, target in experiment.weights}
     settings = {"batch": batch or experiment.case.trials, "optimizers": kept, **settings}
-    with experiment.assembled(evaluation, **settings) as assembly:
-        feedback = experiment.feedback(assembly)
-        trainer = Trainer(assembly, task or Trials(experiment), updates, workers=workers)
+    with experiment.assembled(evaluation, **settings) as simulation:
+        feedback = experiment.feedback(simulation)
+        trainer = Trainer(simulation, task or Trials(experiment), updates, workers=workers)
         for _ in trainer:
             pass
         trainer.close()

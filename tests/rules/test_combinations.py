@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from small_runs import RESERVOIR, trainer
 
-from snnplast.assemble import design
 from snnplast.errors import UserError
-from snnplast.objective import CrossEntropy
-from snnplast.optimizer import SGD
+from snnplast.learning.optimizer import SGD
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
+from snnplast.simulation.design import design
+from snnplast.task.objective import CrossEntropy
 from snnplast.testing import small_network
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -77,10 +77,10 @@ def changes(rule, source, readout, evaluation):
     run = trainer(
         RULES[rule](third_factor=factor, evaluation=evaluation, optimizer=rate, **own), network(readout), iterations=6
     )
-    before = {name: run.assembly.values[name].copy() for name in run.assembly.parameters}
+    before = {name: run.simulation.values[name].copy() for name in run.simulation.parameters}
     for step in run:
         assert all(step.trials[0].counts(name).any() for name in ("first", "second")), "no neuron spikes"
-    return {name: run.assembly.values[name] - start for name, start in before.items()}
+    return {name: run.simulation.values[name] - start for name, start in before.items()}
 
 
 @every_rule

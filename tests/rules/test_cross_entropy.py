@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from small_runs import trainer
 
-from snnplast.objective import CrossEntropy
+from snnplast.network.weights import Gaussian
 from snnplast.rules.e_prop import EProp
-from snnplast.task import Task
+from snnplast.task.objective import CrossEntropy
+from snnplast.task.task import Task
+from snnplast.task.trial import Segment
 from snnplast.testing import small_network
-from snnplast.trial import Segment
-from snnplast.weights import Gaussian
 
 
 class Weighted(Task):
@@ -34,8 +34,8 @@ def test_online_and_factored_agree_for_weighted_targets_and_activities_beyond_th
         with np.errstate(over="ignore"):  # as in every run
             record = run.run(0, 0)
         assert np.ptp(record.activity("output"), axis=1).max() > 710
-        (teacher,) = run.assembly.teachers
-        gradients[evaluation] = {n: np.array(g) for n, g in teacher.gradient(record, run.task.objective).items()}
+        (plasticity,) = run.simulation.plasticities
+        gradients[evaluation] = {n: np.array(g) for n, g in plasticity.gradient(record, run.task.objective).items()}
     for name, online in gradients["online"].items():
         largest = np.abs(online).max()
         assert np.isfinite(largest) and largest > 0

@@ -11,16 +11,16 @@ from brian_runs import running
 from random_networks import Case, Experiment, engines, events
 from reference import e_prop as oracle
 
-from snnplast.connectivity import ExplicitPairs
-from snnplast.delays import UniformDelay
 from snnplast.errors import UserError
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.population import SpikeSource
-from snnplast.readouts import LeakyReadout, RateReadout
-from snnplast.simulate import simulate
-from snnplast.task import Task
-from snnplast.trial import Segment
+from snnplast.network.connectivity import ExplicitPairs
+from snnplast.network.delays import UniformDelay
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import SpikeSource
+from snnplast.network.readouts import LeakyReadout, RateReadout
+from snnplast.simulation.run_trial import simulate
+from snnplast.task.task import Task
+from snnplast.task.trial import Segment
 
 both = pytest.mark.parametrize("evaluation", ["online", "factored"])
 RECURRENT = Case(sizes=(6,), c_reg=300.0)
@@ -125,18 +125,18 @@ def test_a_spike_under_way_reaches_the_next_segment_but_not_the_next_trial(engin
         def trial(self, index):
             yield Segment(30, {"input": ([], [])}, {"output.target": np.zeros(experiment.case.outputs)})
 
-    def gradients(assembly, task):
-        record = simulate(assembly, task.trial(0), 0, 0, np.random.default_rng(0))
+    def gradients(simulation, task):
+        record = simulate(simulation, task.trial(0), 0, 0, np.random.default_rng(0))
         return record, {
-            name: np.array(g) for name, g in assembly.teachers[0].gradient(record, assembly.objective).items()
+            name: np.array(g) for name, g in simulation.plasticities[0].gradient(record, simulation.objective).items()
         }
 
     for evaluation in ("online", "factored"):
-        with experiment.assembled(evaluation, engine, target) as assembly:
-            whole, expected = gradients(assembly, InParts(60))
-            silent, _ = gradients(assembly, Silence())
+        with experiment.assembled(evaluation, engine, target) as simulation:
+            whole, expected = gradients(simulation, InParts(60))
+            silent, _ = gradients(simulation, Silence())
             assert not silent.counts("hidden0").any() and not silent.activity("output").any()
-            parts, found = gradients(assembly, InParts(7, 3, 50))
+            parts, found = gradients(simulation, InParts(7, 3, 50))
         assert whole.spikes["hidden0"][0].max() > 53, "no spike is under way at the end"
         assert all(map(np.array_equal, whole.spikes["hidden0"], parts.spikes["hidden0"]))
         assert_close(found, expected, within=0)
@@ -220,14 +220,14 @@ def test_delays_may_be_drawn_from_an_interval():
     interval = {"delay": UniformDelay(low="1 ms", high="6 ms")}
     settings = dict.fromkeys(("hidden0_to_hidden1", "hidden0_to_output"), interval)
     for evaluation in ("online", "factored"):
-        with experiment.assembled(evaluation, projections=settings) as assembly:
+        with experiment.assembled(evaluation, projections=settings) as simulation:
             for name in settings:
-                wiring = assembly.plan.wiring[name]
+                wiring = simulation.plan.wiring[name]
                 drawn = wiring.delays
                 assert drawn is not None and drawn.min() >= 1 and drawn.max() <= 6 and len(set(drawn)) > 2
                 source, _, target = name.partition("_to_")
                 experiment.delays[source, target] = wiring.matrix(drawn)
-            found = experiment.outcome(assembly)
+            found = experiment.outcome(simulation)
         assert_close(found.gradients, experiment.run_oracle(found.feedback)[1])
 
 

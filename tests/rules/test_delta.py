@@ -34,16 +34,16 @@ def test_it_learns_what_is_linear_in_the_features():
 def test_a_bias_is_learned_where_there_is_one():
     run = regression(Delta(), iterations=1, biased=True)
     (record,) = run.update().trials
-    np.testing.assert_allclose(run.assembly.values["output.bias"], -0.01 * record.series["output.error"][0])
+    np.testing.assert_allclose(run.simulation.values["output.bias"], -0.01 * record.series["output.error"][0])
 
 
 @pytest.mark.parametrize("readout", ["leaky", "rate"])
 def test_hidden_layers_keep_every_bit(readout):
     run = trainer(Delta(), small_network(readout), iterations=3)
-    before = matrices(run.assembly)
+    before = matrices(run.simulation)
     for step in run:
         assert step.trials[0].counts("second").sum()
-    after = matrices(run.assembly)
+    after = matrices(run.simulation)
     for name in before:
         assert np.array_equal(before[name], after[name]) == (name != "second_to_output")
 

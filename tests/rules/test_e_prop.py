@@ -19,17 +19,17 @@ from reference.test_e_prop import (
     REGRESSION_TF,
 )
 
-from snnplast.assemble import assemble
 from snnplast.config.resolution import resolve
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
+from snnplast.learning.optimizer import Adam
 from snnplast.models.evidence_accumulation import EvidenceAccumulation
 from snnplast.models.pattern_generation import PatternGeneration
-from snnplast.optimizer import Adam
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.third_factors.firing_rate import FiringRate
 from snnplast.testing import check_rule, small_network
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 MATRICES = {"input_to_hidden": "in", "hidden_to_hidden": "rec", "hidden_to_output": "out"}
 needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
@@ -101,18 +101,18 @@ def test_the_published_runs_have_their_losses_and_the_gradients_of_the_oracle(pu
     rule = EProp(evaluation=evaluation, optimizers=optimizers, regularisers=("firing-rate",), **settings)
     chosen = model()
     task = chosen.task(1)
-    assembly = assemble(chosen.network(), task.objective, rule, 1, engine, target)
-    steps = list(Trainer(assembly, task, 5))
+    simulation = open_simulation(chosen.network(), task.objective, rule, 1, engine, target)
+    steps = list(Trainer(simulation, task, 5))
     losses = [step.metrics["loss"] for step in steps]
     for reference, tolerance in references:
         np.testing.assert_allclose(losses, reference, rtol=tolerance)
     np.testing.assert_allclose(losses, [loss for loss, *_ in iterations], rtol=1e-12)
     assert [step.metrics["spikes_per_trial"] for step in steps] == [spikes for *_, spikes in iterations]
     for name, matrix in MATRICES.items():
-        wiring = assembly.plan.wiring[name]
+        wiring = simulation.plan.wiring[name]
         for found, (_, expected, _) in zip(optimizers[name]._gradients, iterations, strict=True):
             assert_close(found, expected[matrix].T[wiring.pre, wiring.post], name)
-    assembly.engine.close()
+    simulation.engine.close()
 
 
 def test_the_published_task_in_pairs_is_one_key_away_in_a_config():

@@ -9,16 +9,16 @@ import pytest
 from random_networks import Case, Experiment
 from reference import e_prop as oracle
 
-from snnplast.assemble import design
 from snnplast.errors import UserError
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.objective import CrossEntropy
-from snnplast.optimizer import SGD, Adam
-from snnplast.population import SpikeSource
-from snnplast.readouts import LeakyReadout
+from snnplast.learning.optimizer import SGD, Adam
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import SpikeSource
+from snnplast.network.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.third_factors.readout_error import ReadoutError
+from snnplast.simulation.design import design
+from snnplast.task.objective import CrossEntropy
 
 both = pytest.mark.parametrize("evaluation", ["online", "factored"])
 
@@ -29,22 +29,22 @@ def adaptive(decay=0.0):
     return {"name": "readout-error", "feedback": "adaptive", "decay": decay}
 
 
-def parameters(experiment, assembly):
+def parameters(experiment, simulation):
     """Copies of all weights that learn."""
     names = [f"{source}_to_{target}" for source, target in experiment.weights]
     names += [f"feedback_{name}" for name in experiment.case.names]
-    return {name: assembly.values[name].copy() for name in names}
+    return {name: simulation.values[name].copy() for name in names}
 
 
 def trained(experiment, evaluation, updates, **settings):
     """Weights before and after so many updates, and B (n, n_out) before."""
-    with experiment.assembled(evaluation, **settings) as assembly:
-        before, feedback = parameters(experiment, assembly), experiment.feedback(assembly)
-        steps = list(experiment.trainer(assembly, updates))
+    with experiment.assembled(evaluation, **settings) as simulation:
+        before, feedback = parameters(experiment, simulation), experiment.feedback(simulation)
+        steps = list(experiment.trainer(simulation, updates))
         assert all(
             record.counts(name).any() for step in steps for record in step.trials for name in experiment.case.names
         )
-        return before, parameters(experiment, assembly), feedback
+        return before, parameters(experiment, simulation), feedback
 
 
 @both
@@ -108,23 +108,23 @@ def test_it_may_have_an_optimiser_of_its_own():
 
 def test_it_is_part_of_the_state_that_a_run_goes_on_from():
     experiment, optimizer = Experiment(Case(sizes=(5,), feedback="adaptive")), Adam(learning_rate=0.01)
-    with experiment.assembled("factored", optimizer=optimizer, third_factor=adaptive(0.1)) as assembly:
-        first = experiment.trainer(assembly, 4)
+    with experiment.assembled("factored", optimizer=optimizer, third_factor=adaptive(0.1)) as simulation:
+        first = experiment.trainer(simulation, 4)
         start = {name: values.copy() for name, values in first.state().items()}
         for _ in range(2):
             first.update()
         middle = {name: values.copy() for name, values in first.state().items()}
         for _ in range(2):
             first.update()
-        expected = parameters(experiment, assembly)
+        expected = parameters(experiment, simulation)
     assert np.any(middle["optimizer/feedback_hidden0/m"])
     assert not np.array_equal(middle["values/feedback_hidden0"], start["values/feedback_hidden0"])
-    with experiment.assembled("factored", optimizer=optimizer, third_factor=adaptive(0.1)) as assembly:
-        second = experiment.trainer(assembly, 4)
+    with experiment.assembled("factored", optimizer=optimizer, third_factor=adaptive(0.1)) as simulation:
+        second = experiment.trainer(simulation, 4)
         second.restore(middle)
         for _ in range(2):
             second.update()
-        for name, values in parameters(experiment, assembly).items():
+        for name, values in parameters(experiment, simulation).items():
             assert np.array_equal(values, expected[name]), name
 
 

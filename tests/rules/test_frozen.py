@@ -16,22 +16,22 @@ from snnplast.testing import check_rule, small_network
 @pytest.mark.parametrize("readout", ["leaky", "rate"])
 def test_only_the_readout_learns(readout, evaluation):
     run = trainer(Frozen(evaluation=evaluation), small_network(readout), iterations=3)
-    before, bias = matrices(run.assembly), run.assembly.values.get("output.bias", np.zeros(1)).copy()
+    before, bias = matrices(run.simulation), run.simulation.values.get("output.bias", np.zeros(1)).copy()
     steps = list(run)
     assert all(step.trials[0].counts("second").sum() for step in steps)
-    after = matrices(run.assembly)
+    after = matrices(run.simulation)
     for name in before:
         assert np.array_equal(before[name], after[name]) == (name != "second_to_output")
     if readout == "rate":
-        assert np.any(run.assembly.values["output.bias"] != bias)
+        assert np.any(run.simulation.values["output.bias"] != bias)
 
 
 def test_its_readout_gradient_is_that_of_e_prop():
     found = []
     for rule in (Frozen(), EProp()):
         run = trainer(rule)
-        (teacher,) = run.assembly.teachers
-        found.append(teacher.gradient(run.run(TRAINING, 0), run.task.objective))
+        (plasticity,) = run.simulation.plasticities
+        found.append(plasticity.gradient(run.run(TRAINING, 0), run.task.objective))
     assert set(found[0]) == {"second_to_output"}
     assert np.any(found[0]["second_to_output"])
     assert np.array_equal(found[0]["second_to_output"], found[1]["second_to_output"])
@@ -39,8 +39,8 @@ def test_its_readout_gradient_is_that_of_e_prop():
 
 def test_hidden_projections_get_no_code():
     run = trainer(Frozen(evaluation="online"))
-    assert "psi" not in run.assembly.plan.populations["first"].names()
-    assert not run.assembly.plan.synapses["input_to_first"].names()
+    assert "psi" not in run.simulation.plan.populations["first"].names()
+    assert not run.simulation.plan.synapses["input_to_first"].names()
 
 
 @pytest.mark.slow

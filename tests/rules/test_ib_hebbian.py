@@ -7,19 +7,20 @@ import pytest
 from pydantic import PrivateAttr
 from reference import ib_hebbian as ib
 
-from snnplast.assemble import assemble, design
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.objective import CrossEntropy
-from snnplast.population import LayerNorm, SpikeSource
-from snnplast.readouts import RateReadout
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import LayerNorm, SpikeSource
+from snnplast.network.readouts import RateReadout
 from snnplast.rules.ib_hebbian import IBHebbian
-from snnplast.task import Task
+from snnplast.simulation.design import design
+from snnplast.task.objective import CrossEntropy
+from snnplast.task.task import Task
+from snnplast.task.trial import Segment
 from snnplast.testing import check_rule, small_network
-from snnplast.train import Trainer
-from snnplast.trial import Segment
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 WINDOW, SAMPLES = 4, 10
 SIZES = [14, 7, 6, 3]  # input, two hidden layers, classes
@@ -73,14 +74,14 @@ def initial_network():
     return initial
 
 
-def weights_of(assembly):
+def weights_of(simulation):
     """The weights [post, pre], biases and readout of the library's network, in the oracle's terms."""
-    matrix = {name: wiring.matrix(assembly.values[name]) for name, wiring in assembly.plan.wiring.items()}
+    matrix = {name: wiring.matrix(simulation.values[name]) for name, wiring in simulation.plan.wiring.items()}
     layers = [
-        ib.Layer(matrix[f"{source}_to_{target}"].T.copy(), assembly.values[f"{target}.bias"].copy())
+        ib.Layer(matrix[f"{source}_to_{target}"].T.copy(), simulation.values[f"{target}.bias"].copy())
         for source, target in PROJECTIONS
     ]
-    return ib.Network(layers, matrix["layer1_to_output"].copy(), assembly.values["output.bias"].copy())
+    return ib.Network(layers, matrix["layer1_to_output"].copy(), simulation.values["output.bias"].copy())
 
 
 @pytest.mark.parametrize("evaluation", ["factored", "online"])
@@ -92,8 +93,8 @@ def test_every_sample_changes_what_the_oracle_changes(evaluation, engine, monkey
     task, expected = Samples(), initial_network()
     factors = [ib.Memory(MODEL.objective) for _ in expected.layers]
     rule = Watched(evaluation=evaluation, third_factor={"name": "hsic", "window": WINDOW})
-    assembly = assemble(network(expected), task.objective, rule, 1, *engine)
-    for k, step in enumerate(Trainer(assembly, task, SAMPLES)):
+    simulation = open_simulation(network(expected), task.objective, rule, 1, *engine)
+    for k, step in enumerate(Trainer(simulation, task, SAMPLES)):
         decay = 1 - 0.9 * k / SAMPLES
         modulated.clear()
         activities, _ = ib.learn(MODEL, expected, factors, task.x[k], task.y[k], task.spikes[k], decay)
@@ -104,7 +105,7 @@ def test_every_sample_changes_what_the_oracle_changes(evaluation, engine, monkey
             assert (signal is None) == (k + 1 < WINDOW)
             if signal is not None:
                 assert_close(signal, modulated[layer])
-        found = weights_of(assembly)
+        found = weights_of(simulation)
         assert_close(found.V, expected.V)
         assert_close(found.c, expected.c)
         for ours, theirs in zip(found.layers, expected.layers, strict=True):
@@ -119,9 +120,9 @@ def assert_close(found, expected):
 def test_hidden_weights_wait_for_a_full_window_while_biases_and_readout_learn():
     rule = IBHebbian(third_factor={"name": "hsic", "window": WINDOW})
     task, initial = Samples(), initial_network()
-    assembly = assemble(network(initial), task.objective, rule, 1, "runtime", "numpy")
-    for k, _ in enumerate(Trainer(assembly, task, SAMPLES)):
-        now = weights_of(assembly)
+    simulation = open_simulation(network(initial), task.objective, rule, 1, "runtime", "numpy")
+    for k, _ in enumerate(Trainer(simulation, task, SAMPLES)):
+        now = weights_of(simulation)
         for before, after in zip(initial.layers, now.layers, strict=True):
             assert np.any(after.w != before.w) == (k + 1 >= WINDOW)
             assert np.any(after.b)
@@ -131,17 +132,17 @@ def test_hidden_weights_wait_for_a_full_window_while_biases_and_readout_learn():
 def test_without_homeostasis_biases_stay():
     rule = IBHebbian(third_factor={"name": "hsic", "window": 2}, homeostasis=None)
     task = Samples()
-    assembly = assemble(network(initial_network()), task.objective, rule, 1, "runtime", "numpy")
-    list(Trainer(assembly, task, 3))
-    assert not any(np.any(layer.b) for layer in weights_of(assembly).layers)
+    simulation = open_simulation(network(initial_network()), task.objective, rule, 1, "runtime", "numpy")
+    list(Trainer(simulation, task, 3))
+    assert not any(np.any(layer.b) for layer in weights_of(simulation).layers)
 
 
 def test_hsic_asks_for_the_values_that_given_spikes_stand_for():
     task = Samples(says_values=False)
     rule = IBHebbian(third_factor={"name": "hsic", "window": 2})
-    assembly = assemble(network(initial_network()), task.objective, rule, 1, "runtime", "numpy")
+    simulation = open_simulation(network(initial_network()), task.objective, rule, 1, "runtime", "numpy")
     with pytest.raises(UserError, match=r"'input' was given spikes; .* series 'input.value'"):
-        Trainer(assembly, task, 1).update()
+        Trainer(simulation, task, 1).update()
 
 
 def test_a_batch_of_samples_is_refused():

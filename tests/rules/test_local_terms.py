@@ -53,14 +53,14 @@ def expected_term(record, source, target, local):
 def test_a_local_term_is_what_its_equation_says_of_the_spikes(local, evaluation):
     rule = IBHebbian(local=local, third_factor=Random(transforms=()), evaluation=evaluation)
     run = trainer(rule, network())
-    (teacher,) = run.assembly.teachers
+    (plasticity,) = run.simulation.plasticities
     record = run.run(TRAINING, 0)
-    found = teacher.gradient(record, run.task.objective)
-    xi = Random(transforms=()).signal(record, teacher.sources[0].context, {})
+    found = plasticity.gradient(record, run.task.objective)
+    xi = Random(transforms=()).signal(record, plasticity.sources[0].context, {})
     for source, target in HIDDEN:
         counts = record.counts(target)
         assert np.any(counts) and not np.all(counts), "some spike, some do not"
-        wiring = run.assembly.plan.wiring[f"{source}_to_{target}"]
+        wiring = run.simulation.plan.wiring[f"{source}_to_{target}"]
         expected = expected_term(record, source, target, local) * np.asarray(xi[target]) / record.steps
         np.testing.assert_allclose(found[f"{source}_to_{target}"], expected[wiring.pre, wiring.post], rtol=1e-10)
         assert np.any(expected)
@@ -71,8 +71,8 @@ def test_the_terms_differ_and_the_surrogate_derivative_is_the_default():
     for local in ("surrogate", "spike", "rate", None):
         settings = {} if local is None else {"local": local}
         run = trainer(IBHebbian(third_factor=Random(transforms=()), **settings), network())
-        (teacher,) = run.assembly.teachers
-        found[local] = teacher.gradient(run.run(TRAINING, 0), run.task.objective)["input_to_first"]
+        (plasticity,) = run.simulation.plasticities
+        found[local] = plasticity.gradient(run.run(TRAINING, 0), run.task.objective)["input_to_first"]
     assert np.array_equal(found[None], found["surrogate"])
     for one, other in (("surrogate", "spike"), ("surrogate", "rate"), ("spike", "rate")):
         assert not np.allclose(found[one], found[other])

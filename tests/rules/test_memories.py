@@ -70,4 +70,4 @@ def test_without_its_memory_a_run_goes_on_differently(source):
     for run in (whole, second):
         updated(run, TRIALS - 6)
     for name in ("input_to_first", "first_to_second"):
-        assert not np.array_equal(whole.assembly.values[name], second.assembly.values[name])
+        assert not np.array_equal(whole.simulation.values[name], second.simulation.values[name])

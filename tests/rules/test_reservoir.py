@@ -8,27 +8,27 @@ from reference import ib_hebbian as ib
 from reference import reservoir as rs
 from small_runs import RESERVOIR, matrices, trainer
 
-from snnplast.assemble import design
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.objective import CrossEntropy
-from snnplast.population import LayerNorm, PoissonSource
-from snnplast.readouts import LeakyReadout
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import LayerNorm, PoissonSource
+from snnplast.network.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors import reservoir_training
 from snnplast.rules.third_factors.reservoir import Reservoir
 from snnplast.rules.third_factors.streams import Streams
+from snnplast.simulation.design import design
+from snnplast.task.objective import CrossEntropy
 from snnplast.testing import check_third_factor, small_network
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
-def reservoir_of(assembly, target, **settings):
+def reservoir_of(simulation, target, **settings):
     """The reservoir of one layer in the oracle's terms."""
-    weights = matrices(assembly)
+    weights = matrices(simulation)
     units = weights[f"{target}_to_{target}_reservoir"].shape[1]
     return rs.Reservoir(
         leak=settings.get("leak", RESERVOIR["leak"]),
@@ -42,14 +42,14 @@ def reservoir_of(assembly, target, **settings):
 @pytest.mark.parametrize("rule, readout", [(IBHebbian, "rate"), (EProp, "leaky")])
 def test_the_reservoir_in_the_simulation_is_the_oracles(rule, readout):
     run = trainer(rule(third_factor={"name": "reservoir", **RESERVOIR}), small_network(readout))
-    expected = {name: rs.Factor(reservoir_of(run.assembly, name)) for name in ("first", "second")}
+    expected = {name: rs.Factor(reservoir_of(run.simulation, name)) for name in ("first", "second")}
     for step in run:
         (record,) = step.trials
         label = record.series["output.target"][-1]
         for name, factor in expected.items():
             before, z = factor.r, record.representation(name)
             xi = factor(None, label, z)
-            found = run.assembly.engine[f"{name}_reservoir.r"]
+            found = run.simulation.engine[f"{name}_reservoir.r"]
             np.testing.assert_allclose(
                 record.during("response").ends[f"{name}_third_factor.drive"], xi, rtol=1e-9, atol=1e-12
             )
@@ -60,7 +60,7 @@ def test_the_reservoir_in_the_simulation_is_the_oracles(rule, readout):
 
 def test_closed_pools_hold_every_bit_and_trials_do_not_reset_them():
     run = trainer(IBHebbian(third_factor={"name": "reservoir", **RESERVOIR}), small_network("rate"))
-    state, opened = run.assembly.engine["first_reservoir.r"], set()
+    state, opened = run.simulation.engine["first_reservoir.r"], set()
     for index in range(6):
         before = state.copy()
         record = run.run(0, index)
@@ -74,18 +74,18 @@ def test_closed_pools_hold_every_bit_and_trials_do_not_reset_them():
 def test_an_evaluation_leaves_the_reservoir_as_it_is():
     run = trainer(IBHebbian(third_factor={"name": "reservoir", **RESERVOIR}), small_network("rate"))
     run.update()
-    before = {name: values.copy() for name, values in run.assembly.persistent().items()}
+    before = {name: values.copy() for name, values in run.simulation.persistent().items()}
     assert set(before) == {"first_reservoir.r", "second_reservoir.r"}
     records = list(run.evaluate())
     assert len(records) == 4
-    for name, values in run.assembly.persistent().items():
+    for name, values in run.simulation.persistent().items():
         assert np.any(values) and np.array_equal(values, before[name])
 
 
 def test_the_readout_is_the_ridge_regression_onto_the_exact_signal():
     settings = {**RESERVOIR, "gamma": 5.0, "ridge": 0.03}
     run = trainer(IBHebbian(third_factor={"name": "reservoir", **settings}), small_network("rate"), seed=4)
-    res, objective = reservoir_of(run.assembly, "first"), ib.Objective(window=3, gamma=5.0)
+    res, objective = reservoir_of(run.simulation, "first"), ib.Objective(window=3, gamma=5.0)
     features, wanted = [], []
     for x, y, z in Streams(6, 30, 3, 8, seed=4, owner="first"):
         features.append(rs.run(res, y[None], z[None])[0, 2:])
@@ -98,7 +98,7 @@ def test_the_readout_is_the_ridge_regression_onto_the_exact_signal():
 def test_a_small_fitted_reservoir_follows_the_exact_signal_of_streams_it_has_not_seen():
     settings = {"window": 8, "units": 90, "streams": 30, "stream_length": 80, "leak": 0.5}
     run = trainer(IBHebbian(third_factor={"name": "reservoir", **settings}), small_network("rate"))
-    res = reservoir_of(run.assembly, "first", **settings)
+    res = reservoir_of(run.simulation, "first", **settings)
     X, Y, Z = (np.stack(part) for part in zip(*Streams(10, 80, 3, 8, seed=999, owner="first"), strict=True))
     assert rs.correlation(res, ib.Objective(window=8), X, Y, Z) > 0.5
 
@@ -112,7 +112,7 @@ def test_layers_of_one_size_are_fitted_one_by_one():
     for source, target in (("input", "first"), ("first", "second"), ("second", "output")):
         net.connect(source, target, plastic=True)
     run = trainer(EProp(third_factor={"name": "reservoir", **RESERVOIR}), net)
-    weights = matrices(run.assembly)
+    weights = matrices(run.simulation)
     for name in ("first", "second"):
         assert np.any(weights[f"{name}_third_factor_from_z"])
 
@@ -121,7 +121,7 @@ def test_a_fit_is_made_once_and_kept(monkeypatch):
     fits, plain = [], reservoir_training.ridge
     monkeypatch.setattr(reservoir_training, "ridge", lambda *given: fits.append(1) or plain(*given))
     rule = {"name": "reservoir", **RESERVOIR}
-    weights = [matrices(trainer(EProp(third_factor=rule)).assembly) for _ in range(2)]
+    weights = [matrices(trainer(EProp(third_factor=rule)).simulation) for _ in range(2)]
     assert len(fits) == 2  # one per layer
     for name, matrix in weights[0].items():
         assert np.array_equal(matrix, weights[1][name])

@@ -13,11 +13,9 @@ from reference import readout_rules as rules
 from reference import reservoir as rs
 from small_runs import RESERVOIR, matrices, trainer
 
-from snnplast.assemble import assemble
 from snnplast.cli import main
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
-from snnplast.pretrain import pretrain
 from snnplast.random_streams import SOURCES, TRAINING, stream
 from snnplast.record.results import read_run
 from snnplast.rules.ib_hebbian import IBHebbian
@@ -26,7 +24,8 @@ from snnplast.rules.third_factors.reservoir import Reservoir
 from snnplast.rules.third_factors.reservoir_units import RateUnits
 from snnplast.rules.third_factors.streams import Streams
 from snnplast.testing import small_network
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation, pretrain
+from snnplast.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -39,19 +38,19 @@ def lesson(**settings):
     """A pretraining, and a trainer on it."""
     reservoir = Reservoir(**settings)
     given = reservoir_training.pretraining(reservoir, reservoir._kind_of_units, "layer", SIZE, CLASSES, SEED)
-    assembly = assemble(given.network, given.task.objective, given.rule, SEED, "runtime", "numpy")
-    run = Trainer(assembly, given.task, iterations=given.epochs * given.task.epoch)
+    simulation = open_simulation(given.network, given.task.objective, given.rule, SEED, "runtime", "numpy")
+    run = Trainer(simulation, given.task, iterations=given.epochs * given.task.epoch)
     return given, run
 
 
-def oracle_of(assembly, leak=RESERVOIR["leak"]):
-    weights = matrices(assembly)
+def oracle_of(simulation, leak=RESERVOIR["leak"]):
+    weights = matrices(simulation)
     w_z, w_r = weights["layer_to_layer_reservoir"].T, weights["layer_reservoir_to_layer_reservoir"].T
     return rs.Reservoir(leak, w_z, w_r, np.arange(w_z.shape[0]) % CLASSES)
 
 
-def readout_of(assembly):
-    weights = matrices(assembly)
+def readout_of(simulation):
+    weights = matrices(simulation)
     return np.vstack([weights[f"layer_third_factor_from_{v}"] for v in ("opened", "closed", "z")])
 
 
@@ -67,27 +66,27 @@ def test_the_delta_rule_makes_of_the_streams_what_it_makes_of_them_in_numpy():
     given, run = lesson(**SMALL, training="delta", passes=2, learning_rate=0.02)
     assert given.fit is None
     expected = np.zeros((2 * 18 + SIZE, SIZE))
-    samples = list(examples(oracle_of(run.assembly)))
+    samples = list(examples(oracle_of(run.simulation)))
     for done, _ in enumerate(run):
         features, wanted = samples[done % 20]
         if wanted is not None:
             expected = rules.delta(expected, features, wanted, rules.linear_decay(0.02, done / 40))
     assert done == 39
-    np.testing.assert_allclose(readout_of(run.assembly), expected, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(readout_of(run.simulation), expected, rtol=1e-8, atol=1e-12)
     assert np.any(expected)
 
 
 def test_reward_hebbian_makes_of_the_streams_what_it_makes_of_them_in_numpy():
     _, run = lesson(**SMALL, training="reward-hebbian", passes=2, learning_rate=0.02)
     expected = np.zeros((2 * 18 + SIZE, SIZE))
-    samples = list(examples(oracle_of(run.assembly)))
+    samples = list(examples(oracle_of(run.simulation)))
     for done, _ in enumerate(run):
         features, wanted = samples[done % 20]
         noise = 0.5 * stream(SEED, SOURCES, TRAINING, done).standard_normal((10, SIZE))
         if wanted is not None:
             eta = rules.linear_decay(0.02, done / 40)
             expected = rules.reward_hebbian(expected, features, wanted, noise, eta)
-    np.testing.assert_allclose(readout_of(run.assembly), expected, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(readout_of(run.simulation), expected, rtol=1e-8, atol=1e-12)
     assert np.any(expected)
 
 
@@ -97,13 +96,13 @@ def test_what_was_learned_before_is_what_the_run_begins_with(training):
     run = trainer(IBHebbian(third_factor={"name": "reservoir", **settings}), small_network("rate"), seed=SEED)
     reservoir = Reservoir(**settings)
     given = reservoir_training.pretraining(reservoir, RateUnits, "first", 8, 3, SEED)
-    assembly = assemble(given.network, given.task.objective, given.rule, SEED, "runtime", "numpy")
-    for _ in Trainer(assembly, given.task, iterations=20):
+    simulation = open_simulation(given.network, given.task.objective, given.rule, SEED, "runtime", "numpy")
+    for _ in Trainer(simulation, given.task, iterations=20):
         pass
-    assert len(assembly.parameters) == 3
-    for name in assembly.parameters:
-        assert np.any(assembly.values[name])
-        assert np.array_equal(run.assembly.values[name], assembly.values[name])
+    assert len(simulation.parameters) == 3
+    for name in simulation.parameters:
+        assert np.any(simulation.values[name])
+        assert np.array_equal(run.simulation.values[name], simulation.values[name])
 
 
 @pytest.mark.parametrize("settings", [SMALL, DRIVEN], ids=["rate", "driven"])
@@ -133,7 +132,7 @@ def test_imitated_layers_fire_at_the_rates_they_are_given_and_their_counts_are_t
 
 def test_the_plain_reservoir_is_read_after_it_has_taken_up_the_sample():
     given, run = lesson(**SMALL, gating="none", radius=0.9)
-    weights = {name: matrix.T for name, matrix in matrices(run.assembly).items()}
+    weights = {name: matrix.T for name, matrix in matrices(run.simulation).items()}
     r = np.zeros(18)
     recurrent = weights["layer_reservoir_to_layer_reservoir"]
     np.testing.assert_allclose(np.abs(np.linalg.eigvals(recurrent)).max(), 0.9)
@@ -193,12 +192,12 @@ def kept(tmp_path):
 
 def learn():
     given, _ = lesson(**TINY_LESSON)
-    return pretrain(given, assemble, "runtime", "numpy")
+    return pretrain(given, "runtime", "numpy")
 
 
 def nothing_is_learned(monkeypatch):
     """From here on, what is not kept cannot be had."""
-    monkeypatch.setattr("snnplast.pretrain._learned", lambda *given: pytest.fail("learned again"))
+    monkeypatch.setattr("snnplast.training.pretrain._learned", lambda *given: pytest.fail("learned again"))
 
 
 def with_nan(content, entry):
@@ -255,7 +254,7 @@ def test_a_lesson_is_used_where_it_cannot_be_kept(tmp_path, monkeypatch, caplog)
 
 
 def test_a_lesson_without_numbers_is_refused(monkeypatch):
-    monkeypatch.setattr("snnplast.pretrain._learned", lambda *given: {"w": np.array([1.0, np.inf])})
+    monkeypatch.setattr("snnplast.training.pretrain._learned", lambda *given: {"w": np.array([1.0, np.inf])})
     with pytest.raises(UserError, match="what is learned before the run: 'w' has values that are not finite"):
         learn()
 
@@ -289,17 +288,17 @@ def test_all_weights_of_a_reservoir_are_in_the_file_of_a_run(tiny, settings):
     factor = f'rules.e-prop.third_factor={{name = "reservoir", {table}}}'.replace("'", '"')
     sets = ["rules.e-prop.batch=1", "rules.e-prop.optimizer.learning_rate=1e-3", factor]
     assert main(["run", "experiment.toml", "--quiet", *(word for line in sets for word in ("--set", line))]) == 0
-    found, assembly = read_run("tiny.h5"), trained(resolve("experiment.toml", sets))
-    own = [name for name in assembly.network.projections if "reservoir" in name or "third_factor" in name]
+    found, simulation = read_run("tiny.h5"), trained(resolve("experiment.toml", sets))
+    own = [name for name in simulation.network.projections if "reservoir" in name or "third_factor" in name]
     assert len(own) == 5
     for name in own:
-        assert np.array_equal(found.weights(name)[2], assembly.values[name])
-        assert np.any(assembly.values[name])
+        assert np.array_equal(found.weights(name)[2], simulation.values[name])
+        assert np.any(simulation.values[name])
 
 
 def trained(experiment):
-    """The assembly of an experiment, as it is before the first update: a reservoir does not change after that."""
+    """The simulation of an experiment, as it is before the first update: a reservoir does not change after that."""
     task, engine = experiment.task(), experiment.engine
-    return assemble(
+    return open_simulation(
         experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target
     )

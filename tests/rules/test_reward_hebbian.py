@@ -10,16 +10,17 @@ from readout_runs import OUTPUTS, SAMPLES, loss, regression, weights
 from reference import readout_rules as oracle
 from small_runs import matrices, trainer
 
-from snnplast.assemble import assemble, design
 from snnplast.errors import UserError
-from snnplast.objective import CrossEntropy
+from snnplast.learning.signals import Signal
 from snnplast.random_streams import SOURCES, TRAINING, stream
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.reward_hebbian import RewardHebbian
 from snnplast.rules.third_factors.reward import Reward
-from snnplast.signals import Signal
+from snnplast.simulation.design import design
+from snnplast.task.objective import CrossEntropy
 from snnplast.testing import check_rule, small_network, small_task
-from snnplast.train import Trainer
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.trainer import Trainer
 
 SGD = {"name": "sgd", "learning_rate": 0.1}
 
@@ -50,10 +51,10 @@ def test_a_reward_alone_moves_the_readout_to_its_target():
 
 def changes(run, *modulations):
     """Gradient of one trial for each of several signals (n,) in place of the reward."""
-    (teacher,), record = run.assembly.teachers, run.run(TRAINING, 0)
+    (plasticity,), record = run.simulation.plasticities, run.run(TRAINING, 0)
     for modulation in modulations:
         signals = {"output": [Signal(np.full(OUTPUTS, modulation), "trial")]}
-        yield teacher.rule.gradient(record, teacher.projections, signals)["features_to_output"]
+        yield plasticity.rule.gradient(record, plasticity.projections, signals)["features_to_output"]
 
 
 def test_without_modulation_nothing_changes_and_the_opposite_modulation_changes_the_opposite():
@@ -66,8 +67,8 @@ def test_without_modulation_nothing_changes_and_the_opposite_modulation_changes_
 
 def test_the_target_acts_through_the_reward_only():
     run = regression(RewardHebbian(), 1)
-    (teacher,), record = run.assembly.teachers, run.run(TRAINING, 0)
-    signals = teacher.signals(record, run.task.objective)
+    (plasticity,), record = run.simulation.plasticities, run.run(TRAINING, 0)
+    signals = plasticity.signals(record, run.task.objective)
     assert set(signals) == {"output"}
     values = signals["output"][0].values
     assert values.shape == (10, OUTPUTS)
@@ -88,9 +89,9 @@ def test_it_explores_in_training_and_not_in_tests():
 
 def test_hidden_layers_keep_every_bit():
     run = trainer(RewardHebbian(), small_network("rate"), iterations=3)
-    before = matrices(run.assembly)
+    before = matrices(run.simulation)
     list(run)
-    after = matrices(run.assembly)
+    after = matrices(run.simulation)
     for name in before:
         assert np.array_equal(before[name], after[name]) == (name != "second_to_output")
 
@@ -112,7 +113,7 @@ def modulations(reward, errors):
     """What a reward makes of trials with these errors (T, n), for two neurons."""
     run = trainer(RewardHebbian(), small_network("rate"))
     record, state = run.run(TRAINING, 0), {"expected": np.full((), np.nan)}
-    given, heard = [], run.assembly.teachers[0].sources[0].context
+    given, heard = [], run.simulation.plasticities[0].sources[0].context
     for error in errors:
         record.judgement = replace(record.judgement, error=np.asarray(error, dtype=float))
         given.append(reward.signal(record, heard, state)["output"])
@@ -136,11 +137,11 @@ def test_online_every_neuron_works_out_the_same_reward_at_every_step(modulation)
     rule = EProp(third_factor={"name": "reward", "modulation": modulation}, evaluation="online")
     task = small_task(1)
     recorded = ["first.reward", "second.reward"]
-    assembly = assemble(small_network(), task.objective, rule, 1, "runtime", "numpy", recorded=recorded)
-    run = Trainer(assembly, task, 3)
+    simulation = open_simulation(small_network(), task.objective, rule, 1, "runtime", "numpy", recorded=recorded)
+    run = Trainer(simulation, task, 3)
     for trial in range(3):  # the average begins anew in each
         record = run.run(TRAINING, trial)
-        heard = assembly.teachers[0].sources[0].context
+        heard = simulation.plasticities[0].sources[0].context
         expected = rule.third_factor.signal(record, heard, rule.third_factor.init(heard))
         assert np.ptp(expected["first"]) > 0
         for name in ("first", "second"):

@@ -8,11 +8,11 @@ from random_networks import Case, Experiment
 from reference import e_prop as oracle
 
 from snnplast.errors import UserError
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.optimizer import SGD
-from snnplast.population import SpikeSource
-from snnplast.weights import Normal
+from snnplast.learning.optimizer import SGD
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import SpikeSource
+from snnplast.network.weights import Normal
 
 CASE = Case(sizes=(8,), c_reg=30.0)
 MIXED = np.array([1, -1, 1, 1, -1, 1, -1, 1])
@@ -24,12 +24,12 @@ def trained(sign, updates=UPDATES, evaluation="factored", **more):
     """Recurrent weights (n_pre, n_post) at first and after every update, and B (n, n_out)."""
     experiment = Experiment(CASE)
     settings = {"hidden0_to_hidden0": {"sign": sign, **more}} if sign is not None else {}
-    with experiment.assembled(evaluation, projections=settings, optimizer=SGD(learning_rate=RATE)) as assembly:
-        wiring, feedback, trainer = assembly.plan.wiring["hidden0_to_hidden0"], experiment.feedback(assembly), None
-        seen = [wiring.matrix(assembly.values["hidden0_to_hidden0"]).copy()]
-        trainer = experiment.trainer(assembly, updates)
+    with experiment.assembled(evaluation, projections=settings, optimizer=SGD(learning_rate=RATE)) as simulation:
+        wiring, feedback, trainer = simulation.plan.wiring["hidden0_to_hidden0"], experiment.feedback(simulation), None
+        seen = [wiring.matrix(simulation.values["hidden0_to_hidden0"]).copy()]
+        trainer = experiment.trainer(simulation, updates)
         for _ in trainer:
-            seen.append(wiring.matrix(assembly.values["hidden0_to_hidden0"]).copy())
+            seen.append(wiring.matrix(simulation.values["hidden0_to_hidden0"]).copy())
     return seen, feedback
 
 

@@ -33,17 +33,17 @@ def run_with(settings, iterations=8):
     return trainer(IBHebbian(third_factor={"name": "reservoir", **settings}), small_network("rate"), iterations)
 
 
-def reservoir_of(assembly, target):
+def reservoir_of(simulation, target):
     """The reservoir of one layer in the oracle's terms."""
-    weights = matrices(assembly)
+    weights = matrices(simulation)
     own = f"{target}_reservoir"
     pool = np.arange(weights[f"{target}_to_{own}"].shape[1]) % 3
     w_in, w_rec = weights[f"{target}_to_{own}"].T, weights[f"{own}_to_{own}"].T
     return oracle.Reservoir(w_in, w_rec, pool, bias=2.0, tau_m=20, tau_trace=100)
 
 
-def readout_of(assembly, target):
-    weights = matrices(assembly)
+def readout_of(simulation, target):
+    weights = matrices(simulation)
     return np.vstack([weights[f"{target}_third_factor_from_{v}"] for v in ("opened", "closed", "z")])
 
 
@@ -61,7 +61,7 @@ def raster(spikes, steps, size):
 
 def test_working_units_spike_as_the_oracles_do_after_the_readout_has_read():
     run = run_with(SPIKING)
-    reservoirs = {name: reservoir_of(run.assembly, name) for name in ("first", "second")}
+    reservoirs = {name: reservoir_of(run.simulation, name) for name in ("first", "second")}
     states = {name: oracle.rest(res) for name, res in reservoirs.items()}
     spiked = 0
     for update in run:
@@ -69,17 +69,17 @@ def test_working_units_spike_as_the_oracles_do_after_the_readout_has_read():
         y = record.series["output.target"][-1]
         for name, res in reservoirs.items():
             state, z = states[name], record.representation(name)
-            xi = features(res, state.r, y, z) @ readout_of(run.assembly, name)
+            xi = features(res, state.r, y, z) @ readout_of(run.simulation, name)
             np.testing.assert_allclose(
                 record.during("response").ends[f"{name}_third_factor.drive"], xi, rtol=1e-9, atol=1e-12
             )
             spikes = oracle.work(res, state, y, z, steps=20)
-            steps, indices = run.assembly.engine.spikes(f"{name}_reservoir")
+            steps, indices = run.simulation.engine.spikes(f"{name}_reservoir")
             found = raster((steps - record.steps - 1, indices), 20, res.pool.size)
             assert np.array_equal(found, spikes)
             assert record.during("work").spikes[f"{name}_reservoir"][0].size == spikes.sum()
             for variable in ("v", "r"):
-                engine = run.assembly.engine[f"{name}_reservoir.{variable}"]
+                engine = run.simulation.engine[f"{name}_reservoir.{variable}"]
                 np.testing.assert_allclose(engine, getattr(state, variable), rtol=1e-9, atol=1e-12)
             spiked += spikes.sum()
     assert spiked > 50
@@ -87,25 +87,25 @@ def test_working_units_spike_as_the_oracles_do_after_the_readout_has_read():
 
 def test_driven_units_spike_as_the_oracles_do_while_the_sample_is_shown():
     run = run_with(DRIVEN)
-    states = {name: oracle.rest(reservoir_of(run.assembly, name)) for name in ("first", "second")}
+    states = {name: oracle.rest(reservoir_of(run.simulation, name)) for name in ("first", "second")}
     spiked = 0
     for update in run:
         (record,) = update.trials
         y = record.series["output.target"][-1]
         for name, state in states.items():
-            res, z, before = reservoir_of(run.assembly, name), record.representation(name), state.r.copy()
+            res, z, before = reservoir_of(run.simulation, name), record.representation(name), state.r.copy()
             layer = raster(record.spikes[name], record.steps, z.size)
             spikes = oracle.listen(res, state, y, layer)
             assert np.array_equal(raster(record.spikes[f"{name}_reservoir"], record.steps, res.pool.size), spikes)
-            xi = features(res, before, y, z) @ readout_of(run.assembly, name)
+            xi = features(res, before, y, z) @ readout_of(run.simulation, name)
             np.testing.assert_allclose(
                 record.during("response").ends[f"{name}_third_factor.drive"], xi, rtol=1e-9, atol=1e-12
             )
             for variable in ("v", "r"):
-                engine = run.assembly.engine[f"{name}_reservoir.{variable}"]
+                engine = run.simulation.engine[f"{name}_reservoir.{variable}"]
                 np.testing.assert_allclose(engine, getattr(state, variable), rtol=1e-8, atol=1e-10)
             assert np.array_equal(
-                run.assembly.engine[f"{name}_reservoir.held"], run.assembly.engine[f"{name}_reservoir.r"]
+                run.simulation.engine[f"{name}_reservoir.held"], run.simulation.engine[f"{name}_reservoir.r"]
             )
             spiked += spikes.sum()
     assert spiked > 50
@@ -114,7 +114,7 @@ def test_driven_units_spike_as_the_oracles_do_while_the_sample_is_shown():
 @pytest.mark.parametrize("settings", [SPIKING, DRIVEN], ids=["working", "driven"])
 def test_closed_pools_hold_and_trials_do_not_reset_them(settings):
     run = run_with(settings)
-    state, opened = {name: run.assembly.engine[f"first_reservoir.{name}"] for name in ("v", "r")}, set()
+    state, opened = {name: run.simulation.engine[f"first_reservoir.{name}"] for name in ("v", "r")}, set()
     for index in range(6):
         before = {name: values.copy() for name, values in state.items()}
         record = run.run(0, index)
@@ -129,10 +129,10 @@ def test_closed_pools_hold_and_trials_do_not_reset_them(settings):
 def test_an_evaluation_leaves_the_reservoir_as_it_is(settings):
     run = run_with(settings)
     run.update()
-    before = {name: values.copy() for name, values in run.assembly.persistent().items()}
+    before = {name: values.copy() for name, values in run.simulation.persistent().items()}
     assert {name.partition(".")[2] for name in before} >= {"v", "r"}
     assert len(list(run.evaluate())) == 4
-    for name, values in run.assembly.persistent().items():
+    for name, values in run.simulation.persistent().items():
         assert np.any(values) and np.array_equal(values, before[name])
 
 
@@ -169,12 +169,12 @@ def test_the_work_enters_no_record_of_the_trial():
 def test_the_spikes_of_a_reservoir_are_reported(settings):
     run = run_with(settings)
     metrics = run.update().metrics
-    own = [run.assembly.engine.spikes(f"{name}_reservoir")[0].size for name in ("first", "second")]
+    own = [run.simulation.engine.spikes(f"{name}_reservoir")[0].size for name in ("first", "second")]
     assert metrics["reservoir_spikes"] == sum(own) > 0
 
 
 def test_weights_from_spikes_sum_to_zero_for_every_unit():
-    weights = matrices(run_with(DRIVEN).assembly)
+    weights = matrices(run_with(DRIVEN).simulation)
     for name in ("first_to_first_reservoir", "first_reservoir_to_first_reservoir"):
         assert np.any(weights[name])
         np.testing.assert_allclose(weights[name].sum(axis=0), 0, atol=1e-12)

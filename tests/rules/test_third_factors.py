@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from small_runs import RESERVOIR, matrices, trainer
 
-from snnplast.assemble import design
-from snnplast.connectivity import ExplicitPairs
 from snnplast.errors import UserError
-from snnplast.network import Network
-from snnplast.neurons import LIF
-from snnplast.objective import CrossEntropy
-from snnplast.optimizer import SGD
-from snnplast.population import LayerNorm, PoissonSource
-from snnplast.readouts import LeakyReadout, RateReadout
+from snnplast.learning.optimizer import SGD
+from snnplast.learning.signals import Broadcast
+from snnplast.learning.third_factor import ThirdFactor
+from snnplast.network.connectivity import ExplicitPairs
+from snnplast.network.network import Network
+from snnplast.network.neurons import LIF
+from snnplast.network.population import LayerNorm, PoissonSource
+from snnplast.network.readouts import LeakyReadout, RateReadout
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors.class_memory import ClassMemory
@@ -27,9 +27,9 @@ from snnplast.rules.third_factors.readout_error import ReadoutError
 from snnplast.rules.third_factors.reservoir import Reservoir
 from snnplast.rules.third_factors.reward import Reward
 from snnplast.rules.third_factors.zero import Zero
-from snnplast.signals import Broadcast
+from snnplast.simulation.design import design
+from snnplast.task.objective import CrossEntropy
 from snnplast.testing import check_third_factor, small_network
-from snnplast.third_factor import ThirdFactor
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -71,10 +71,10 @@ def test_a_signal_that_is_missing_for_a_population_raises():
 @pytest.mark.parametrize("evaluation", ["online", "factored"])
 def test_with_the_zero_factor_hidden_weights_keep_every_bit_and_readouts_learn(rule, evaluation):
     run = trainer(rule(third_factor="zero", evaluation=evaluation), iterations=2)
-    before = matrices(run.assembly)
+    before = matrices(run.simulation)
     steps = list(run)
     assert all(step.trials[0].counts("second").sum() for step in steps)
-    after = matrices(run.assembly)
+    after = matrices(run.simulation)
     for name in before:
         assert np.array_equal(before[name], after[name]) == (name != "second_to_output")
 
@@ -127,9 +127,9 @@ def test_a_layer_wise_source_needs_a_representation():
 def test_the_learning_signal_is_the_error_through_the_feedback_weights():
     run = trainer(EProp())
     record = run.run(0, 0)
-    (teacher,) = run.assembly.teachers
-    feedback, error = matrices(run.assembly), record.series["output.error"]
-    for name, given in ReadoutError().signal(record, teacher.sources[0].context, {}).items():
+    (plasticity,) = run.simulation.plasticities
+    feedback, error = matrices(run.simulation), record.series["output.error"]
+    for name, given in ReadoutError().signal(record, plasticity.sources[0].context, {}).items():
         assert isinstance(given, Broadcast)
         expected = [[sum(feedback[f"feedback_{name}"][k, j] * e[k] for k in range(3)) for j in range(3)] for e in error]
         np.testing.assert_allclose((given.values @ given.feedback)[:, :3], expected, rtol=1e-12)
@@ -142,9 +142,9 @@ def test_symmetric_feedback_is_the_transposed_readout_at_every_update(pairs):
     run = trainer(EProp(third_factor=factor, optimizer=SGD(learning_rate=0.1)), small_pair(pairs))
     seen = []
     for _ in range(3):
-        readout = matrices(run.assembly)["hidden_to_output"]
+        readout = matrices(run.simulation)["hidden_to_output"]
         run.update()
-        updated = matrices(run.assembly)
+        updated = matrices(run.simulation)
         assert np.array_equal(updated["feedback_hidden"], updated["hidden_to_output"].T)
         seen.append(readout)
     assert not np.array_equal(seen[0], seen[2])
@@ -161,9 +161,9 @@ def test_symmetric_feedback_of_a_rate_readout_is_the_slope_of_the_loss_by_the_re
     factor = ReadoutError(feedback="symmetric")
     rule = IBHebbian(third_factor=factor, readout_optimizer=SGD(learning_rate=0.5))
     run = trainer(rule, small_pair(readout="rate"))
-    heard = run.assembly.teachers[0].sources[0].context
+    heard = run.simulation.plasticities[0].sources[0].context
     for _ in range(4):
-        readout, bias = matrices(run.assembly)["hidden_to_output"], run.assembly.values["output.bias"].copy()
+        readout, bias = matrices(run.simulation)["hidden_to_output"], run.simulation.values["output.bias"].copy()
         (record,) = run.update().trials
         z, y = record.representation("hidden"), record.series["output.target"][-1]
 
@@ -178,17 +178,17 @@ def test_symmetric_feedback_of_a_rate_readout_is_the_slope_of_the_loss_by_the_re
 
 def test_random_feedback_has_the_scale_it_is_given_and_stays():
     run = trainer(EProp(third_factor={"name": "readout-error", "scale": 3.0}), iterations=2)
-    before = matrices(run.assembly)["feedback_first"]
+    before = matrices(run.simulation)["feedback_first"]
     list(run)
-    assert np.array_equal(matrices(run.assembly)["feedback_first"], before)
+    assert np.array_equal(matrices(run.simulation)["feedback_first"], before)
     same = trainer(EProp(third_factor={"name": "readout-error", "scale": 1.0}))
-    np.testing.assert_allclose(before, 3 * matrices(same.assembly)["feedback_first"], rtol=1e-12)
+    np.testing.assert_allclose(before, 3 * matrices(same.simulation)["feedback_first"], rtol=1e-12)
     assert 1 < before.std() < 6
 
 
 def test_the_firing_rate_factor_is_the_excess_over_the_target_per_step():
     run = trainer(EProp())
-    record, heard = run.run(0, 0), run.assembly.teachers[0].sources[0].context
+    record, heard = run.run(0, 0), run.simulation.plasticities[0].sources[0].context
     factor = FiringRate(coefficient=5.0, target="20 Hz")
     counts = np.array([np.sum(record.spikes["first"][1] == j) for j in range(8)])
     assert counts.max() > counts.min()
@@ -203,7 +203,7 @@ def test_random_signals_depend_on_seed_and_trial_only():
     given = {}
     for seed in (1, 2):
         run = trainer(EProp(third_factor="random"), seed=seed)
-        heard = run.assembly.teachers[0].sources[0].context
+        heard = run.simulation.plasticities[0].sources[0].context
         for trial in (0, 1, 2):
             given[seed, trial] = plain.signal(run.run(0, trial), heard, {})
         again = plain.signal(run.run(0, 0), heard, {})  # after the others

@@ -7,11 +7,11 @@ import pytest
 from reference import ib_hebbian as ib
 
 from snnplast.errors import UserError
-from snnplast.population import LayerNorm
+from snnplast.network.population import LayerNorm
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor
 from snnplast.rules.third_factors.transforms import Chain, Clip, GainControl, LayerNormJacobian
-from snnplast.trial import Record
+from snnplast.task.trial import Record
 
 
 class Counted(Record):

@@ -1,0 +1,1 @@
+"""How it learns: rules, third factors, gradients, optimisers."""

@@ -1,0 +1,101 @@
+"""What only some third factors and rules do: mixins, found by isinstance where an experiment is designed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from snnplast.network.network import Network, Projection, Wiring
+from snnplast.task.task import Task
+from snnplast.task.trial import Record, Segment
+
+if TYPE_CHECKING:
+    from snnplast.learning.third_factor import Context, State
+
+
+class Speaks:
+    """A source that takes part in a trial: it sets values, asks for further segments, and tells numbers."""
+
+    def values(self, segment: Segment, record: Record, context: Context, state: State) -> dict[str, np.ndarray]:
+        """'population.variable' -> values (n,) to be set before a segment of any phase runs.
+
+        record: what there is so far; before the response, all of the trial.
+        """
+        return {}
+
+    def further(self, record: Record, context: Context, state: State) -> Sequence[Segment]:
+        """Segments of phase "work" that follow the response."""
+        return ()
+
+    def report(self, state: State) -> dict[str, float]:
+        """Numbers of the last trial for the metrics, e.g. the correlation with an exact signal."""
+        return {}
+
+
+class OverBatch:
+    """A source with one signal for all trials of a batch, known at its end; `signal` is not asked."""
+
+    def batch_signal(self, records: Sequence[Record], context: Context) -> dict[str, np.ndarray]:
+        """Target population -> trial signal (n,) of every trial of a batch."""
+        raise NotImplementedError
+
+
+class Adaptive:
+    """A source that learns projections of its own."""
+
+    def parameters(self, context: Context) -> tuple[str, ...]:
+        """Names of the projections that learn."""
+        raise NotImplementedError
+
+    def adapt(
+        self,
+        context: Context,
+        gradients: Mapping[str, np.ndarray],
+        values: Mapping[str, np.ndarray],
+        wiring: Mapping[str, Wiring],
+    ) -> dict[str, np.ndarray]:
+        """Gradients of its `parameters`, from those of the rule's, which are means over the batch."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """What a source learns before the run: an experiment on a network of its own, in an engine of its own.
+
+    What is learned there is the value of the parameter of the same name in the main network, and cached.
+
+    key: distinguishes it from every other one. task: its trials, an epoch of them. rule: any rule; learns every plastic
+    projection. seed: of the experiment. epochs: how often the rule sees every trial; with a `fit`, the rule learns
+    nothing, but what it needs is recorded.
+    fit: from the records of one epoch, each valid until the next, to {parameter: values}; None: the rule learns.
+    """
+
+    key: str
+    network: Network
+    task: Task
+    rule: Any
+    seed: int
+    epochs: int = 1
+    fit: Callable[[Iterator[Record]], dict[str, np.ndarray]] | None = None
+
+
+class Pretrained:
+    """A source that learns before the run."""
+
+    def pretraining(self, context: Context) -> list[Pretraining]:
+        """What must be learned before the run."""
+        raise NotImplementedError
+
+
+class Explores:
+    """A rule that tries something after the response, in training trials only."""
+
+    def explore(self, network: Network, projections: Sequence[Projection], rng: np.random.Generator) -> list[Segment]:
+        """Segments of phase "explore", after all others; rng: the trial's own random numbers.
+
+        A readout whose variable `explored` the rule records is judged by what that was in these steps.
+        """
+        raise NotImplementedError

@@ -1,0 +1,250 @@
+r"""Eligibility traces shared by three-factor rules, in both faces, and the delta rule of readouts.
+
+Hidden synapse i -> j of a population with membrane decay alpha and input gain c:
+
+    zbar_i^t = alpha zbar_i^{t-1} + c q_i^t       q: spikes of this step (sources) or of the step before (neurons)
+    e_ji^t   = psi_j^t (zbar_i^t - beta_j eps_ji^t)     psi: surrogate derivative
+    eps_ji^{t+1} = rho_j eps_ji^t + e_ji^t              only where the threshold adapts; beta = 0 elsewhere
+    G_ji     = sum_t L_j^t F(e_ji)^t + R_j sum_t e_ji^t,   F(e)^t = kappa F(e)^{t-1} + (1-kappa) e^t
+
+for step signals L and trial signals R. A conduction delay d makes q that much later. Online, zbar is kept per source
+neuron, or per synapse where the membranes or the delays of a projection differ.
+
+Readout synapse j -> k: G_kj = sum_t E_k^t zo_j^t with the readout's own filter
+of z_j, or E_k z_j for a readout that acts once per trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from snnplast.errors import UserError
+from snnplast.learning.gradient import adjoint_sweep
+from snnplast.learning.membrane import refuse_other_membranes
+from snnplast.learning.optimizer import AnyOptimizer
+from snnplast.learning.rule import Rule
+from snnplast.learning.signals import Signal, SignalKind, Signals
+from snnplast.learning.surrogate import AnySurrogate, PiecewiseLinear
+from snnplast.network.fragments import Fragment, Injection, Update, merge
+from snnplast.network.network import Network, Projection
+from snnplast.network.neurons import SpikingPopulation
+from snnplast.network.population import SpikeSource
+from snnplast.network.readouts import LeakyReadout, RateReadout
+from snnplast.task.trial import Record
+
+
+class ThreeFactorRule(Rule):
+    """Pre-synaptic trace x surrogate derivative x third factor, in both faces; readouts learn by the delta rule."""
+
+    surrogate: Annotated[AnySurrogate, Field(description="surrogate derivative psi")] = PiecewiseLinear()
+
+    def parameters(self, network: Network, projections: Sequence[Projection]) -> dict[str, AnyOptimizer | None]:
+        readouts = {p.target: network.populations[p.target] for p in projections}
+        own = [f"{name}.{key}" for name, p in readouts.items() if p.readout for key in p.parameters]
+        return {**super().parameters(network, projections), **dict.fromkeys(own)}
+
+    def inject(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:
+        target = network.populations[projection.target]
+        online = self.evaluation == "online"
+        if target.readout:
+            _refuse_other_readouts(self.name, network, projection)
+            return _inject_readout(network, projection) if online and isinstance(target, LeakyReadout) else Injection()
+        if not isinstance(target, SpikingPopulation):
+            raise UserError(
+                f"rule {self.name!r}: {projection.name}: {projection.target!r} is neither spiking nor a readout"
+            )
+        refuse_other_membranes(self.name, network, projection)
+        post = Fragment(("psi : 1",), updates=(Update(f"psi = {self.postsynaptic(target)}", order=2),))
+        if not online:
+            return Injection(post=post, recorded=("post.psi",))
+        read = [f"gradient_{kind.variable}" for kind in kinds if kind.timing == "step"]
+        read += ["eligibility_sum"] if any(kind.timing == "trial" for kind in kinds) else []
+        if _traced_per_synapse(network, projection):
+            post = merge(projection.name, [post, _trace_constants(network, target)])
+            synapse = _synaptic_traces(kinds, target, per_synapse=True)
+            return Injection(post=post, synapse=synapse, read=tuple(read))
+        pre, synapse = _presynaptic_trace(network, projection), _synaptic_traces(kinds, target)
+        return Injection(pre, post, synapse, read=tuple(read))
+
+    def postsynaptic(self, target: SpikingPopulation) -> str:
+        """Brian2 expression of psi, the target neuron's part of the eligibility trace; v is that before the reset."""
+        return gated(self.surrogate.expression(target.distance, target.threshold_scale), target)
+
+    def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
+        gradients: dict[str, np.ndarray] = {}
+        for target in dict.fromkeys(projection.target for projection in projections):
+            given = signals[target]
+            if given is None:
+                continue
+            incoming = [projection for projection in projections if projection.target == target]
+            if record.network.populations[target].readout:
+                gradients |= _readout_gradient(record, incoming, given[0], self.evaluation == "online")
+            elif self.evaluation == "online":
+                gradients |= {p.name: _online_gradient(record, p, given) for p in incoming}
+            else:
+                gradients |= _factored_gradient(record, target, incoming, given)
+        return gradients
+
+
+def _refuse_other_readouts(rule: str, network: Network, projection: Projection) -> None:
+    """The delta rule takes what a readout filters, or what it reads once per trial, where it arrives as input."""
+    target = network.populations[projection.target]
+    once = isinstance(target, RateReadout)
+    if (not once and projection.kind == "analog") or projection.into not in (None, target.input_variable_name):
+        allowed = "analog ones that act once per trial" if once else "spiking ones"
+        raise UserError(
+            f"rule {rule!r}: network.{projection.name}: readouts of this kind learn from {allowed}, into "
+            f"{target.input_variable_name!r}; plastic=False keeps these weights"
+        )
+
+
+def gated(expression: str, target: SpikingPopulation) -> str:
+    """The expression, and 0 while the neuron is refractory."""
+    return f"{expression}*{target.active}" if target.active else expression
+
+
+def _latency(network: Network, projection: Projection) -> int:
+    return 0 if isinstance(network.populations[projection.source], SpikeSource) else 1
+
+
+def _traced_per_synapse(network: Network, projection: Projection) -> bool:
+    """Whether one trace per source neuron would not do: its targets' membranes differ, or its synapses' delays."""
+    target = network.populations[projection.target]
+    assert isinstance(target, SpikingPopulation | LeakyReadout)
+    if projection.unequal_delays or np.ndim(target.tau_m) or np.ndim(target.input_gain(network.dt)):
+        return True
+    return target.readout and (_latency(network, projection) == 0 or projection.delayed)
+
+
+def _presynaptic_trace(network: Network, projection: Projection) -> Fragment:
+    """zbar at the source neuron, or at its companion: with the decay and gain of the target's membrane."""
+    target = network.populations[projection.target]
+    assert isinstance(target, SpikingPopulation)
+    beside = _latency(network, projection) == 0 or projection.delayed
+    jump = "zbar = zbar + trace_gain" + ("" if beside else "*exp(dt/tau_trace)")  # the coming decay takes exp back
+    constants = {"tau_trace": target.tau_m, "trace_gain": float(target.input_gain(network.dt))}
+    return Fragment(("dzbar/dt = -zbar/tau_trace : 1",), constants, {"tau_trace": "second"}, on_spike=(jump,))
+
+
+def _trace_constants(network: Network, population: SpikingPopulation | LeakyReadout) -> Fragment:
+    """What a trace per synapse needs of its target neuron."""
+    dt = network.dt
+    return Fragment(constants={"trace_decay": np.exp(-dt / population.tau_m), "trace_gain": population.input_gain(dt)})
+
+
+def _synaptic_traces(kinds: Sequence[SignalKind], target: SpikingPopulation, per_synapse: bool = False) -> Fragment:
+    zbar = "zbar_synapse" if per_synapse else "zbar_pre"
+    equations, code = ["eligibility : 1"], [f"eligibility = psi_post*{zbar}"]
+    if target.adaptation is not None:
+        equations.append("adaptation : 1")
+        code = [f"eligibility = psi_post*({zbar} - beta_post*adaptation)"]
+        code.append("adaptation = exp(-dt/tau_adapt_post)*adaptation + eligibility")
+    constants: dict[str, float | np.ndarray] = {}
+    units: dict[str, str] = {}
+    for kind in kinds:
+        name = kind.variable
+        if kind.timing == "trial":
+            continue
+        trace = "eligibility"
+        if kind.tau is not None:
+            if np.ndim(kind.tau):
+                raise UserError(
+                    "evaluation = 'online' needs one tau_m for all readouts: "
+                    "with one per readout every synapse would need a trace per readout; use 'factored'"
+                )
+            trace, tau = f"filtered_{name}", f"tau_{name}"
+            equations.append(f"{trace} : 1")
+            constants[tau], units[tau] = kind.tau, "second"
+            code.append(f"{trace} = {trace}*exp(-dt/{tau}) + (1 - exp(-dt/{tau}))*eligibility")
+        equations.append(f"gradient_{name} : 1")
+        code.append(f"gradient_{name} = gradient_{name} + {name}_post*{trace}")
+    if any(kind.timing == "trial" for kind in kinds):
+        equations.append("eligibility_sum : 1")
+        code.append("eligibility_sum = eligibility_sum + eligibility")
+    arrival: tuple[str, ...] = ()
+    if per_synapse:  # the decay of the coming step, before any of its spikes arrives
+        equations.append("zbar_synapse : 1")
+        code.append("zbar_synapse = zbar_synapse*trace_decay_post")
+        arrival = ("zbar_synapse = zbar_synapse + trace_gain_post",)
+    updates = (Update("\n".join(code), "after_synapses", 5),)
+    return Fragment(tuple(equations), constants, units, updates, on_arrival=arrival)
+
+
+def _inject_readout(network: Network, projection: Projection) -> Injection:
+    """zo at the presynaptic neuron lacks this step's spike until the resets, so a spike adds its own part at once."""
+    target = network.populations[projection.target]
+    assert isinstance(target, LeakyReadout)
+    if _traced_per_synapse(network, projection):
+        code = "gradient = gradient + error_post*zo_synapse\nzo_synapse = zo_synapse*trace_decay_post"
+        synapse = Fragment(
+            ("zo_synapse : 1", "gradient : 1"),
+            updates=(Update(code, "after_synapses", 5),),
+            on_arrival=("zo_synapse = zo_synapse + trace_gain_post",),
+        )
+        return Injection(post=_trace_constants(network, target), synapse=synapse, read=("gradient",))
+    gain = target.input_gain(network.dt)
+    constants = {"tau_readout_trace": target.tau_m, "readout_trace_gain": float(gain)}
+    pre = Fragment(
+        ("dzo/dt = -zo/tau_readout_trace : 1",),
+        constants,
+        {"tau_readout_trace": "second"},
+        on_spike=("zo = zo + readout_trace_gain",),
+    )
+    synapse = Fragment(
+        ("gradient : 1",),
+        updates=(Update("gradient = gradient + error_post*zo_pre", "after_synapses", 5),),
+        on_spike=("gradient = gradient + error_post*readout_trace_gain_pre",),
+    )
+    return Injection(pre=pre, synapse=synapse, read=("gradient",))
+
+
+def _online_gradient(record: Record, projection: Projection, signals: Sequence[Signal]) -> np.ndarray:
+    total = np.zeros(record.wiring[projection.name].pre.size)
+    for signal in signals:
+        if signal.timing == "step":
+            total += record.gathered(projection.name, f"gradient_{signal.variable}")
+    trial = [signal.values for signal in signals if signal.timing == "trial"]
+    if trial:
+        post = record.wiring[projection.name].post
+        total += np.sum(trial, axis=0)[post] * record.gathered(projection.name, "eligibility_sum")
+    return total
+
+
+def _factored_gradient(
+    record: Record, target: str, incoming: Sequence[Projection], signals: Sequence[Signal]
+) -> dict[str, np.ndarray]:
+    network = record.network
+    population = network.populations[target]
+    assert isinstance(population, SpikingPopulation)
+    psi, shape = record.kept(incoming[0].name, "post.psi"), (population.size,)
+    decay = np.broadcast_to(np.exp(-network.dt / population.tau_m), shape)
+    gain = np.broadcast_to(population.input_gain(network.dt), shape)
+    projections = [(record.wiring[p.name], record.spikes[p.source], _latency(network, p)) for p in incoming]
+    adaptation = None
+    if population.adaptation is not None:
+        beta, tau = population.adaptation
+        adaptation = np.broadcast_to(beta, shape), np.broadcast_to(np.exp(-network.dt / tau), shape)
+    found = adjoint_sweep(psi, signals, record.steps, decay, gain, projections, record.compiled, adaptation)
+    return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}
+
+
+def _readout_gradient(
+    record: Record, incoming: Sequence[Projection], error: Signal, online: bool
+) -> dict[str, np.ndarray]:
+    readout, target = record.network.populations[incoming[0].target], incoming[0].target
+    if isinstance(readout, RateReadout):
+        ends = record.during("response").ends
+        given = {p.name: ends[f"{p.source}.{p.variable}"] for p in incoming}
+        weights = {name: record.wiring[name].outer(u, error.values) for name, u in given.items()}
+        return weights | ({f"{target}.bias": error.values} if readout.biased else {})
+    if online:
+        return {p.name: record.gathered(p.name, "gradient") for p in incoming}
+    assert isinstance(readout, LeakyReadout)
+    kappa = np.broadcast_to(np.exp(-record.network.dt / readout.tau_m), (readout.size,))
+    projections = [(record.wiring[p.name], record.spikes[p.source], 0) for p in incoming]
+    found = adjoint_sweep(None, [error], record.steps, kappa, 1 - kappa, projections, record.compiled)
+    return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}

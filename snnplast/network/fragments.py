@@ -1,0 +1,213 @@
+"""Pieces of Brian2 code as plain data: what a population or projection is made of, and what rules add to it.
+
+A description's own code and the code a rule injects have the same form, so `build.py` merges them with one
+mechanism. Slots are Brian2's scheduling slots; this library uses them as follows, in the order of one step:
+
+    start           sources emit their spikes
+    groups          membranes and traces decay (Brian2's state updater)
+    after_groups    0: spikes arrive, 1: bias and floor, 2: surrogate derivative and traces
+    thresholds      spikes of this step
+    synapses        spikes of this step reach readouts
+    after_synapses  0: readout values, 1: normalisers, 2: errors, 3: feedback,
+                    4: what neurons make of it, 5: synaptic traces
+    resets          membrane reset, counters
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from snnplast.errors import UserError
+from snnplast.network import code as language
+
+Value = float | np.ndarray
+
+FLAGS = {"response": "responding", "work": "working", "explore": "exploring"}
+"""Phase of a trial -> shared variable that is 1 while it runs, of populations whose code names it."""
+
+
+def _parsed(place: str, lines: Sequence[str], parse: Callable[[str], object]) -> None:
+    """Code is a tuple of texts in Brian2's language."""
+    if isinstance(lines, str) or not all(isinstance(line, str) for line in lines):
+        raise UserError(f"{place or 'equations'} = {lines!r}: lines of code, a tuple of texts, are needed")
+    for line in lines:
+        try:
+            parse(line)
+        except language.WrongCode as error:
+            raise language.WrongCode(f"{place}: {error}" if place else str(error)) from None
+
+
+@dataclass(frozen=True)
+class Update:
+    """Code run once per step in a scheduling slot; with `event`, only when that event of the population occurs."""
+
+    code: str
+    when: str = "after_groups"
+    order: int = 0
+    event: str | None = None
+
+    def __post_init__(self) -> None:
+        _parsed("Update.code", (self.code,), language.statements)
+        language.slot("Update.when", self.when)
+        if isinstance(self.order, bool) or not isinstance(self.order, int):
+            raise UserError(f"Update.order = {self.order!r}: an integer is needed")
+        if self.event not in (None, "trial"):
+            raise UserError(f"Update.event = {self.event!r}: None, at every step, or 'trial' is allowed")
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """Brian2 code of one owner (a population, or the synapses of a projection).
+
+    equations: lines such as 'dzbar/dt = -zbar/tau_m : 1' or 'eligibility : 1'.
+    constants: name -> value; a scalar becomes a shared constant, an array one constant per element.
+    units: Brian2 unit of a constant, where it is not dimensionless.
+    on_spike: statements: at a population's own spikes, or at each presynaptic spike of a projection.
+    on_arrival: statements of a projection when a spike arrives at its target, after latency and delay.
+    """
+
+    equations: tuple[str, ...] = ()
+    constants: Mapping[str, Value] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    updates: tuple[Update, ...] = ()
+    on_spike: tuple[str, ...] = ()
+    on_arrival: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _parsed("", self.equations, language.equation)
+        _parsed("on_spike", self.on_spike, language.statements)
+        _parsed("on_arrival", self.on_arrival, language.statements)
+
+    def names(self) -> frozenset[str]:
+        """The variables and constants it declares."""
+        return frozenset(self.constants) | frozenset(_declared(line) for line in self.equations)
+
+    def identifiers(self) -> frozenset[str]:
+        """All names that its code contains."""
+        return frozenset(word for line in _lines(self) for word in re.findall(r"[A-Za-z_]\w*", line))
+
+    def variables(self) -> frozenset[str]:
+        """Those that change and hold a value of their own: no constants, no subexpressions."""
+        return frozenset(e.name for e in map(language.equation, self.equations) if not e.subexpression)
+
+    def renamed(self, names: Mapping[str, str]) -> Fragment:
+        """The same code with identifiers exchanged."""
+        return replace(
+            self,
+            equations=tuple(substitute(line, names) for line in self.equations),
+            constants={names.get(name, name): value for name, value in self.constants.items()},
+            units={names.get(name, name): unit for name, unit in self.units.items()},
+            updates=tuple(replace(update, code=substitute(update.code, names)) for update in self.updates),
+            on_spike=tuple(substitute(code, names) for code in self.on_spike),
+            on_arrival=tuple(substitute(code, names) for code in self.on_arrival),
+        )
+
+    def text(self) -> str:
+        """As a reader would write it down; printed by `snnplast rules show`."""
+        lines = [*self.equations]
+        lines += [f"{name} = {_short(value)}  (constant)" for name, value in self.constants.items()]
+        lines += [f"on spike: {code}" for code in self.on_spike]
+        lines += [f"on arrival: {code}" for code in self.on_arrival]
+        for update in self.updates:
+            code = [f"    {line}" for line in update.code.splitlines()]
+            lines += [f"each {update.event or 'step'}, slot '{update.when}':", *code]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Injection:
+    """What a rule adds for one projection, by location: its source neurons, its target neurons, its synapses.
+
+    recorded: neurons' variables kept step by step, e.g. 'post.psi'. read: synaptic variables read after the trial.
+    Where another rule means something else by a name, both code and record get another one; the rule asks the record
+    by its own: `record.kept(projection, 'post.psi')`, `record.gathered(projection, 'gradient')`.
+    """
+
+    pre: Fragment = Fragment()
+    post: Fragment = Fragment()
+    synapse: Fragment = Fragment()
+    recorded: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+
+    def renamed(self, location: str, names: Mapping[str, str]) -> Injection:
+        """Rename variables of one location everywhere, including 'name_pre' and 'name_post' in synaptic code."""
+        suffixed = {f"{old}_{location}": f"{new}_{location}" for old, new in names.items()}
+        changed = {location: getattr(self, location).renamed(names), "synapse": self.synapse.renamed(suffixed)}
+        placed = {f"{location}.{old}": f"{location}.{new}" for old, new in names.items()}
+        return replace(self, recorded=tuple(placed.get(name, name) for name in self.recorded), **changed)
+
+
+def substitute(code: str, names: Mapping[str, str]) -> str:
+    """Exchange whole identifiers; 'dx/dt' counts as the identifier x.
+
+    >>> substitute("dz/dt = -z/tau : 1", {"z": "trace"})
+    'dtrace/dt = -trace/tau : 1'
+    """
+    for old, new in names.items():
+        code = re.sub(rf"\b(d?){re.escape(old)}\b(?=/dt)", rf"\g<1>{new}", code)
+        code = re.sub(rf"\b{re.escape(old)}\b", new, code)
+    return code
+
+
+def _declared(line: str) -> str:
+    return language.equation(line).name
+
+
+def _short(value: Value) -> str:
+    array = np.asarray(value)
+    return f"{float(array):.6g}" if array.ndim == 0 else f"array of {array.size}"
+
+
+def merge(owner: str, fragments: Iterable[Fragment]) -> Fragment:
+    """One fragment out of several: identical pieces count once, two meanings of one name raise `UserError`."""
+    equations: dict[str, str] = {}
+    constants: dict[str, Value] = {}
+    units: dict[str, str] = {}
+    updates: dict[Update, None] = {}
+    on_spike: dict[str, None] = {}
+    on_arrival: dict[str, None] = {}
+    for fragment in fragments:
+        for line in fragment.equations:
+            name = _declared(line)
+            if equations.setdefault(name, line) != line or name in constants:
+                raise UserError(f"{owner}: {name!r} is defined twice: {equations[name]!r} and {line!r}")
+        for name, value in fragment.constants.items():
+            if name in equations or not np.array_equal(constants.setdefault(name, value), value):
+                raise UserError(f"{owner}: the constant {name!r} has two meanings")
+        units.update(fragment.units)
+        updates.update(dict.fromkeys(fragment.updates))
+        on_spike.update(dict.fromkeys(fragment.on_spike))
+        on_arrival.update(dict.fromkeys(fragment.on_arrival))
+    return Fragment(tuple(equations.values()), constants, units, tuple(updates), tuple(on_spike), tuple(on_arrival))
+
+
+def clashes(present: Fragment, added: Fragment) -> frozenset[str]:
+    """Names both declare, but not with the same meaning: another definition, other code, or made of such names."""
+    shared = present.names() & added.names()
+    clashing = {name for name in shared if _meaning(present, name) != _meaning(added, name)}
+    lines = [set(re.findall(r"\w+", line.replace("/dt", ""))) for line in _lines(added)]
+    lines += [{word.removeprefix("d") for word in words} | words for words in lines]
+    while True:
+        drawn_in = {name for words in lines if words & clashing for name in words & shared}
+        if drawn_in <= clashing:
+            return frozenset(clashing)
+        clashing |= drawn_in
+
+
+def _lines(fragment: Fragment) -> list[str]:
+    code = [*fragment.on_spike, *(update.code for update in fragment.updates)]
+    return [*fragment.equations, *(line for block in code for line in block.splitlines())]
+
+
+def _meaning(fragment: Fragment, name: str) -> tuple[object, ...]:
+    """What decides what a name stands for: its equation or constant, and the code that assigns to it."""
+    constant = np.asarray(fragment.constants[name]).tolist() if name in fragment.constants else None
+    equation = [line for line in fragment.equations if _declared(line) == name]
+    assigns = re.compile(rf"^\s*{re.escape(name)}\s*[-+*/]?=(?!=)", re.MULTILINE)
+    at_spikes = [code for code in fragment.on_spike if assigns.search(code)]
+    updates = [update for update in fragment.updates if assigns.search(update.code)]
+    return constant, equation, at_spikes, updates

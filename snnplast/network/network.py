@@ -1,0 +1,386 @@
+"""The description of a network: populations, projections and the time step. It holds no Brian2 object."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
+
+from snnplast.brian import Quantity
+from snnplast.described import reals
+from snnplast.description import Description, WrongValue
+from snnplast.errors import UserError, unknown
+from snnplast.network.connectivity import AllToAll, Connectivity, ExplicitPairs
+from snnplast.network.delays import Delay, UniformDelay, check_delay
+from snnplast.network.fragments import Fragment, merge
+from snnplast.network.initial import refuse_spikes_at_once
+from snnplast.network.neurons import CustomNeurons
+from snnplast.network.population import PoissonSource, Population
+from snnplast.network.readouts import RateReadout
+from snnplast.network.weights import ExplicitWeights, Normal, Transposed, Weights, as_weights
+from snnplast.time_steps import whole_steps
+from snnplast.units import parse_quantity
+
+
+def _signs(value: Any) -> Any:
+    """+1 or -1, for all source neurons () or for each (n_pre,)."""
+    named = {"excitatory": 1.0, "inhibitory": -1.0}
+    if value is None or (isinstance(value, str) and value in named):
+        return None if value is None else np.array(named[value])
+    array = None if isinstance(value, str) else reals("", value)
+    if array is None or array.ndim != 1 or not np.all(np.isin(array, (-1, 1))):
+        raise ValueError(f"{value!r}: 'excitatory', 'inhibitory' or an array of +1 and -1 is allowed")
+    return array
+
+
+def _bounds(value: Any) -> tuple[float | None, float | None]:
+    """(lowest, highest): numbers, None where a side is open."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"{value!r}: two entries, (lowest, highest), are needed; None leaves a side open")
+    low, high = (None if side is None else float(reals("", side)) for side in value)
+    return low, high
+
+
+class Projection(Description):
+    """Synapses from one population to another.
+
+    Latency: a source's spike acts in the same step; a neuron's spike acts on neurons one step later and on
+    readouts in the same step. A delay comes on top of it.
+
+    weights: initial weights; a `Weights` description, a number or an array.
+    connectivity: which pairs are connected, default all.
+    delay: conduction delay of spikes, default 0 ms, rounded to steps: a time, one per synapse, or `UniformDelay`.
+    sign: of all weights: "excitatory", "inhibitory", or +1 or -1 for each source neuron (Dale's principle). Initial
+        weights get it, and learning stops at 0.
+    kind: "spiking" (each spike adds c*w to the target), or "analog" (the target receives w * variable).
+    variable: the source's variable that an analog projection carries.
+    into: the target's variable that receives it; default the one that input adds to.
+    every: an analog projection acts each "step", or once per "trial", in the response step.
+    order: of a projection that acts once per trial: lower ones act first, default 0.
+    plastic: whether the experiment's rule learns these weights.
+    rule: name of another rule for this projection; default the experiment's.
+    self_connections: whether a neuron may project to itself.
+    bounds: (lowest, highest) weight; None leaves a side open.
+    simulated: False keeps the weights as a parameter only, for factors computed after the trial.
+    """
+
+    name: str
+    source: str
+    target: str
+    weights: Weights = Field(default_factory=Normal)
+    connectivity: Connectivity = Field(default_factory=AllToAll)
+    delay: Delay = 0.0
+    sign: Annotated[np.ndarray | None, BeforeValidator(_signs)] = None
+    kind: Literal["spiking", "analog"] = "spiking"
+    variable: str | None = None
+    into: str | None = None
+    every: Literal["step", "trial"] = "step"
+    order: int = 0
+    plastic: bool = False
+    rule: str | None = None
+    self_connections: bool = True
+    bounds: Annotated[tuple[float | None, float | None], BeforeValidator(_bounds)] = (None, None)
+    simulated: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Projection:
+        low, high = self.bounds
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"bounds ({low:g}, {high:g}): the lowest weight must not exceed the highest")
+        for sign, empty in ((-1, low is not None and low > 0), (1, high is not None and high < 0)):
+            if empty and self.sign is not None and np.any(self.sign == sign):
+                raise ValueError(f"bounds {self.bounds} leave no weight of the sign that is asked for")
+        if (self.kind == "analog") != (self.variable is not None):
+            raise ValueError("an analog projection needs the source's variable; a spiking one takes none")
+        if self.kind == "spiking" and self.every == "trial":
+            raise ValueError("every = 'trial' is for analog projections")
+        if self.kind == "analog" and self.delayed:
+            raise ValueError("a delay is for spiking projections")
+        return self
+
+    @property
+    def delayed(self) -> bool:
+        """Whether any spike may act later than its latency says."""
+        return isinstance(self.delay, UniformDelay) or bool(np.any(np.asarray(self.delay) > 0))
+
+    @property
+    def unequal_delays(self) -> bool:
+        """Whether delays may differ between its synapses."""
+        return isinstance(self.delay, UniformDelay) or np.ndim(self.delay) > 0
+
+    def limits(self, pre: np.ndarray) -> tuple[float | np.ndarray | None, float | np.ndarray | None]:
+        """(lowest, highest) weight of the synapses with these sources: a number, one per synapse, or None."""
+        low, high = self.bounds
+        if self.sign is None:
+            return low, high
+        sign = self._signs_of(pre)
+        low, high = -np.inf if low is None else low, np.inf if high is None else high
+        return np.maximum(np.where(sign > 0, 0.0, -np.inf), low), np.minimum(np.where(sign < 0, 0.0, np.inf), high)
+
+    def signed(self, weights: np.ndarray, pre: np.ndarray) -> np.ndarray:
+        """Weights (n_synapses,) with the sign they must have."""
+        return weights if self.sign is None else self._signs_of(pre) * np.abs(weights)
+
+    def _signs_of(self, pre: np.ndarray) -> np.ndarray:
+        assert self.sign is not None
+        return self.sign[pre] if self.sign.ndim else np.broadcast_to(self.sign, pre.shape)
+
+
+class Wiring(Description):
+    """The pairs of one projection. pre, post: (n_synapses,), int32, sorted by pre, then post; shape: (n_pre, n_post).
+
+    delays: conduction delays (n_synapses,) in steps, int32; None where there are none.
+    """
+
+    pre: np.ndarray
+    post: np.ndarray
+    shape: tuple[int, int]
+    layout: Annotated[Literal["full", "no-diagonal", "sparse"], Field(description="which matrix entries exist")]
+    delays: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, pre: np.ndarray, post: np.ndarray, shape: tuple[int, int], delays: np.ndarray | None = None) -> Wiring:
+        n_pre, n_post = shape
+        full = pre.size == n_pre * n_post
+        hollow = n_pre == n_post and pre.size == n_pre * (n_pre - 1) and not np.any(pre == post)
+        layout = "full" if full else "no-diagonal" if hollow else "sparse"
+        pre, post = pre.astype(np.int32, copy=False), post.astype(np.int32, copy=False)
+        return cls(pre=pre, post=post, shape=shape, layout=layout, delays=delays)
+
+    def entries(self, matrix: np.ndarray) -> np.ndarray:
+        """The entries (n_synapses,) of a matrix (n_pre, n_post) where synapses exist, in their order."""
+        if self.layout == "full":
+            return matrix.reshape(-1)
+        if self.layout == "no-diagonal":
+            n = self.shape[0]
+            return matrix.reshape(-1)[1:].reshape(n - 1, n + 1)[:, :-1].reshape(-1)
+        return matrix[self.pre, self.post]
+
+    def matrix(self, values: np.ndarray) -> np.ndarray:
+        """Values (n_synapses,) as a matrix (n_pre, n_post), 0 where no synapse exists."""
+        if self.layout == "full":
+            return values.reshape(self.shape)
+        matrix = np.zeros(self.shape)
+        matrix[self.pre, self.post] = values
+        return matrix
+
+    def outer(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """source_i * target_j (n_synapses,) of each synapse, from values (n_pre,) and (n_post,)."""
+        if self.layout == "sparse":
+            return source[self.pre] * target[self.post]
+        return self.entries(np.outer(source, target))
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """First synapse of each source neuron, and their number: (n_pre + 1,), int64."""
+        return np.searchsorted(self.pre, np.arange(self.shape[0] + 1, dtype=self.pre.dtype))
+
+    def fan_out(self) -> np.ndarray:
+        """Number of synapses of each source neuron (n_pre,)."""
+        return np.diff(self.starts)
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_OWN_NAME = re.compile(r".*_(traces(_\d+)?|sum|update_\d+)")
+"""Names of the Brian2 objects that `build.py` adds beside those of populations and projections."""
+
+
+class Network:
+    """A network under description: add populations, connect them, hand it to an experiment.
+
+    dt: time step, default 1 ms.
+
+    >>> from snnplast import LIF, Network, Normal, PoissonSource
+    >>> net = Network()
+    >>> net.add("input", PoissonSource(64))
+    >>> net.add("hidden", LIF(100))
+    >>> net.connect("input", "hidden", weights=Normal(gain=1.5), plastic=True)
+    """
+
+    def __init__(self, dt: Quantity | str = "1 ms") -> None:
+        self.dt: float = parse_quantity(dt, "ms")
+        if not self.dt > 0:
+            raise UserError(f"Network: dt = {dt!r}: a positive time is needed")
+        self.populations: dict[str, Population] = {}
+        self.projections: dict[str, Projection] = {}
+        self.attachments: dict[str, tuple[Fragment, ...]] = {}
+        self._frozen = False
+
+    def add(self, name: str, population: Population) -> None:
+        """Add a population under a name (letters, digits, underscores)."""
+        self._claim(name)
+        if not isinstance(population, Population):
+            raise UserError(f"network.{name}: {population!r} is not a population")
+        if isinstance(population, PoissonSource):
+            self._check_rates(name, population)
+        for field in population.in_steps:
+            whole_steps(f"network.{name}.{field}", getattr(population, field), self.dt)
+        if isinstance(population, CustomNeurons):
+            begins = population.fragment(self.dt), population.threshold, population.initial_values
+            refuse_spikes_at_once(f"network.{name}", *begins, population.size, self.dt)
+        self.populations[name] = population
+
+    def connect(self, source: str, target: str, *, name: str | None = None, **values: Any) -> None:
+        """Add a `Projection`, called 'source_to_target' unless named; its fields are the keyword arguments."""
+        name = name or f"{source}_to_{target}"
+        self._claim(name)
+        for role, population in (("source", source), ("target", target)):
+            if population not in self.populations:
+                raise UserError(f"network.{name}: {unknown(f'{role} population', population, self.populations)}")
+        self._put(name, {"name": name, "source": source, "target": target, **values})
+
+    def _put(self, name: str, values: dict[str, Any]) -> None:
+        """A projection from its fields, checked."""
+        path: tuple[str, ...] = ("weights",)
+        try:
+            if "weights" in values:
+                values["weights"] = as_weights(values["weights"])
+            path = ()
+            projection = Projection(**values)
+        except WrongValue as error:
+            place = ".".join(["network", name, *(path or error.path)])
+            raise UserError(f"{place}{error.complaint}") from None
+        self._check(projection)
+        self.projections[name] = projection
+
+    def change(self, projection: str, **values: Any) -> None:
+        """Give fields of a projection other values, checked as in `connect`, e.g. whether it is plastic."""
+        self._must_be_open()
+        if projection not in self.projections:
+            raise UserError(f"network: {unknown('projection', projection, self.projections)}")
+        before = self.projections[projection]
+        for fixed in ("name", "source", "target"):
+            if fixed in values:
+                raise UserError(f"network.{projection}.{fixed} cannot be changed; connect() makes another projection")
+        self._put(projection, {field: getattr(before, field) for field in Projection.model_fields} | values)
+
+    def attach(self, population: str, fragment: Fragment) -> None:
+        """Add Brian2 code to a population, e.g. the error of a readout."""
+        self._must_be_open()
+        self.population(population)
+        self.attachments[population] = (*self.attachments.get(population, ()), fragment)
+
+    def described(self, population: str) -> Fragment:
+        """A population's own code, what is attached to it, and what analog projections add to that nobody declares."""
+        own, attached = self.populations[population].fragment(self.dt), self.attachments.get(population, ())
+        found = merge(population, [own, *attached])
+        into = {
+            p.into: None
+            for p in self.projections.values()
+            if p.simulated and p.target == population and p.kind == "analog"
+        }
+        received = [f"{name} : 1" for name in into if name and name not in found.names()]
+        return merge(population, [found, Fragment(tuple(received))])
+
+    def population(self, name: str) -> Population:
+        """A population by name; an unknown name raises `UserError`."""
+        if name not in self.populations:
+            raise UserError(f"network: {unknown('population', name, self.populations)}")
+        return self.populations[name]
+
+    def between(self, source: str, target: str) -> list[Projection]:
+        """Projections from one population to another."""
+        return [p for p in self.projections.values() if (p.source, p.target) == (source, target)]
+
+    def copy(self) -> Network:
+        """An open copy that can be extended."""
+        other = Network.__new__(Network)
+        other.dt, other._frozen = self.dt, False
+        other.populations, other.projections = dict(self.populations), dict(self.projections)
+        other.attachments = dict(self.attachments)
+        return other
+
+    def freeze(self) -> Network:
+        """Forbid further changes; returns itself."""
+        self._frozen = True
+        return self
+
+    @property
+    def readouts(self) -> list[str]:
+        """Names of the readout populations."""
+        return [name for name, population in self.populations.items() if population.readout]
+
+    @property
+    def trial_clocked(self) -> bool:
+        """Whether anything happens once per trial, in a response step after the last segment."""
+        return any(projection.every == "trial" for projection in self.projections.values())
+
+    def _check_rates(self, name: str, source: PoissonSource) -> None:
+        for field, rate in (("peak_rate", source.peak_rate), ("rate", source.rate)):
+            if rate is not None and rate * self.dt > 1:
+                raise UserError(
+                    f"network.{name}.{field} = {rate:g} Hz: at most one spike per step of {1e3 * self.dt:g} ms, "
+                    f"{1 / self.dt:g} Hz, is allowed"
+                )
+
+    def _must_be_open(self) -> None:
+        if self._frozen:
+            raise UserError("network: it is frozen once an experiment uses it; change a copy()")
+
+    def _claim(self, name: str) -> None:
+        self._must_be_open()
+        if not _NAME.fullmatch(name):
+            raise UserError(f"network: {name!r} is no valid name; letters, digits and underscores are allowed")
+        if _OWN_NAME.fullmatch(name):
+            raise UserError(f"network: {name!r} ends like a name of the library's own; another one is needed")
+        if name in self.populations or name in self.projections:
+            raise UserError(f"network: the name {name!r} is taken")
+
+    def _check(self, projection: Projection) -> None:
+        source, target = self.populations[projection.source], self.populations[projection.target]
+        place = f"network.{projection.name}"
+        if projection.kind == "spiking" and not source.spiking:
+            raise UserError(f"{place}: {projection.source!r} does not spike; connect it with kind='analog'")
+        if (projection.into or target.input_variable_name) is None:
+            raise UserError(f"{place}: {projection.target!r} is a source and takes no input")
+        if isinstance(target, RateReadout) and projection.every != "trial":
+            raise UserError(f"{place}: a RateReadout is fed by kind='analog', variable='z', every='trial'")
+        if not projection.self_connections and projection.source != projection.target:
+            raise UserError(f"{place}: self_connections=False is for projections of a population onto itself")
+        if isinstance(projection.weights, Transposed):
+            self._check_mirrored(place, projection, projection.weights.of)
+            return
+        n_pre, n_post = source.size, target.size
+        if projection.sign is not None and projection.sign.ndim and projection.sign.size != n_pre:
+            given = projection.sign.size
+            raise UserError(f"{place}.sign has {given} entries; {n_pre}, one per source neuron, are needed")
+        try:  # by sizes alone: pairs and weights are drawn once, where the network is built
+            synapses = projection.connectivity.count(n_pre, n_post, not projection.self_connections)
+            self._check_order(projection)
+            projection.weights.check(synapses, (n_pre, n_post))
+            check_delay(projection.delay, synapses, self.dt)
+        except UserError as error:
+            raise UserError(f"{place}: {error}") from None
+
+    def _check_mirrored(self, place: str, projection: Projection, of: str) -> None:
+        """Weights that mirror others have nothing of their own: no pairs, no bounds, no learning."""
+        if of not in self.projections:
+            raise UserError(f"{place}.weights: {unknown('projection', of, self.projections)}")
+        other = self.projections[of]
+        if (other.target, other.source) != (projection.source, projection.target):
+            raise UserError(
+                f"{place}.weights: {of!r} goes from {other.source!r} to {other.target!r}; one from "
+                f"{projection.target!r} to {projection.source!r} is needed"
+            )
+        own = {"plastic": projection.plastic, "sign": projection.sign is not None, "delay": projection.delayed}
+        own |= {"bounds": projection.bounds != (None, None), "weights.of": isinstance(other.weights, Transposed)}
+        own["connectivity"] = not isinstance(projection.connectivity, AllToAll)
+        for field in (field for field, given in own.items() if given):
+            raise UserError(f"{place}.{field}: weights that mirror those of {of!r} take it from there; leave it out")
+
+    def _check_order(self, projection: Projection) -> None:
+        """What is listed per synapse is in source-major order: pairs listed beside it must be so, too."""
+        pairs, weights = projection.connectivity, projection.weights
+        listed = {"delays": projection.delay, "weights": weights.values if isinstance(weights, ExplicitWeights) else 0}
+        names = [name for name, values in listed.items() if np.ndim(values) == 1]
+        if not isinstance(pairs, ExplicitPairs) or not names:
+            return
+        if np.any(np.lexsort((pairs.post, pairs.pre)) != np.arange(pairs.pre.size)):
+            instead = ", or give the weights as a matrix (n_pre, n_post)" if names == ["weights"] else ""
+            raise UserError(
+                f"{' and '.join(names)} are one per synapse by source, then target, but the pairs are in another "
+                f"order; sort both{instead}"
+            )

@@ -1,0 +1,234 @@
+"""Spiking neurons: leaky integrate-and-fire, with or without adaptation, and your own equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from snnplast.description import WrongValue
+from snnplast.network.code import expression
+from snnplast.network.fragments import Fragment, Update, Value, merge
+from snnplast.network.own_equations import OwnEquations
+from snnplast.network.population import (
+    LayerNorm,
+    NonNegative,
+    NonNegativeTimes,
+    Population,
+    Positive,
+    PositiveTimes,
+    Real,
+    refuse_undeclared,
+)
+
+
+class SpikingPopulation(Population):
+    """What rules need to know of a spiking neuron with one exponentially decaying membrane v.
+
+    tau_m: membrane time constant: v decays by alpha = exp(-dt/tau_m) per step.
+    normalise_input: input is scaled by 1 - alpha (NEST: regular_spike_arrival = False) or by 1 (default).
+    representation: rate representation z for layer-wise rules, or none.
+    """
+
+    spiking: ClassVar[bool] = True
+    tau_m: Annotated[PositiveTimes, Field(description="membrane time constant tau_m")] = "20 ms"  # type: ignore[assignment]
+    normalise_input: Annotated[bool, Field(description="scale input by 1 - exp(-dt/tau_m)")] = False
+    representation: Annotated[LayerNorm | None, Field(description="rate representation z")] = None
+
+    @property
+    def distance(self) -> str:
+        """Expression of v - A: the membrane's distance to the threshold of this step."""
+        raise NotImplementedError
+
+    @property
+    def threshold_scale(self) -> str:
+        """Expression of the base threshold theta, the scale of surrogate derivatives."""
+        raise NotImplementedError
+
+    @property
+    def threshold(self) -> str:
+        """Brian2 condition of a spike."""
+        raise NotImplementedError
+
+    @property
+    def active(self) -> str | None:
+        """Expression that is 1 where the neuron may spike, 0 while refractory; None: always."""
+        raise NotImplementedError
+
+    @property
+    def rate_representation(self) -> LayerNorm | None:
+        return self.representation
+
+    def input_gain(self, dt: float) -> Value:
+        return 1 - np.exp(-dt / self.tau_m) if self.normalise_input else 1.0
+
+    def _representation(self) -> tuple[str, ...]:
+        return ("z : 1",) if self.representation is not None else ()
+
+
+class LIF(SpikingPopulation):
+    r"""Leaky integrate-and-fire neurons.
+
+    v^t = alpha v^{t-1} + c sum_i w_i x_i^t + b,   alpha = exp(-dt/tau_m);   v^t >= floor
+    z^t = 1 where v^t >= theta and the neuron is not refractory
+
+    The reset at a spike is one of
+        "subtract"       v <- v - theta at once (alpha theta is gone one step later; IB-Hebbian's settings),
+        "subtract-next"  v^{t+1} loses exactly theta (e-prop's papers),
+        a number         v <- that value.
+
+    tau_m: membrane time constant, default 20 ms, > 0; number or one per neuron.
+    v_threshold: theta, dimensionless, default 1, > 0.
+    reset: see above, default "subtract".
+    refractory: time after a spike in which v integrates but cannot spike, default 0 ms, >= 0, in whole steps.
+    v_min: floor of v, default none.
+    bias: b, added each step, default none; a number or array makes it a parameter that rules may learn.
+    normalise_input: c = 1 - alpha instead of c = 1.
+    """
+
+    input_variable: ClassVar[str | None] = "v"
+    in_steps: ClassVar[tuple[str, ...]] = ("refractory",)
+    v_threshold: Annotated[Positive, Field(description="spike threshold theta")] = 1.0
+    reset: Annotated[Literal["subtract", "subtract-next"] | float, Field(description="reset at a spike")] = "subtract"
+    refractory: Annotated[NonNegativeTimes, Field(description="refractory time")] = 0.0
+    v_min: Annotated[float | None, Field(description="floor of the membrane")] = None
+    bias: Annotated[Real | None, Field(description="constant input per step; learnable")] = None
+
+    @property
+    def parameters(self) -> Mapping[str, Value]:
+        return {} if self.bias is None else {"bias": self.bias}
+
+    @property
+    def distance(self) -> str:
+        return "v - v_threshold"
+
+    @property
+    def threshold_scale(self) -> str:
+        return "v_threshold"
+
+    @property
+    def active(self) -> str | None:
+        return "int(not_refractory)" if np.any(np.asarray(self.refractory) > 0) else None
+
+    def fragment(self, dt: float) -> Fragment:
+        constants: dict[str, Value] = {"tau_m": self.tau_m, "v_threshold": self.v_threshold}
+        units = {"tau_m": "second"}
+        equations = ("dv/dt = -v/tau_m : 1", *self._representation())
+        updates: tuple[Update, ...] = ()
+        if self.bias is not None:
+            equations += ("bias : 1",)
+            updates += (Update("v = v + bias", order=1),)
+        if self.v_min is not None:
+            constants["v_min"] = self.v_min
+            updates += (Update("v = clip(v, v_min, inf)", order=1),)
+        if self.active:
+            constants["refractory_time"], units["refractory_time"] = self.refractory, "second"
+        if isinstance(self.reset, str):
+            reset = "v = v - v_threshold" + ("*exp(dt/tau_m)" if self.reset == "subtract-next" else "")
+        else:
+            constants["v_reset"] = self.reset
+            reset = "v = v_reset"
+        return Fragment(equations, constants, units, updates, (reset,))
+
+    @property
+    def threshold(self) -> str:
+        return "v >= v_threshold"
+
+
+class ALIF(LIF):
+    r"""Leaky integrate-and-fire neurons with an adaptive threshold.
+
+    a^t = rho a^{t-1} + z^{t-1},   rho = exp(-dt/tau_adapt);   A^t = theta + beta a^t
+    z^t = 1 where v^t >= A^t and the neuron is not refractory; all else as `LIF`, resets by the base threshold theta.
+
+    tau_adapt: time constant of the adaptation, default 2000 ms, > 0; number or one per neuron.
+    beta: rise of the threshold per spike, dimensionless, default 0.017, >= 0; 0 makes a neuron a LIF neuron.
+    """
+
+    tau_adapt: Annotated[PositiveTimes, Field(description="time constant of the adaptation")] = "2000 ms"  # type: ignore[assignment]
+    beta: Annotated[NonNegative, Field(description="rise of the threshold per spike")] = 0.017
+
+    @property
+    def distance(self) -> str:
+        return "v - v_threshold - beta*a"
+
+    @property
+    def adaptation(self) -> tuple[Value, Value] | None:
+        return self.beta, self.tau_adapt
+
+    @property
+    def threshold(self) -> str:
+        return "v >= v_threshold + beta*a"
+
+    def fragment(self, dt: float) -> Fragment:
+        adapting = Fragment(
+            ("da/dt = -a/tau_adapt : 1",),
+            {"beta": self.beta, "tau_adapt": self.tau_adapt},
+            {"tau_adapt": "second"},
+            on_spike=("a = a + exp(dt/tau_adapt)",),  # the coming decay takes the factor back
+        )
+        return merge("ALIF", [super().fragment(dt), adapting])
+
+
+class CustomNeurons(OwnEquations, SpikingPopulation):
+    r"""Your own Brian2 equations; you supply what a rule cannot derive from them.
+
+    equations, constants, updates, persistent, initial: see `OwnEquations`.
+    threshold, reset: Brian2 code.
+    membrane: the variable that spikes add to (`membrane += c * w`).
+    distance: expression of the membrane's distance to the threshold, e.g. 'v - vt'.
+    threshold_scale: expression of the base threshold, the scale of surrogate derivatives, e.g. 'theta'.
+    tau_m: time constant with which the membrane forgets its input.
+    refractory: refractory time, default 0 ms, in whole steps.
+    """
+
+    in_steps: ClassVar[tuple[str, ...]] = ("refractory",)
+
+    threshold_code: Annotated[str, Field(alias="threshold")]
+    reset: str = ""
+    membrane: str = "v"
+    distance_code: Annotated[str, Field(alias="distance")]
+    threshold_scale_code: Annotated[str, Field(alias="threshold_scale")]
+    refractory: NonNegativeTimes = 0.0
+
+    @model_validator(mode="after")
+    def _spikes_as_it_says(self) -> CustomNeurons:
+        if self.representation is not None and "z" in self.own.names():
+            raise WrongValue("", ("equations",), ": 'z' is the rate representation here; another name is needed")
+        self._at("membrane", lambda: refuse_undeclared(self.own, (self.membrane,)))
+        for field in ("threshold", "distance", "threshold_scale"):
+            text = getattr(self, field)
+            self._at(field, lambda text=text: self._scope.read(expression(text), text))
+        self._at("reset", lambda: self._scope.run(self.reset))
+        return self
+
+    @property
+    def distance(self) -> str:
+        return self.distance_code
+
+    @property
+    def threshold_scale(self) -> str:
+        return self.threshold_scale_code
+
+    @property
+    def threshold(self) -> str:
+        return self.threshold_code
+
+    @property
+    def input_variable_name(self) -> str | None:
+        return self.membrane
+
+    @property
+    def active(self) -> str | None:
+        return "int(not_refractory)" if np.any(np.asarray(self.refractory) > 0) else None
+
+    def library_code(self) -> Fragment:
+        if not self.active:
+            return Fragment(self._representation())
+        return Fragment(self._representation(), {"refractory_time": self.refractory}, {"refractory_time": "second"})
+
+    def fragment(self, dt: float) -> Fragment:
+        reset = Fragment(on_spike=(self.reset,) if self.reset else ())
+        return merge(type(self).__name__, [self.own, self.library_code(), reset])

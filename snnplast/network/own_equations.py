@@ -1,0 +1,163 @@
+"""Populations whose equations are the user's own: what they declare, its values, and where it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from snnplast.brian import Quantity, get_unit
+from snnplast.described import reals, shaped
+from snnplast.description import WrongValue
+from snnplast.errors import UserError, nearest
+from snnplast.network import code
+from snnplast.network.code_check import Scope, check_fragment, dimension
+from snnplast.network.fragments import FLAGS, Fragment, Update, Value
+from snnplast.network.population import Population, refuse_undeclared
+from snnplast.units import parse_quantity
+
+
+class OwnEquations(Population):
+    """What such populations have in common.
+
+    equations: Brian2 equations, one per line.
+    constants: values of the names that the equations declare as '(constant)' or '(constant, shared)', or of further
+        ones: a number or an array (n,), with the unit that is declared.
+    updates: code run each step, or with event = "trial" once per trial in the response step.
+    persistent: variables that outlive a trial: reset leaves them alone, checkpoints hold them.
+    initial: values of variables where a trial begins, all others begin at 0: a number or an array (n,), with the unit
+        that is declared.
+    """
+
+    equations: str
+    constants: dict[str, Any] = Field(default_factory=dict)
+    updates: tuple[Update, ...] = ()
+    persistent: tuple[str, ...] = ()
+    initial: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> OwnEquations:
+        fragment = self._at("equations", lambda: self.own)
+        self._at("equations", lambda: check_fragment(Fragment(fragment.equations), self._scope))
+        for update in self.updates:
+            self._at("updates", lambda update=update: self._scope.run(update.code))
+        self._at("persistent", lambda: refuse_undeclared(fragment, self.persistent))
+        self._at("initial", lambda: self.initial_values)
+        return self
+
+    def _at(self, field: str, check: Callable[[], Any]) -> Any:
+        """What a check returns; what it finds wrong is said to be in a field."""
+        try:
+            return check()
+        except WrongValue:
+            raise
+        except UserError as error:
+            raise WrongValue("", (field,), f": {error}") from None
+
+    @property
+    def own(self) -> Fragment:
+        """What the equations and constants declare, and the updates."""
+        lines = code.equation_lines(self.equations)
+        declared = {found.name: found for found in map(code.equation, lines)}
+        constants, units = {}, {}
+        for name, value in self.constants.items():
+            unit = declared[name].unit if name in declared else _unit_of(value)
+            if name in declared and not _constant(lines, name):
+                raise UserError(f"constants[{name!r}]: the equations declare {name!r} as something that may change")
+            constants[name], units[name] = _value(f"constants[{name!r}]", value, unit, self.size), unit
+        for name in declared:
+            if _constant(lines, name) and name not in constants:
+                raise UserError(f"{name!r} is declared to be constant; constants={{{name!r}: ...}} gives it a value")
+        lines = tuple(line for line in lines if code.equation(line).name not in constants)
+        return Fragment(lines, constants, units, self.updates)
+
+    @property
+    def _scope(self) -> Scope:
+        """What code of the population may name; `responding` is 1 in the response, and so on."""
+        own = Scope.of(self.own, self.library_code())
+        return Scope({*own.fixed, *FLAGS.values()} - own.variable, own.variable)
+
+    def library_code(self) -> Fragment:
+        """What the library adds to the population's code, which code of its own may name."""
+        return Fragment()
+
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        return self.persistent
+
+    @property
+    def initial_values(self) -> Mapping[str, Value]:
+        """Variable -> where it begins, in SI units."""
+        variables = {e.name: e.unit for e in map(code.equation, self.own.equations) if not e.subexpression}
+        found = {}
+        for name, value in self.initial.items():
+            if name not in variables:
+                raise UserError(f"{name!r} is no variable of the equations; {nearest(name, variables)}")
+            found[name] = _value(f"initial[{name!r}]", value, variables[name], self.size)
+        return found
+
+
+class Analog(OwnEquations):
+    """Non-spiking units with your own equations, e.g. a rate reservoir or a feedback population.
+
+    equations: may hold differential equations (integrated exactly or by Euler).
+    into: the variable that projections add to unless they name another, default "drive".
+    All else: see `OwnEquations`.
+    """
+
+    into: str = "drive"
+
+    @model_validator(mode="after")
+    def _takes_input(self) -> Analog:
+        self._at("into", lambda: refuse_undeclared(self.own, (self.into,)))
+        return self
+
+    @property
+    def input_variable_name(self) -> str | None:
+        return self.into
+
+    def fragment(self, dt: float) -> Fragment:
+        return self.own
+
+
+def _constant(lines: tuple[str, ...], name: str) -> bool:
+    line = next(line for line in lines if code.equation(line).name == name)
+    flags = line.rpartition(":")[2].partition("(")[2].rstrip(") ").split(",")
+    return "constant" in [flag.strip() for flag in flags]
+
+
+def _unit_of(value: Any) -> str:
+    """The unit of a constant that no equation declares."""
+    return "1" if not isinstance(value, Quantity) or value.dim.is_dimensionless else repr(get_unit(value.dim))
+
+
+def _value(place: str, value: Any, unit: str, size: int) -> Value:
+    """A number or an array (size,) in SI units, of the unit that is declared."""
+    wanted = dimension(unit)
+    if wanted.is_dimensionless:
+        if isinstance(value, str) or callable(value):
+            raise UserError(
+                f"{place} = {value!r}: a number or an array ({size},) is needed; expressions, draws are not there yet"
+            )
+        array = reals(place, value)
+    elif isinstance(value, Quantity) and value.dim is wanted:
+        array = reals(place, np.asarray(value))
+    elif isinstance(value, Quantity) or np.ndim(value) == 0:
+        array = np.asarray(_at_place(place, lambda: parse_quantity(value, _plain(unit))))
+    else:
+        array = np.array([_at_place(place, lambda entry=entry: parse_quantity(entry, _plain(unit))) for entry in value])
+    array = shaped(place, array, (), (size,))
+    return float(array) if array.ndim == 0 else array
+
+
+def _plain(unit: str) -> str:
+    return unit.replace(" ", "")
+
+
+def _at_place(place: str, convert: Callable[[], float]) -> float:
+    try:
+        return convert()
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None

@@ -1,0 +1,1 @@
+"""From descriptions to one trial: design, Brian2 objects, the trial."""

@@ -1,0 +1,89 @@
+"""Whether rules, third factors, objective, recording and network agree; what does not is said before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from snnplast.errors import UserError
+from snnplast.learning.rule import Rule
+from snnplast.learning.third_factor import ThirdFactor
+from snnplast.network.network import Network
+from snnplast.simulation.build import Plan
+from snnplast.simulation.clocks import once_per_trial
+from snnplast.simulation.plasticity import Plasticity
+from snnplast.task.objective import Objective
+
+
+def refuse_untold(network: Network, objective: Objective | None, plasticities: Sequence[Plasticity]) -> None:
+    """A readout learns from the objective's error, and there is one objective."""
+    for projection in (p for plasticity in plasticities for p in plasticity.projections):
+        about = None if objective is None else objective.readout
+        if network.populations[projection.target].readout and projection.target != about:
+            told = "the task has no objective" if about is None else f"the task's objective is for {about!r}"
+            raise UserError(
+                f"network.{projection.name}: nothing says what the readout {projection.target!r} should do: {told}; "
+                "plastic=False keeps these weights"
+            )
+
+
+def refuse_two_batches(plasticities: Sequence[Plasticity]) -> None:
+    """Rules of one network learn from the same trials."""
+    first, *others = (plasticity.rule for plasticity in plasticities)
+    for other in others:
+        if other.batch != first.batch:
+            raise UserError(
+                f"rules.{other.name}.batch = {other.batch}, but rules.{first.name}.batch = {first.batch}: rules of one "
+                "network learn from the same trials, one number for all is allowed"
+            )
+
+
+def refuse_two_signals(plasticities: Sequence[Plasticity]) -> None:
+    """Rules that learn different projections onto one population listen to the same sources of a name there."""
+    heard: dict[tuple[str, str], tuple[Rule, ThirdFactor]] = {}
+    for plasticity in plasticities:
+        for factor in plasticity.rule.factors:
+            for target in plasticity.targets:
+                rule, other = heard.setdefault((factor.name, target), (plasticity.rule, factor))
+                if rule is not plasticity.rule and other.model_dump() != factor.model_dump():
+                    raise UserError(
+                        f"rules.{plasticity.rule.name}: its third factor {factor.name!r} and that of {rule.name!r} "
+                        f"reach {target!r} with different settings; the same for both, or one rule for that population"
+                    )
+
+
+def refuse_unrecorded(
+    described: Network, drawn: Plan, plasticities: Sequence[Plasticity], recorded: Sequence[str]
+) -> None:
+    """Variables whose values come after the trial, in steps that are not kept. described: the network as it was."""
+    network, rng = drawn.network, np.random.default_rng(0)
+    tried = [segment for plasticity in plasticities for segment in plasticity.explore(network, rng)]
+    explored = {name.partition(".")[0] for segment in tried for name in segment.series}
+    for name in recorded:
+        population, _, variable = name.partition(".")
+        if population in explored and variable in ("noise", "explored"):
+            raise UserError(
+                f"record.variables: {name!r} changes in the steps of exploration after a trial, which are not kept; "
+                f"'{population}.y', what the trial gave, is allowed"
+            )
+        if variable == "z" and population in described.populations and not network.trial_clocked:
+            raise UserError(
+                f"record.variables: {name!r} is worked out in a response step, which nothing in this network asks for"
+            )
+        if population in drawn.flags["work"] and not once_per_trial(drawn, name):
+            raise UserError(
+                f"record.variables: {name!r} changes after the trial, while {population!r} takes it up, in steps that "
+                "are not kept"
+            )
+
+
+def refuse_batch(plasticity: Plasticity) -> None:
+    """What takes trials one after another learns from one at a time."""
+    rule = plasticity.rule
+    for owner, kind in [(rule, "rule"), *((source.factor, "third factor") for source in plasticity.sources)]:
+        if owner.batch_mode == "sequential":
+            raise UserError(
+                f"rules.{rule.name}.batch = {rule.batch}: the {kind} {owner.name!r} takes trials one after another; "
+                "batch = 1 is allowed"
+            )

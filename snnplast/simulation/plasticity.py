@@ -1,0 +1,147 @@
+"""A rule at work: the projections it learns and the sources it listens to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from snnplast.errors import UserError
+from snnplast.learning.capabilities import Adaptive, Explores, OverBatch, Speaks
+from snnplast.learning.optimizer import Optimizer
+from snnplast.learning.rule import Rule
+from snnplast.learning.signals import Signal, SignalKind
+from snnplast.learning.third_factor import Context, State, ThirdFactor
+from snnplast.network.network import Network, Projection, Wiring
+from snnplast.task.objective import Objective
+from snnplast.task.trial import Record, Segment
+
+
+@dataclass
+class Source:
+    """A third factor at work: what it may rely on, and what it remembers."""
+
+    factor: ThirdFactor
+    context: Context
+    state: State
+
+    @property
+    def over_batch(self) -> bool:
+        """Whether it has one signal for all trials of a batch."""
+        return isinstance(self.factor, OverBatch)
+
+
+@dataclass
+class Plasticity:
+    """One rule with the projections it learns and the sources it listens to. `targets`: whom they serve."""
+
+    rule: Rule
+    projections: list[Projection]
+    targets: tuple[str, ...]
+    sources: list[Source] = field(default_factory=list)
+
+    @property
+    def sequential(self) -> bool:
+        """Whether a trial depends on the one before."""
+        owners = (self.rule, *(source.factor for source in self.sources))
+        return any(owner.batch_mode == "sequential" for owner in owners)
+
+    def kinds(self, projection: Projection) -> list[SignalKind]:
+        """What is known of the signals that the target of a projection hears."""
+        if projection.target not in self.targets:
+            return []
+        return [source.factor.kind(source.context, projection.target) for source in self.sources]
+
+    def values(self, segment: Segment, record: Record) -> Iterator[tuple[str, np.ndarray]]:
+        """'population.variable' and the values that its sources set before a segment."""
+        for source in self.sources:
+            if isinstance(source.factor, Speaks):
+                yield from source.factor.values(segment, record, source.context, source.state).items()
+
+    def further(self, record: Record) -> list[Segment]:
+        """Segments that its sources ask for after the response."""
+        speaking = [source for source in self.sources if isinstance(source.factor, Speaks)]
+        return [s for source in speaking for s in source.factor.further(record, source.context, source.state)]
+
+    def explore(self, network: Network, rng: np.random.Generator) -> list[Segment]:
+        """Segments in which its rule tries something, in a training trial."""
+        return self.rule.explore(network, self.projections, rng) if isinstance(self.rule, Explores) else []
+
+    def gradient(self, record: Record, objective: Objective | None) -> dict[str, np.ndarray]:
+        """Parameter name -> gradient of one trial. Asks every source for its signal once."""
+        return self.rule.gradient(record, self.projections, self.signals(record, objective))
+
+    def unit_gradient(self, record: Record) -> dict[str, np.ndarray]:
+        """Projection -> gradient of one trial for a trial signal of 1, where a source's signal is that of the batch."""
+        if not any(source.over_batch for source in self.sources):
+            return {}
+        ones = {name: [Signal(np.ones(record.network.populations[name].size), "trial")] for name in self.targets}
+        hidden = [projection for projection in self.projections if projection.target in self.targets]
+        found = self.rule.gradient(record, hidden, ones)
+        return {projection.name: found[projection.name] for projection in hidden}
+
+    def operations(self, record: Record) -> int:
+        """How often the rule visits synapses in a trial: online at every step, factored at every spike they carry.
+
+        A factored gradient for a signal of 1, where a source's signal is that of the batch, is a sweep of its own.
+        """
+        twice = self.rule.evaluation == "factored" and any(source.over_batch for source in self.sources)
+        hidden = [projection for projection in self.projections if projection.target in self.targets]
+        return sum(self._visits(record, p) for p in [*self.projections, *(hidden if twice else ())])
+
+    def _visits(self, record: Record, projection: Projection) -> int:
+        wiring = record.wiring[projection.name]
+        if projection.every == "trial":
+            return wiring.pre.size
+        if self.rule.evaluation == "online":
+            return record.steps * wiring.pre.size
+        return int(record.counts(projection.source) @ wiring.fan_out())
+
+    def batch_gradient(self, units: Mapping[str, np.ndarray], records: Sequence[Record]) -> dict[str, np.ndarray]:
+        """What the sources with one signal for the whole batch add, from the mean of the unit gradients."""
+        pulls = [s.factor.batch_signal(records, s.context) for s in self.sources if isinstance(s.factor, OverBatch)]
+        total = {name: np.sum([pull[name] for pull in pulls], axis=0) for name in self.targets}
+        learnt = [projection for projection in self.projections if projection.name in units]
+        return {p.name: units[p.name] * total[p.target][records[0].wiring[p.name].post] for p in learnt}
+
+    def adapted(
+        self, gradients: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]
+    ) -> dict[str, np.ndarray]:
+        """Gradients of what the sources themselves learn."""
+        found: dict[str, np.ndarray] = {}
+        for source in self.sources:
+            if isinstance(source.factor, Adaptive) and source.factor.parameters(source.context):
+                found |= source.factor.adapt(source.context, gradients, values, wiring)
+        return found
+
+    def parameters(self, network: Network) -> dict[str, Optimizer | None]:
+        """Names of all that the rule and its sources learn -> own optimiser, None for the configured one."""
+        own = [s.factor.parameters(s.context) for s in self.sources if isinstance(s.factor, Adaptive)]
+        return {**self.rule.parameters(network, self.projections), **dict.fromkeys(name for n in own for name in n)}
+
+    def signals(self, record: Record, objective: Objective | None) -> dict[str, list[Signal] | None]:
+        """Population -> the signals of all sources, None while one is not ready; the readout's is its error."""
+        signals: dict[str, list[Signal] | None] = {name: [] for name in self.targets}
+        if objective is not None and objective.readout not in self.targets:
+            error, once = record.series[f"{objective.readout}.error"], record.answers_once(objective.readout)
+            signals[objective.readout] = [Signal(error[0] if once else error, "trial" if once else "step")]
+        for source in self.sources:
+            if source.over_batch:
+                continue
+            given = source.factor.signal(record, source.context, source.state)
+            for name in self.targets:
+                if name not in given:
+                    raise UserError(f"third factor {source.factor.name!r} gives no signal for the population {name!r}")
+                signal, heard = given[name], signals[name]
+                if signal is None:
+                    signals[name] = None
+                elif heard is not None:
+                    heard.append(Signal.of(signal, source.factor.kind(source.context, name), record.network.dt))
+        return {name: given or None for name, given in signals.items()}
+
+    def report(self) -> dict[str, float]:
+        """Numbers the sources want recorded with the metrics."""
+        speaking = [s for s in self.sources if isinstance(s.factor, Speaks)]
+        reports = [s.factor.report(s.state) for s in speaking if isinstance(s.factor, Speaks)]
+        return {name: value for report in reports for name, value in report.items()}

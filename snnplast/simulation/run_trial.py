@@ -1,0 +1,311 @@
+"""Running one trial: segments in, record out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from snnplast.errors import UserError, nearest
+from snnplast.network.memory import refuse
+from snnplast.network.network import Network
+from snnplast.network.population import PoissonSource, SpikeSource
+from snnplast.simulation.simulation import Simulation
+from snnplast.task.encoding import poisson
+from snnplast.task.objective import Objective
+from snnplast.task.task import Trial
+from snnplast.task.trial import PHASES, Phase, Record, Segment, Spikes, Stretch, as_series
+
+LONG = 10**7
+"""Steps of a segment from which on it is asked whether they can be kept."""
+
+Given = list[tuple[np.ndarray, int]]
+"""Values of one series and steps of each segment that gave it."""
+
+
+def simulate(
+    simulation: Simulation, trial: Trial, index: int, seed: int, rng: np.random.Generator, exploring: bool = True
+) -> Record:
+    """Run a trial from reset to its end: the task's segments, then those that network, sources and rules ask for.
+
+    rng: draws the spikes of Poisson sources and the noise of rules that explore. exploring: whether they do in this
+    trial. The record's histories are views, valid until the next trial.
+    """
+    simulation.engine.reset()
+    running = _Running(simulation, index, seed, rng)
+    record = running.record
+    known = running.follow(trial)
+    running.complete()
+    if simulation.network.trial_clocked and running.phase == "trial":
+        running.show(Segment(1, phase="response"))
+    for segment in _together(s for plasticity in simulation.plasticities for s in plasticity.further(record)):
+        running.show(segment)
+    if exploring:
+        for segment in _together(
+            s for plasticity in simulation.plasticities for s in plasticity.explore(simulation.network, rng)
+        ):
+            running.show(segment)
+    record.history = {name: rows[: record.steps] for name, rows in simulation.engine.history.items()}
+    _add_known(simulation, record, known)
+    if simulation.objective is not None:
+        _judge(simulation.objective, record)
+    return record
+
+
+def _together(segments: Iterable[Segment]) -> list[Segment]:
+    """Segments of one phase that several ask for, as one: they run side by side."""
+    found: list[Segment] = []
+    for segment in segments:
+        if not found:
+            found.append(segment)
+        elif (segment.phase, segment.steps) != (found[0].phase, found[0].steps):
+            raise UserError(
+                f"after the response, {found[0].steps} steps of {found[0].phase!r} and {segment.steps} of "
+                f"{segment.phase!r} are asked for; one length for all is allowed"
+            )
+        else:
+            found[0] = replace(found[0], series={**found[0].series, **segment.series})
+    return found
+
+
+class _Running:
+    """A trial on its way: what has been shown, and the record of it."""
+
+    def __init__(self, simulation: Simulation, index: int, seed: int, rng: np.random.Generator) -> None:
+        self.simulation, self.rng = simulation, rng
+        self.phase: Phase = "trial"
+        self.shown, self.began = False, dict[Phase, int]()
+        self.given: dict[str, Given] = {}
+        engine, plan = simulation.engine, simulation.plan
+        record = Record(simulation.network, plan.wiring, simulation.values, index, seed, simulation.compiled)
+        record.names = plan.names
+        record.spikes = _SoFar(simulation.spiking, engine.spikes)
+        record.history = _SoFar(tuple(engine.history), lambda name: engine.history[name])
+        self.record = record
+
+    def follow(self, trial: Trial) -> Any:
+        """Show the segments that the task yields; returns what it returns."""
+        index = self.record.index
+        if not isinstance(trial, Generator):
+            raise UserError(
+                f"task: trial {index} is {trial!r}; a generator of segments is needed: 'yield Segment(...)'"
+            )
+        try:
+            segment = next(trial)
+            while True:
+                if not isinstance(segment, Segment):
+                    raise UserError(f"task: trial {index} yields {segment!r}; a Segment is needed")
+                self.show(segment)
+                segment = trial.send(self.record)
+        except StopIteration as end:
+            return end.value
+
+    def show(self, segment: Segment) -> None:
+        """Run one segment."""
+        record, engine, phase = self.record, self.simulation.engine, segment.phase
+        if PHASES.index(phase) < PHASES.index(self.phase):
+            raise UserError(f"task: trial {record.index}: a segment of phase {phase!r} follows one of {self.phase!r}")
+        if phase != "trial":
+            self.complete()
+        if phase == "response":
+            self._represent()
+        self.phase = phase
+        self._give(segment)
+        first, names = engine.t, self.simulation.plan.flags.get(phase, {})
+        flags = [engine[f"{name}.{variable}"] for name, variable in names.items()]
+        for flag in flags:
+            flag[:] = 1
+        engine.steps(segment.steps)
+        for flag in flags:
+            flag[:] = 0
+        if phase == "trial":
+            record.steps = engine.t
+        else:
+            record.phases[phase] = self._left(phase, self.began.setdefault(phase, first))
+
+    def complete(self) -> None:
+        """What the task shows has ended: the record of it is complete."""
+        if self.shown:
+            return
+        record, simulation = self.record, self.simulation
+        _check_shown(simulation.network, record)
+        self.shown = True
+        record.spikes, record.history = dict(record.spikes), dict(record.history)
+        record.series = {name: _joined(name, parts, record.steps) for name, parts in self.given.items()}
+        record.accumulated = {name: simulation.engine[name].copy() for name in simulation.plan.gathered}
+
+    def _represent(self) -> None:
+        """Rate representations are there for all that is clocked once per trial."""
+        for name, population in self.simulation.network.populations.items():
+            if population.rate_representation is not None:
+                self.simulation.engine[f"{name}.z"][:] = self.record.representation(name)
+
+    def _left(self, phase: Phase, first: int) -> Stretch:
+        """What a phase that began at step `first` has left so far."""
+        engine, simulation = self.simulation.engine, self.simulation
+        if phase == "response":
+            return Stretch(1, ends={name: engine[name].copy() for name in simulation.responses})
+        spikes = {}
+        for name in simulation.spiking:
+            steps, indices = engine.spikes(name)
+            place = int(np.searchsorted(steps, first))
+            spikes[name] = steps[place:] - first, indices[place:]
+        history = {name: rows[first : engine.t].copy() for name, rows in engine.history.items()}
+        return Stretch(engine.t - first, spikes, history)
+
+    def _give(self, segment: Segment) -> None:
+        """Hand over to the engine what a segment is given, and what sources know of it."""
+        engine, record, shown = self.simulation.engine, self.record, segment.phase == "trial"
+        network, start = self.simulation.network, engine.t
+        if segment.steps > LONG:
+            rows = sum(int(np.size(engine[name])) for name in self.simulation.plan.recorded)
+            rows += sum(p.size for name, p in network.populations.items() if name in segment.inputs)
+            refuse(f"task: a segment of {segment.steps} steps", 8 * rows * segment.steps)
+        for name, values in segment.inputs.items():
+            steps, indices = _encode(network, name, values, segment.steps, self.rng)
+            if shown:
+                record.driven.add(name)
+                if not isinstance(values, tuple):
+                    record.inputs[name] = values
+            engine.set_spikes(name, steps + start, indices)
+        for name, source in self.simulation.backgrounds.items() if shown else ():
+            steps, indices = poisson(np.ones(source.size), segment.steps, (source.rate or 0.0) * network.dt, self.rng)
+            engine.set_spikes(name, steps + start, indices)
+        self._give_series(segment)
+        for plasticity in self.simulation.plasticities:
+            for name, values in plasticity.values(segment, record):
+                engine[name][:] = values
+
+    def _give_series(self, segment: Segment) -> None:
+        simulation, engine, objective = self.simulation, self.simulation.engine, self.simulation.objective
+        window = None if objective is None else f"{objective.readout}.in_window"
+        for name, values in segment.series.items():
+            size = 1 if name == window else simulation.network.population(name.partition(".")[0]).size
+            if values.shape not in ((size,), (segment.steps, size)):
+                raise UserError(
+                    f"task: series {name!r} has shape {values.shape}; allowed are ({size},) and "
+                    f"({segment.steps}, {size})"
+                )
+            if segment.phase == "trial":
+                self.given.setdefault(name, []).append((values, segment.steps))
+            if name in simulation.series:
+                engine.set_series(name, np.broadcast_to(values, (segment.steps, size)))
+        if objective is None or window is None or segment.phase != "trial":
+            return
+        if window in segment.series:
+            _check_window(objective, window, segment.series[window])
+        elif window in simulation.series:
+            if objective.window is not None and engine.t:
+                raise UserError(
+                    "objective.window: evaluation = 'online' allows a learning window in trials of one segment"
+                )
+            engine.set_series(window, objective.in_window(segment.steps)[:, None])
+
+
+def _add_known(simulation: Simulation, record: Record, known: Any) -> None:
+    """What the task knows only at the end of a trial joins what its segments gave."""
+    if known is None:
+        return
+    if not isinstance(known, Mapping) or not all(isinstance(name, str) for name in known):
+        raise UserError(f"task: trial {record.index} returns {known!r}; a dictionary of series by name is allowed")
+    for name, given in known.items():
+        if name in record.series:
+            raise UserError(f"task: trial {record.index} returns {name!r}, which its segments gave already")
+        if name in simulation.series:
+            raise UserError(
+                f"task: trial {record.index} returns {name!r}, which the network needs while the trial runs; give it "
+                "with every segment, or learn with evaluation = 'factored'"
+            )
+        values, size = as_series(name, given), simulation.network.population(name.partition(".")[0]).size
+        if values.shape not in ((size,), (record.steps, size)):
+            raise UserError(
+                f"task: series {name!r} has shape {values.shape}; allowed are ({size},) and ({record.steps}, {size})"
+            )
+        record.series[name] = np.broadcast_to(values, (record.steps, size))
+
+
+def _check_window(objective: Objective, name: str, values: np.ndarray) -> None:
+    if objective.window is not None:
+        raise UserError(f"task: series {name!r} and objective.window = {objective.window} contradict: give one of them")
+    if not np.all((values == 0) | (values == 1)):
+        raise UserError(f"task: series {name!r} holds {np.unique(values)}; allowed are 0 and 1")
+
+
+def _check_shown(network: Network, record: Record) -> None:
+    """A trial has steps, and every source that synapses carry spikes of was given some, or said to be silent."""
+    if not record.steps:
+        raise UserError(f"task: trial {record.index} has no segment; at least one is needed")
+    for projection in network.projections.values():
+        source = network.populations[projection.source]
+        if isinstance(source, SpikeSource) and source.driven and projection.source not in record.driven:
+            raise UserError(
+                f"task: trial {record.index} gives {projection.source!r} nothing to show, though {projection.name!r} "
+                "carries its spikes; give it values, or ([], []) for silence, or describe it with a constant rate=..."
+            )
+
+
+def _encode(network: Network, name: str, values: np.ndarray | Spikes, steps: int, rng: np.random.Generator) -> Spikes:
+    population = network.populations.get(name)
+    if not isinstance(population, SpikeSource):
+        sources = [n for n, p in network.populations.items() if isinstance(p, SpikeSource)]
+        raise UserError(f"task: {name!r} is no source of the network; {nearest(name, sources)}")
+    if not population.driven:
+        raise UserError(f"task: {name!r} has a constant rate of its own: it takes nothing from the task")
+    if isinstance(values, tuple):
+        return values
+    if not isinstance(population, PoissonSource):
+        raise UserError(f"task: {name!r} is no PoissonSource: give it (steps, indices), not values")
+    if values.shape not in ((population.size,), (steps, population.size)):
+        raise UserError(
+            f"task: the values for {name!r} have shape {values.shape}, the population has {population.size} neurons; "
+            f"allowed are ({population.size},) and ({steps}, {population.size})"
+        )
+    return poisson(values, steps, population.peak_rate * network.dt, rng)
+
+
+def _judge(objective: Objective, record: Record) -> None:
+    """What the objective says of the trial, within the learning window that the task gave or the objective has."""
+    readout = objective.readout
+    if f"{readout}.target" not in record.series:
+        raise UserError(f"task: the trial gives no series '{readout}.target' for the objective")
+    record.series.setdefault(f"{readout}.in_window", objective.in_window(record.steps)[:, None])
+    in_window = record.in_window(readout)
+    if not (np.any(in_window) or objective.optional):
+        raise UserError(f"task: series '{readout}.in_window' is 0 wherever the readout is judged: no step counts")
+    record.judgement = objective.judge(record.activity(readout), record.target(readout), in_window)
+    record.series[f"{readout}.error"] = record.judgement.error
+
+
+def _joined(name: str, parts: Given, steps: int) -> np.ndarray:
+    """One row per step from the values of all segments."""
+    covered = sum(length for _, length in parts)
+    if covered != steps:
+        raise UserError(
+            f"task: series {name!r} covers {covered} of {steps} steps; every segment of the trial must give it"
+        )
+    if len(parts) == 1:
+        values, _ = parts[0]
+        return np.broadcast_to(values, (steps, values.shape[-1]))
+    rows = np.concatenate([values.reshape(-1, values.shape[-1]) for values, _ in parts])
+    repeats = [[length] if values.ndim == 1 else [1] * length for values, length in parts]
+    return np.repeat(rows, np.concatenate(repeats), axis=0)
+
+
+class _SoFar(Mapping[str, Any]):
+    """Values by name, looked up when they are asked for: what a task does not look at costs nothing."""
+
+    def __init__(self, names: Sequence[str], look_up: Callable[[str], Any]) -> None:
+        self._names, self._look_up = names, look_up
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._look_up(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

@@ -1,0 +1,131 @@
+"""One experiment put together, ready to run trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from snnplast.brian import BrianObjectException
+from snnplast.engine import Engine, open_engine
+from snnplast.learning.optimizer import Optimizer
+from snnplast.learning.rule import Rule
+from snnplast.network.network import Network
+from snnplast.network.population import PoissonSource
+from snnplast.simulation.build import Plan, construct, refusal
+from snnplast.simulation.clocks import once_per_trial
+from snnplast.simulation.design import Design
+from snnplast.simulation.plasticity import Plasticity
+from snnplast.task.objective import Objective
+
+
+@dataclass
+class Simulation:
+    """Network, plan, engine and plasticities of one experiment.
+
+    values: projection -> weights (n_synapses,), 'population.bias' -> (n,): live views into the engine, or plain arrays
+    for projections that are not simulated.
+    """
+
+    network: Network
+    plan: Plan
+    engine: Engine
+    objective: Objective | None
+    plasticities: list[Plasticity]
+    values: dict[str, np.ndarray]
+    series: frozenset[str]
+    """Simulated variables that a task or the trial may set step by step."""
+    spiking: tuple[str, ...]
+    """Populations and sources whose spikes are recorded."""
+    responses: tuple[str, ...]
+    """Variables read at the end of the response."""
+    once: frozenset[str]
+    """Recorded variables that take their value there, once per trial."""
+    compiled: bool
+    """Whether the engine, and with it the gradient, is compiled."""
+
+    @property
+    def parameters(self) -> dict[str, tuple[Rule, Optimizer | None]]:
+        """Learnable parameter -> (its rule, its own optimiser or None)."""
+        return {
+            name: (plasticity.rule, own)
+            for plasticity in self.plasticities
+            for name, own in plasticity.parameters(self.network).items()
+        }
+
+    @cached_property
+    def backgrounds(self) -> dict[str, PoissonSource]:
+        """Sources with a constant rate of their own."""
+        populations = self.network.populations.items()
+        return {name: p for name, p in populations if isinstance(p, PoissonSource) and not p.driven}
+
+    @cached_property
+    def _ties(self) -> list[tuple[str, str, np.ndarray]]:
+        return [(name, of, order) for name, (of, order) in self.plan.tied().items()]
+
+    def tie(self) -> None:
+        """Give weights that mirror others the values these have now; needed wherever weights have changed."""
+        for name, of, order in self._ties:
+            self.values[name][:] = self.values[of][order]
+
+    def clone(self) -> Simulation:
+        """The same experiment on an engine of its own; plan, rules and weights that are not simulated are shared."""
+        twin = self.engine.clone()
+        return replace(self, engine=twin, values=live_values(self.plan, twin))
+
+    def persistent(self) -> dict[str, np.ndarray]:
+        """Live views of state that outlives trials."""
+        return {
+            f"{name}.{variable}": self.engine[f"{name}.{variable}"]
+            for name, population in self.network.populations.items()
+            for variable in population.lasting
+        }
+
+
+def open_engine_on(designed: Design, engine: str, target: str) -> Simulation:
+    """The design in an engine, as it is before anything was learned."""
+    drawn = designed.plan
+    try:
+        running = open_engine(construct(drawn), engine, target)
+    except BrianObjectException as error:
+        raise refusal(drawn, error) from error
+    simulated = {f"{name}.{variable}" for name, code in drawn.populations.items() for variable in code.names()}
+    once = [name for name in designed.recorded if once_per_trial(drawn, name)]
+    simulation = Simulation(
+        drawn.network,
+        drawn,
+        running,
+        designed.objective,
+        designed.plasticities,
+        live_values(drawn, running),
+        frozenset(simulated),
+        tuple(name for name, population in drawn.network.populations.items() if population.spiking),
+        tuple(dict.fromkeys([*_response(drawn), *once])),
+        frozenset(once),
+        engine == "compiled",
+    )
+    simulation.tie()
+    return simulation
+
+
+def _response(drawn: Plan) -> Iterator[str]:
+    """Variables that are read after the response: what acts once per trial carries and reaches."""
+    populations = drawn.network.populations
+    for projection in drawn.network.projections.values():
+        if projection.every == "trial":
+            yield f"{projection.source}.{projection.variable}"
+            yield f"{projection.target}.{projection.into or populations[projection.target].input_variable_name}"
+    yield from (f"{name}.y" for name, p in populations.items() if p.readout and p.clock == "trial")
+
+
+def live_values(drawn: Plan, running: Engine) -> dict[str, np.ndarray]:
+    """Live views of all weights and neurons' parameters; of projections that are not simulated, the plan's own."""
+    weights = {
+        name: running[f"{name}.w"] if projection.simulated else drawn.weights[name]
+        for name, projection in drawn.network.projections.items()
+    }
+    populations = drawn.network.populations.items()
+    own = [f"{name}.{parameter}" for name, population in populations for parameter in population.parameters]
+    return weights | {name: running[name] for name in own}

@@ -1,0 +1,111 @@
+"""What a readout should do: the loss of a trial, and the error of each readout unit at each step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from snnplast.description import Description
+from snnplast.network.fragments import Fragment, Update
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What an objective says of one trial.
+
+    error: (T, n), derivative by y of the loss summed over readouts and steps, 0 outside the window. loss: a number, the
+        mean over readouts (squared error) or over the steps of the window (cross-entropy).
+    correct: where the task is a classification, the share of answers that are right, one answer for each stretch of
+        steps that the window holds (1 or 0 where it holds one); None elsewhere.
+    """
+
+    error: np.ndarray
+    loss: float
+    correct: float | None = None
+
+
+class Objective(Description):
+    """Loss on a readout's activity y within a learning window: the steps of a trial that count.
+
+    readout: name of the readout population, default "output".
+    window: number of last steps of a trial that count; None (default) counts all. A task whose trials count other
+        steps leaves it at None and gives them itself, as the series '<readout>.in_window' of its segments.
+
+    Arrays of one trial: y and target have shape (T, n); a readout that acts once per trial has T = 1.
+    optional: whether nothing may be wanted of a trial, no step of which counts then; its error and loss are 0.
+    """
+
+    optional: ClassVar[bool] = False
+
+    readout: str = "output"
+    window: Annotated[int | None, Field(ge=1, description="learning window: last steps of a trial")] = None
+
+    def in_window(self, steps: int) -> np.ndarray:
+        """The learning window of a trial of `steps` steps: (steps,), 1 where a step counts, 0 elsewhere."""
+        first = 0 if self.window is None else steps - self.window
+        return (np.arange(steps) >= first).astype(float)
+
+    def judge(self, y: np.ndarray, target: np.ndarray, in_window: np.ndarray | None = None) -> Judgement:
+        """Error, loss and correctness of one trial.
+
+        in_window: (T,), 0 or 1, with at least one 1 unless `optional`; by default the last `window` steps.
+        """
+        rows = np.flatnonzero(self.in_window(len(y)) if in_window is None else in_window)
+        if not rows.size and self.optional:
+            return Judgement(np.zeros(y.shape), 0.0)
+        stretches = np.flatnonzero(np.diff(rows, prepend=-2) > 1)
+        inside = self._judge(y[rows], target[rows], stretches)
+        error = np.zeros(y.shape)
+        error[rows] = inside.error
+        return Judgement(error, inside.loss, inside.correct)
+
+    def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
+        """The same for the steps inside the window; stretches: the rows at which a new stretch begins."""
+        raise NotImplementedError
+
+    def fragment(self) -> Fragment:
+        """The same error as Brian2 code on the readout: variable `error`, from `target` and `in_window`.
+
+        In a fragment that declares them, `inverse_softmax` is set to sum_j exp(y_j - y_k), j over the readout, and
+        `target_sum` to the sum of `target` over it.
+        """
+        raise NotImplementedError
+
+
+class MeanSquaredError(Objective):
+    r"""E = y - y*;  loss = 1/2 mean_k sum_t (y_k - y*_k)^2."""
+
+    def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
+        error = y - target
+        return Judgement(error, 0.5 * float(np.sum(error**2)) / error.shape[1])
+
+    def fragment(self) -> Fragment:
+        code = Update("error = in_window*(y - target)", "after_synapses", 2)
+        return Fragment(("target : 1", "in_window : 1 (shared)", "error : 1"), updates=(code,))
+
+
+class CrossEntropy(Objective):
+    r"""E_k = (sum_j y*_j) softmax_k(y) - y*_k;  loss = - mean_t sum_k y*_k log softmax_k(y), over the learning window.
+
+    Targets that sum to 1 are probabilities; a weight of a class or step scales its row. The answer in a stretch of the
+    window is the class whose softmax, summed over the stretch, is largest.
+    """
+
+    def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
+        shifted = y - y.max(axis=1, keepdims=True)
+        exponential = np.exp(shifted)
+        total = exponential.sum(axis=1, keepdims=True)
+        softmax = exponential / total
+        loss = float(np.sum(target.sum(axis=1) * np.log(total[:, 0])) - np.vdot(target, shifted)) / len(y)
+        answers, classes = (np.add.reduceat(p, stretches, axis=0).argmax(axis=1) for p in (softmax, target))
+        weight = target.sum(axis=1, keepdims=True)
+        return Judgement(weight * softmax - target, loss, float(np.mean(answers == classes)))
+
+    def fragment(self) -> Fragment:
+        # 1/softmax overflows to infinity where softmax is 0 to all its digits, and exp(y) would before.
+        code = Update("error = in_window*(target_sum/inverse_softmax - target)", "after_synapses", 2)
+        sums = ("inverse_softmax : 1", "target_sum : 1")
+        return Fragment(("target : 1", "in_window : 1 (shared)", "error : 1", *sums), updates=(code,))

@@ -1,0 +1,195 @@
+"""What a network is asked to do: trials made of segments, each a pure function of (seed, index)."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Sequence
+from functools import lru_cache
+from typing import Any, Self
+
+import numpy as np
+
+from snnplast.described import as_array, count, integers, reals
+from snnplast.errors import UserError, nearest
+from snnplast.network.network import Network
+from snnplast.network.population import PoissonSource
+from snnplast.random_streams import ORDER, TEST, TRAINING, stream
+from snnplast.task.objective import CrossEntropy, Objective
+from snnplast.task.trial import Record, Segment
+
+Trial = Generator[Segment, Record, None]
+
+
+class Task(ABC):
+    """Trials for training and, where there are any, for testing.
+
+    seed: trial k of phase p depends on (seed, p, k) only.
+    objective: what the readout should do.
+    epoch: number of training trials in an epoch; None for an endless stream.
+    tests: number of test trials. batch: trials per update; only published draws depend on it.
+    """
+
+    objective: Objective
+    seed: int = 0
+    epoch: int | None = None
+    tests: int = 0
+    batch: int = 1
+
+    @abstractmethod
+    def trial(self, index: int) -> Trial:
+        """Training trial `index` = 0, 1, ...: yields segments, receives the record so far after each."""
+
+    def test(self, index: int) -> Trial:
+        """Test trial `index` in 0..tests-1."""
+        raise UserError("this task has no test trials")
+
+    def on(self, network: Network, batch: int = 1) -> Self:
+        """This task as it is set to a network, `batch` trials per update: a copy, checked against the network.
+
+        Raises
+        ------
+        UserError
+            What the task says of itself cannot be meant, or does not fit the network.
+        """
+        _check(self)
+        own = copy.copy(self)
+        own.batch = batch
+        return own
+
+
+def _check(task: Task) -> None:
+    """What every task says of itself."""
+    objective = getattr(task, "objective", None)
+    if not isinstance(objective, Objective):
+        raise UserError(f"task.objective = {objective!r}: an Objective, such as CrossEntropy(), is needed")
+    count("task.seed", task.seed, low=0)
+    count("task.tests", task.tests, low=0)
+    if task.epoch is not None:
+        count("task.epoch", task.epoch)
+
+
+class Classification(Task):
+    r"""Samples with class labels, each shown for a fixed time to a Poisson source, in a new order every epoch.
+
+    x, x_test: real values in [0, 1], (samples, n_input), or (samples, steps, n_input) where they change over a sample;
+        a memory-mapped array stays on its disk.
+    labels, labels_test: one class per sample, (samples,): integers from 0, the number of the readout's unit; with
+        `classes`, members of that list.
+    steps: duration of a sample in steps, >= 1.
+    classes: what the readout's units stand for, in their order, e.g. ("cat", "dog") or (3, 8). The readout may have
+        more units than there are classes.
+    source, objective.readout: the populations that take part.
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        labels: Any,
+        x_test: Any,
+        labels_test: Any,
+        steps: int,
+        seed: int,
+        source: str = "input",
+        objective: Objective | None = None,
+        classes: Sequence[Any] | None = None,
+    ) -> None:
+        self.steps = count("task.steps", steps)
+        samples = {"x": _samples("x", x, self.steps), "x_test": _samples("x_test", x_test, self.steps)}
+        named = None if classes is None else _classes(classes)
+        found = {
+            name: _labels(name, given, named) for name, given in (("labels", labels), ("labels_test", labels_test))
+        }
+        for name, other in (("x", "labels"), ("x_test", "labels_test")):
+            if len(samples[name]) != len(found[other]):
+                raise UserError(f"task: {len(samples[name])} samples in {name}, but {len(found[other])} in {other}")
+        if not len(samples["x"]):
+            raise UserError("task: there are no training samples")
+        self.objective = CrossEntropy() if objective is None else objective
+        self.seed, self.source = seed, source
+        self.epoch, self.tests = len(samples["x"]), len(samples["x_test"])
+        self._sets = {
+            TRAINING: (samples["x"], found["labels"]),
+            TEST: (samples["x_test"], found["labels_test"]),
+        }
+        highest = max(int(values.max()) for values in found.values() if values.size)
+        self._units = len(named) if named else highest + 1
+        _check(self)
+
+    def on(self, network: Network, batch: int = 1) -> Self:
+        own = super().on(network, batch)
+        source = network.populations.get(self.source)
+        if not isinstance(source, PoissonSource):
+            known = [name for name, p in network.populations.items() if isinstance(p, PoissonSource)]
+            raise UserError(f"task: {self.source!r} is no PoissonSource of the network; {nearest(self.source, known)}")
+        for name, (x, _) in zip(("x", "x_test"), self._sets.values(), strict=True):
+            if len(x) and x.shape[-1] != source.size:
+                raise UserError(
+                    f"task.{name} has {x.shape[-1]} values per sample, but {self.source!r} has {source.size} neurons"
+                )
+        readout = self.objective.readout
+        size = network.population(readout).size
+        if self._units > size:
+            spanned = np.concatenate([labels for _, labels in self._sets.values()])
+            raise UserError(
+                f"task: labels span {spanned.min()} to {spanned.max()} of {self._units} classes, but the readout "
+                f"{readout!r} has {size} units, 0 to {size - 1}; classes=(...) says which unit a label stands for"
+            )
+        own._units = size
+        return own
+
+    @lru_cache(maxsize=4)  # noqa: B019  a task lives as long as its run
+    def order(self, epoch: int) -> np.ndarray:
+        """The order of the training samples in an epoch."""
+        return stream(self.seed, ORDER, epoch).permutation(len(self._sets[TRAINING][0]))
+
+    def trial(self, index: int) -> Trial:
+        epoch, place = divmod(index, len(self._sets[TRAINING][0]))
+        return self._show(TRAINING, int(self.order(epoch)[place]))
+
+    def test(self, index: int) -> Trial:
+        return self._show(TEST, index)
+
+    def _show(self, phase: int, sample: int) -> Trial:
+        x, labels = self._sets[phase]
+        target = np.zeros(self._units)
+        target[labels[sample]] = 1
+        yield Segment(self.steps, {self.source: x[sample]}, {f"{self.objective.readout}.target": target})
+
+
+def _samples(name: str, given: Any, steps: int) -> np.ndarray:
+    x = reals(f"task.{name}", given, 0, 1)
+    if x.size and (x.ndim not in (2, 3) or (x.ndim == 3 and x.shape[1] != steps)):
+        raise UserError(
+            f"task.{name} has shape {x.shape}; (samples, inputs), or (samples, {steps}, inputs) over steps, is needed"
+        )
+    return x
+
+
+def _labels(name: str, given: Any, classes: list[Any] | None) -> np.ndarray:
+    """The number of the readout's unit of every sample, (samples,)."""
+    place = f"task.{name}"
+    shape = np.shape(as_array(place, given, text=True))
+    if len(shape) != 1:
+        hint = "; .argmax(axis=1) makes labels of one-hot rows" if len(shape) == 2 and shape[1] > 1 else ""
+        raise UserError(f"{place} has shape {shape}; one label per sample, (samples,), is needed{hint}")
+    if classes is None:
+        return integers(place, given, low=0)
+    values = np.asarray(given).tolist()
+    unit = {(type(label), label): k for k, label in enumerate(classes)}
+    for value in values:
+        if (type(value), value) not in unit:
+            raise UserError(f"{place}: {value!r} is none of classes; {nearest(str(value), map(str, classes))}")
+    return np.array([unit[type(value), value] for value in values], dtype=np.int64)
+
+
+def _classes(given: Sequence[Any]) -> list[Any]:
+    classes = np.asarray(given).tolist()
+    if isinstance(given, str) or not isinstance(classes, list) or not classes:
+        raise UserError(f"task.classes = {given!r}: a list of labels in the order of the readout's units is needed")
+    for label in classes:
+        if isinstance(label, bool) or not isinstance(label, str | int):
+            raise UserError(f"task.classes: {label!r} is no label; text or integers, all of one kind, are needed")
+        if classes.count(label) > 1:
+            raise UserError(f"task.classes: {label!r} is given twice")
+    return classes

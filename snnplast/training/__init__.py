@@ -1,0 +1,1 @@
+"""Runs: trainer, pretraining, session, checkpoints, resume, sweeps."""

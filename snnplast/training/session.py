@@ -1,0 +1,282 @@
+"""A training run between its first and its last update: rounds, their metrics, what the file gets, checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from rich.console import Console
+
+from snnplast.config.experiment import Experiment
+from snnplast.errors import UserError, nearest
+from snnplast.random_streams import TEST, TRAINING
+from snnplast.record.claim import Claim
+from snnplast.record.layout import Kept
+from snnplast.record.run_file import Per, RunFile
+from snnplast.report.progress import Display
+from snnplast.simulation.simulation import Simulation
+from snnplast.task.task import Task
+from snnplast.task.trial import Record
+from snnplast.training.checkpoint import Checkpoint, Pace, save
+from snnplast.training.interrupt import Interrupts, Stopped
+from snnplast.training.provenance import files, refreshed, versions
+from snnplast.training.trainer import Trainer
+
+PHASES = {TRAINING: "training", TEST: "test"}
+
+
+@dataclass
+class Session:
+    """One training run, or the rest of one.
+
+    trainer: holds all that learning changes. trials: phases whose trials are kept. origin: all else it depends on.
+    rounds: rows of metrics so far; a round is an epoch, or an iteration of a task without epochs. mean: the metrics of
+    the updates of the round that has begun. row: the metrics of the last round.
+    first: updates done before. saved: updates done at the last checkpoint. kept: what stays of the file that goes on.
+    """
+
+    trainer: Trainer
+    experiment: Experiment
+    trials: frozenset[int]
+    origin: Mapping[str, str]
+    rounds: int = 0
+    seconds: float = 0.0
+    row: dict[str, float] = field(default_factory=dict)
+    mean: Mean = field(default_factory=lambda: Mean())
+    first: int = 0
+    saved: int = 0
+    kept: Kept | None = None
+    interrupts: Interrupts = field(default_factory=Interrupts)
+
+    def __post_init__(self) -> None:
+        self._pace = Pace(self.experiment.train.checkpoint_every)
+
+    @classmethod
+    def of(
+        cls, experiment: Experiment, simulation: Simulation, task: Task, origin: Mapping[str, str] | None = None
+    ) -> Session:
+        """The session before its first update."""
+        _check_names(experiment, simulation)
+        trainer = Trainer(
+            simulation,
+            task,
+            iterations=experiment.train.iterations or 0,
+            workers=experiment.train.workers,
+            kept=experiment.record.variables,
+            reads=experiment.reads,
+        )
+        if experiment.train.epochs:
+            trainer.iterations = experiment.train.epochs * trainer.updates_per_epoch()
+        chosen = experiment.record.trials or ("test" if task.tests else "training")
+        kept = {phase for phase, name in PHASES.items() if chosen in (name, "all")}
+        return cls(trainer, experiment, frozenset(kept), origin or versions())
+
+    def go_on(self, checkpoint: Checkpoint) -> None:
+        """Take up the run where the checkpoint was taken. Raises `UserError` where it does not fit."""
+        checkpoint.restore(self.trainer)
+        self.origin = {**refreshed(checkpoint.origin), **self.origin}
+        self.first = self.saved = self.trainer.iteration
+        self.rounds = (self.first - 1) // self.trainer.updates_per_epoch()
+        self.mean = Mean.of(checkpoint.partial)
+        phase, iteration = checkpoint.trials["phase"], checkpoint.trials["iteration"]
+        kept = iteration < self.first  # the test that may follow counts as after it
+        if not self._keeps_round():  # it was kept as the last one, and is so no longer
+            kept &= (phase == PHASES[TEST]) | (iteration < self.rounds * self.trainer.updates_per_epoch())
+        self.kept = Kept(int(kept.sum()), self.rounds, checkpoint.metrics)
+
+    @property
+    def per(self) -> Per:
+        """What a round is."""
+        return "epoch" if self.trainer.task.epoch else "iteration"
+
+    @property
+    def total(self) -> int:
+        """Number of rounds."""
+        return -(-self.trainer.iterations // self.trainer.updates_per_epoch())
+
+    def recorded(self) -> str:
+        """Of what the file keeps spikes and variables, in words; "" where it keeps neither."""
+        record, task = self.experiment.record, self.trainer.task
+        if not (self.experiment.recorded_spikes or record.variables):
+            return ""
+        spikes = [f"spikes of {', '.join(self.experiment.recorded_spikes)}"] * bool(self.experiment.recorded_spikes)
+        sizes = {TRAINING: task.epoch or self.trainer.batch, TEST: task.tests}
+        trials = []
+        for phase in sorted(self.trials):
+            few = f"{record.first} of {sizes[phase]} " if 0 < record.first < sizes[phase] else ""
+            trials.append(f"{few}{PHASES[phase]} trials")
+        rounds = f"every {self.per}" if record.every == 1 else f"one {self.per} in {record.every} and the last"
+        if trials == ["test trials"] and self.per == "iteration":
+            rounds = "the end"
+        return f"{', '.join([*spikes, *record.variables])} in {' and '.join(trials)} of {rounds}"
+
+    def display(self, console: Console, quiet: bool) -> Display:
+        """What shows the progress."""
+        trainer = self.trainer
+        title, epoch = self.experiment.title, trainer.updates_per_epoch()
+        return Display(console, title, trainer.iterations, epoch, quiet, done=self.first)
+
+    def open(self, claim: Claim | None, tell: Callable[[str], None]) -> RunFile | contextlib.nullcontext[None]:
+        """The file of the run, nothing where there is none to be. tell: takes a sentence about where it had to go."""
+        if claim is None:
+            return contextlib.nullcontext()
+        experiment, simulation, record = self.experiment, self.trainer.simulation, self.experiment.record
+        states = {name.replace(".", "/"): int(np.size(simulation.engine[name])) for name in record.variables}
+        return RunFile(
+            claim,
+            config=experiment.text(),
+            seed=experiment.train.seed,
+            versions=versions(),
+            dt=simulation.network.dt,
+            populations={name: population.size for name, population in simulation.network.populations.items()},
+            spikes=experiment.recorded_spikes,
+            states=states,
+            once=[name.replace(".", "/") for name in record.variables if name in simulation.once],
+            kept=self.kept,
+            tell=tell,
+        )
+
+    def train(self, file: RunFile | None, display: Display) -> None:
+        """All rounds; the file gets trials and metrics as they come, weights at the end, however it comes.
+
+        The first Ctrl-C waits for the end of the update, so that it leaves a checkpoint; the second one does not.
+        """
+        if file is not None:
+            self.trainer.watch = lambda phase, record: self._keep(file, phase, record)
+        started = time.monotonic()
+        self.interrupts = Interrupts(display.stopping)
+        try:
+            with self.interrupts:
+                while self.rounds < self.total:
+                    self.row = self._round(file, display)
+                    if file is not None:
+                        file.metrics(self.per, self.row)
+        except Stopped:
+            raise
+        except BaseException:
+            with contextlib.suppress(UserError, ValueError):  # the file may be what failed: the first error is the one
+                self._store_parameters(file)
+            raise
+        self.seconds = time.monotonic() - started
+        self._store_parameters(file)
+
+    def _round(self, file: RunFile | None, display: Display) -> dict[str, float]:
+        """The updates of one epoch or one iteration, and the test trials that follow; its row of metrics."""
+        trainer = self.trainer
+        last = min((self.rounds + 1) * trainer.updates_per_epoch(), trainer.iterations)
+        while trainer.iteration < last:
+            step = trainer.update()
+            self.mean.add(step.metrics, len(step.trials))
+            display.update(step.iteration, step.metrics)
+            due = self._pace.due(self.rounds + 1, trainer.iteration == last)
+            self._pause(file, due or trainer.iteration == trainer.iterations)
+        row = self.mean.values()
+        if trainer.task.tests and (self.per == "epoch" or last == trainer.iterations):
+            row |= self._test(file, display)
+        self.rounds += 1
+        self.mean = Mean()
+        display.row(last, row)
+        return row
+
+    def _test(self, file: RunFile | None, display: Display) -> dict[str, float]:
+        display.testing()
+        metrics = Mean()
+        with contextlib.closing(self.trainer.evaluate()) as records:
+            for record in records:
+                metrics.add(self.trainer.measure(record), 1)
+                if self.interrupts.wanted:
+                    break
+        self._pause(file, due=False)
+        return {f"test_{name}": value for name, value in metrics.values().items() if name in ("loss", "accuracy")}
+
+    def _pause(self, file: RunFile | None, due: bool) -> None:
+        """Where nothing is half done: a checkpoint if one is due or the run is to stop here, and Ctrl-C is heard."""
+        if file is not None and (due or self.interrupts.wanted):
+            with self._pace.measured():
+                self._store_parameters(file)
+                save(file, self.trainer, self.mean.text(), {**self.origin, **files(self.experiment)})
+            self.saved = self.trainer.iteration
+        self.interrupts.check()
+
+    def _keeps_round(self) -> bool:
+        """Whether trials of the round that has begun are kept."""
+        number = self.rounds + 1
+        return number % self.experiment.record.every == 0 or number == self.total
+
+    def _keep(self, file: RunFile, phase: int, record: Record) -> None:
+        """Spikes and variables of a trial, where this round and phase are kept."""
+        trainer, most = self.trainer, self.experiment.record.first
+        place = record.index if phase == TEST else record.index % (trainer.task.epoch or trainer.batch)
+        if phase not in self.trials or not self._keeps_round() or (most and place >= most):
+            return
+        file.trial(
+            record.index,
+            PHASES[phase],
+            record.steps,
+            iteration=self.trainer.iteration,
+            spikes={name: record.spikes[name] for name in self.experiment.recorded_spikes},
+            states={name.replace(".", "/"): self._rows(record, name) for name in self.experiment.record.variables},
+        )
+
+    def _rows(self, record: Record, name: str) -> np.ndarray:
+        """What a variable was, (steps, n), or (1, n) where it takes its value once per trial."""
+        return (
+            record.during("response").ends[name][None] if name in self.trainer.simulation.once else record.history[name]
+        )
+
+    def _store_parameters(self, file: RunFile | None) -> None:
+        if file is None:
+            return
+        simulation = self.trainer.simulation
+        for name, projection in simulation.network.projections.items():
+            wiring, ends = simulation.plan.wiring[name], {"source": projection.source, "target": projection.target}
+            file.weights(name, wiring.pre, wiring.post, simulation.values[name], **ends)
+        for name, values in simulation.values.items():
+            if name not in simulation.network.projections:
+                file.parameter(name, values, population=name.partition(".")[0])
+
+
+class Mean:
+    """Weighted means of metrics; a value that is missing or not a number has no weight."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._weights: defaultdict[str, float] = defaultdict(float)
+
+    def add(self, metrics: Mapping[str, float], weight: float) -> None:
+        for name, value in metrics.items():
+            known = not np.isnan(value)
+            self._sums[name] = self._sums.get(name, 0.0) + (weight * value if known else 0.0)
+            self._weights[name] += weight * known
+
+    def values(self) -> dict[str, float]:
+        weights = self._weights
+        return {name: total / weights[name] if weights[name] else np.nan for name, total in self._sums.items()}
+
+    def text(self) -> str:
+        """All of it, exactly."""
+        return json.dumps({name: [float(total), float(self._weights[name])] for name, total in self._sums.items()})
+
+    @classmethod
+    def of(cls, text: str) -> Mean:
+        """The one whose text this is."""
+        mean = cls()
+        for name, (total, weight) in json.loads(text).items():
+            mean._sums[name], mean._weights[name] = total, weight
+        return mean
+
+
+def _check_names(experiment: Experiment, simulation: Simulation) -> None:
+    """Populations that are to be recorded must spike in the network as it was built."""
+    for name in experiment.recorded_spikes:
+        if name not in simulation.spiking:
+            raise UserError(f"record.spikes: unknown spiking population {name!r}; {nearest(name, simulation.spiking)}")
+        if name in simulation.plan.flags["work"]:
+            raise UserError(
+                f"record.spikes: {name!r} fires after the trial, while it takes it up, in steps that are not kept"
+            )

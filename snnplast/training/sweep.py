@@ -1,0 +1,191 @@
+"""A sweep: one run for every combination of values and seed, each in a file of its own, in several processes.
+
+What is complete is not run again, and what was cut off goes on, so a sweep may be stopped and repeated at any time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import tomllib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from rich.console import Console
+
+from snnplast.config.experiment import Experiment
+from snnplast.config.resolution import resolve
+from snnplast.errors import UserError
+from snnplast.record.results import Run, read_run
+from snnplast.training.checkpoint import Checkpoint
+from snnplast.training.interrupt import heard_again, ignore
+from snnplast.training.provenance import refuse_changed_files
+from snnplast.training.resume import continued, refuse_another_origin
+from snnplast.training.run import perform
+
+SEED = "train.seed"
+RESERVED = (SEED, "record.path")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A setting and the values it takes, as they are written after `--set key=`."""
+
+    key: str
+    values: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The last part of the key."""
+        return self.key.rpartition(".")[2].strip('"')
+
+    @classmethod
+    def parse(cls, text: str) -> Axis:
+        """From "key=value,value,..."; a value with commas of its own is quoted or bracketed as in TOML."""
+        key, equals, values = text.partition("=")
+        found = _split(values)
+        if not (equals and key.strip() and all(found)):
+            raise UserError(f"--over {text}: key=value,value,... is needed, such as --over model.hidden=10,30,100")
+        if len(set(found)) < len(found):
+            raise UserError(f"--over {text}: a value is given twice")
+        if key.strip() in RESERVED:
+            raise UserError(f"--over {text}: the sweep itself sets {key.strip()}; --seeds and --output are allowed")
+        return cls(key.strip(), tuple(found))
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of a sweep. values: of every axis, in their order; sets: what makes the run of the target."""
+
+    values: tuple[str, ...]
+    seed: int
+    target: str
+    sets: tuple[str, ...]
+    path: Path
+
+    def metric(self, name: str) -> float:
+        """Its last value; nan where the run has none, or did not come to its end."""
+        run = read_run(self.path) if self.path.is_file() else None
+        values = run.metrics.get(name, np.empty(0)) if run and run.status == "finished" else np.empty(0)
+        known = values[np.isfinite(values)]
+        return float(known[-1]) if known.size else float("nan")
+
+
+def grid(target: str, sets: Sequence[str], axes: Sequence[Axis], seeds: Sequence[int], directory: Path) -> list[Point]:
+    """All points, each of them resolved once, so that no run begins where a later one could not.
+
+    Spikes are kept only where `sets` ask for it. Raises `UserError`.
+    """
+    keys = [axis.key for axis in axes]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UserError(f"--over {key}: given twice; all values of a setting go into one --over")
+    points = []
+    for values in itertools.product(*(axis.values for axis in axes)):
+        chosen = [f"{axis.key}={value}" for axis, value in zip(axes, values, strict=True)]
+        labels = [f"{axis.label}={value}" for axis, value in zip(axes, values, strict=True)]
+        for seed in seeds:
+            path = directory / f"{quote(','.join([*labels, f'seed={seed}']), safe=' ,=.[]')}.h5"
+            own = (f"{SEED}={seed}", f"record.path={path}")
+            points.append(Point(values, seed, target, ("record.spikes=[]", *sets, *chosen, *own), path))
+    for point in points:
+        resolve(point.target, point.sets)
+    return points
+
+
+def check_earlier(points: Sequence[Point], inexact: bool, force: bool) -> None:
+    """Raise `UserError` where what stands in a point's file would be lost, or depends on what is not as it was.
+
+    force: it may be lost if it is a run with other settings. inexact: what it depends on may have changed.
+    """
+    for point in points:
+        if not os.path.lexists(point.path):
+            continue
+        before, experiment = read_run(point.path), resolve(point.target, point.sets)
+        checkpoint = Checkpoint.read(point.path) if before.resumable and before.status != "failed" else None
+        if before.config != experiment.text() and force:
+            continue
+        if checkpoint and not inexact:
+            refuse_changed_files(str(point.path), checkpoint.origin)
+        if before.config != experiment.text():
+            raise UserError(f"'{point.path}' holds a run with other settings; --force overwrites it")
+        if checkpoint and not inexact:
+            refuse_another_origin(checkpoint, experiment)
+
+
+def run_all(
+    points: Sequence[Point], jobs: int, inexact: bool = False, force: bool = False
+) -> Iterator[tuple[Point, str]]:
+    """Runs of all points, `jobs` at a time; each as it is done, with what went wrong in words, or "".
+
+    Ctrl-C, SIGTERM and SIGHUP let what is under way write a checkpoint. inexact: what is complete counts as it is, and
+    what was cut off goes on, also where data, code, versions or machine have changed. force: runs with other settings
+    that stand in the files of some points may be overwritten.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork would share Brian2's state and loaded libraries
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_on_its_own) as pool:
+        futures = {pool.submit(_run, point, inexact, force): point for point in points}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                os.kill(process.pid or 0, signal.SIGINT)
+            raise
+
+
+def _on_its_own() -> None:
+    """In a process of the pool: only its parent, not the terminal, tells it to stop, and only while it runs a point."""
+    os.setpgrp()
+    ignore()
+
+
+def _run(point: Point, inexact: bool, force: bool) -> str:
+    try:
+        with heard_again():
+            experiment = resolve(point.target, point.sets)
+            before = read_run(point.path) if os.path.lexists(point.path) else None
+            if before is None or before.config != experiment.text():
+                perform(experiment, Console(quiet=True), quiet=True, force=force)
+            elif before.status != "finished":  # `check_earlier` has looked at those
+                _go_on(point, experiment, before, inexact)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def _go_on(point: Point, experiment: Experiment, before: Run, inexact: bool) -> None:
+    """The rest of a run that an earlier sweep has left; from the start where it failed or has no checkpoint."""
+    checkpoint = None
+    if before.status != "failed" and before.resumable:
+        experiment, checkpoint = continued(point.path, (), inexact)
+    perform(experiment, Console(quiet=True), quiet=True, checkpoint=checkpoint, force=True)
+
+
+def _split(text: str) -> list[str]:
+    """The values of a list without its brackets, as they are written."""
+    parts, part = [], ""
+    for piece in text.split(","):
+        part = f"{part},{piece}" if part else piece
+        if _balanced(part):
+            parts.append(part.strip())
+            part = ""
+    return [*parts, part.strip()] if part else parts
+
+
+def _balanced(text: str) -> bool:
+    """Whether a value is complete: no open bracket, brace or quote."""
+    if text.lstrip()[:1] not in ("[", "{", '"', "'"):
+        return True
+    try:
+        tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return False
+    return True

@@ -1,0 +1,253 @@
+"""The training loop: trials, gradients, updates, evaluation, and the metrics of each iteration or epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from snnplast.errors import UserError
+from snnplast.learning.optimizer import Optimizer, State
+from snnplast.network.neurons import SpikingPopulation
+from snnplast.random_streams import SOURCES, TEST, TRAINING, stream
+from snnplast.reads import Reads
+from snnplast.simulation.run_trial import simulate
+from snnplast.simulation.simulation import Simulation
+from snnplast.simulation.workers import Workers
+from snnplast.task.task import Task, Trial
+from snnplast.task.trial import Record
+
+Learned = tuple[list[dict[str, np.ndarray]], dict[str, float]]
+"""Gradients by the signals of the trial, then, for each plasticity, by a signal of 1; and metrics."""
+Outcome = tuple[Record, list[dict[str, np.ndarray]], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one iteration gave. trials: their records, valid until the next iteration. metrics: name -> value."""
+
+    iteration: int
+    epoch: int
+    trials: list[Record]
+    metrics: dict[str, float]
+
+
+@dataclass
+class Trainer:
+    """Trains an simulation on a task.
+
+    iterations: number of updates of the whole run (schedules depend on it). Metrics of an iteration: `loss`,
+    `accuracy` where the task classifies, `spikes_per_trial`, `synaptic_operations` (spikes x fan-out, forward),
+    `learning_operations` (visits of plastic synapses by the rule), and what third factors report. All are means over
+    the batch.
+    workers: threads that run the trials of a batch side by side; results are bitwise the same for any number.
+    watch: called with (phase, record) of every trial, in order. kept: variables whose history it needs.
+    reads: notes the files that trials read.
+    """
+
+    simulation: Simulation
+    task: Task
+    iterations: int
+    workers: int = 1
+    watch: Callable[[int, Record], None] | None = None
+    kept: Sequence[str] = ()
+    iteration: int = 0
+    states: dict[str, State] = field(default_factory=dict)
+    reads: Reads = field(default_factory=Reads)
+
+    def __post_init__(self) -> None:
+        self.task = self.task.on(self.simulation.network, self.batch)
+        values = self.simulation.values
+        self.states = {name: self._optimizer(name).init(values[name]) for name in self.simulation.parameters}
+        network, wiring = self.simulation.network, self.simulation.plan.wiring
+        self._fan_out = {name: np.zeros(network.populations[name].size, np.int64) for name in self.simulation.spiking}
+        for name, projection in network.projections.items():
+            if projection.simulated and projection.kind == "spiking":
+                self._fan_out[projection.source] += wiring[name].fan_out()
+        self._limits = {name: network.projections[name].limits(wiring[name].pre) for name in network.projections}
+        sequential = any(t.sequential for t in self.simulation.plasticities) or self.simulation.persistent()
+        self._workers = Workers(self.simulation, 1 if sequential else self.workers)
+
+    @property
+    def batch(self) -> int:
+        """Trials per update, the same for all rules."""
+        return self.simulation.plasticities[0].rule.batch
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether learning depends on the length of the run: some optimiser has a schedule."""
+        return any(self._optimizer(name).schedule.name != "constant" for name in self.simulation.parameters)
+
+    def updates_per_epoch(self) -> int:
+        """Updates that show every training sample once; the last one may hold fewer trials."""
+        return -(-self.task.epoch // self.batch) if self.task.epoch else 1
+
+    def __iter__(self) -> Iterator[Step]:
+        while self.iteration < self.iterations:
+            yield self.update()
+
+    def update(self) -> Step:
+        """One iteration: a batch of trials, the mean gradient, one optimiser step per parameter."""
+        epoch = self.iteration // self.updates_per_epoch()
+        first, size = self._batch_of(epoch)
+        totals: list[dict[str, np.ndarray]] = [{} for _ in range(1 + len(self.simulation.plasticities))]
+        sums: dict[str, float] = {}
+        records = []
+        for record, gradients, measured in self._trials(TRAINING, range(first, first + size), self._learn):
+            for total, gradient in zip(totals, gradients, strict=True):
+                _add(total, gradient, copy=size > 1)
+            for name, value in measured.items():
+                sums[name] = sums.get(name, 0.0) + value / size
+            records.append(record)
+        if size > 1:
+            totals = [{name: gradient / size for name, gradient in total.items()} for total in totals]
+        self._apply(self._completed(totals, records))
+        if not np.isfinite(sums.get("loss", 0.0)):
+            raise UserError(
+                f"iteration {self.iteration + 1}: the loss is {sums['loss']}; a lower learning_rate may help"
+            )
+        self.iteration += 1
+        return Step(self.iteration, epoch, records, sums)
+
+    def run(self, phase: int, index: int) -> Record:
+        """One trial alone: a pure function of (seed, phase, index), the parameters and persistent state."""
+        return self._simulate(self.simulation, phase, index, self._draw(phase, index))
+
+    def evaluate(self) -> Generator[Record, None, None]:
+        """The test trials, with parameters and persistent state as they are before and after."""
+        kept = {name: values.copy() for name, values in self.simulation.persistent().items()}
+        for record, _, _ in self._trials(TEST, range(self.task.tests), lambda record: ([], {})):
+            try:
+                yield record
+            finally:  # also for who takes no more of them
+                for name, values in self.simulation.persistent().items():
+                    values[:] = kept[name]
+
+    def close(self) -> None:
+        """Give up the engines of further workers."""
+        self._workers.close()
+
+    def _trials(self, phase: int, indices: range, learn: Callable[[Record], Learned]) -> Iterator[Outcome]:
+        """Records of trials in order, each a pure function of (seed, phase, index) and the parameters."""
+        self._workers.synchronise()
+        alone = self._workers.count == 1
+
+        def run(simulation: Simulation, item: tuple[int, Trial]) -> Outcome:
+            index, trial = item
+            record = self._simulate(simulation, phase, index, trial)
+            learned = learn(record)
+            if not alone:  # the engine's histories are overwritten by this worker's next trial
+                record.history = {name: record.history[name].copy() for name in self.kept}
+            return record, *learned
+
+        for outcome in self._workers.map(run, ((index, self._draw(phase, index)) for index in indices)):
+            if self.watch is not None:
+                self.watch(phase, outcome[0])
+            yield outcome
+
+    def _draw(self, phase: int, index: int) -> Trial:
+        with self.reads.noted():
+            trial = self.task.trial(index) if phase == TRAINING else self.task.test(index)
+        return self.reads.during(trial) if isinstance(trial, Generator) else trial
+
+    def _simulate(self, simulation: Simulation, phase: int, index: int, trial: Trial) -> Record:
+        rng = stream(self.task.seed, SOURCES, phase, index)
+        return simulate(simulation, trial, index, self.task.seed, rng, exploring=phase == TRAINING)
+
+    def _learn(self, record: Record) -> Learned:
+        gradients: dict[str, np.ndarray] = {}
+        units = []
+        measured = self.measure(record) | {"learning_operations": 0.0}
+        for plasticity in self.simulation.plasticities:
+            gradients |= plasticity.gradient(record, self.simulation.objective)
+            units.append(plasticity.unit_gradient(record))
+            measured["learning_operations"] += plasticity.operations(record)
+            measured |= plasticity.report()
+        return [gradients, *units], measured
+
+    def _completed(self, means: list[dict[str, np.ndarray]], records: list[Record]) -> dict[str, np.ndarray]:
+        """The gradients of a batch: means over its trials, signals of the batch as a whole, what sources learn."""
+        gradients, *units = means
+        for plasticity, unit in zip(self.simulation.plasticities, units, strict=True):
+            if unit:
+                _add(gradients, plasticity.batch_gradient(unit, records))
+            simulation = self.simulation
+            gradients |= plasticity.adapted(gradients, simulation.values, simulation.plan.wiring)
+        return gradients
+
+    def measure(self, record: Record) -> dict[str, float]:
+        """Metrics of one trial."""
+        metrics: dict[str, float] = {}
+        if record.judgement is not None:
+            metrics["loss"] = record.judgement.loss
+            if record.judgement.correct is not None:
+                metrics["accuracy"] = record.judgement.correct
+        neurons = [
+            n for n in self.simulation.spiking if isinstance(self.simulation.network.populations[n], SpikingPopulation)
+        ]
+        metrics["spikes_per_trial"] = float(sum(record.spikes[name][0].size for name in neurons))
+        operations = [np.sum(self._fan_out[name][record.spikes[name][1]]) for name in self.simulation.spiking]
+        metrics["synaptic_operations"] = float(sum(operations))
+        return metrics
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Live views of everything that learning changes, by name; with it a run goes on bitwise as if uninterrupted.
+
+        'iteration' (a copy); 'values/...': all weights and biases; 'optimizer/...'; 'source/...': memories of third
+        factors; 'persistent/...': state of the network that outlives trials.
+        """
+        found: dict[str, np.ndarray] = {"iteration": np.array(self.iteration)}
+        found |= {f"values/{name}": values for name, values in self.simulation.values.items()}
+        found |= {f"optimizer/{name}/{key}": v for name, state in self.states.items() for key, v in state.items()}
+        for k, plasticity in enumerate(self.simulation.plasticities):
+            for i, source in enumerate(plasticity.sources):
+                found |= {f"source/{k}/{i}/{key}": values for key, values in source.state.items()}
+        return found | {f"persistent/{name}": values for name, values in self.simulation.persistent().items()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where `state` was taken. Raises `UserError` where it does not fit this experiment."""
+        mine = self.state()
+        for name in mine.keys() ^ state.keys():
+            raise UserError(f"checkpoint: {name!r} is in {'the file' if name in state else 'the experiment'} only")
+        for name, values in mine.items():
+            if values.shape != state[name].shape:
+                raise UserError(f"checkpoint: {name!r} has shape {state[name].shape}, the experiment {values.shape}")
+            if values.dtype != state[name].dtype:
+                raise UserError(f"checkpoint: {name!r} is {state[name].dtype}, the experiment's {values.dtype}")
+        for name, values in mine.items():
+            values[...] = state[name]
+        self.iteration = int(state["iteration"])
+
+    def _batch_of(self, epoch: int) -> tuple[int, int]:
+        """Index of the first trial of this iteration, and how many it holds."""
+        if not self.task.epoch:
+            return self.iteration * self.batch, self.batch
+        place = (self.iteration % self.updates_per_epoch()) * self.batch
+        return epoch * self.task.epoch + place, min(self.batch, self.task.epoch - place)
+
+    def _apply(self, gradients: dict[str, np.ndarray]) -> None:
+        for name, gradient in gradients.items():
+            if not np.isfinite(np.sum(gradient)):
+                raise UserError(
+                    f"iteration {self.iteration + 1}: the gradient of {name!r} is not finite; "
+                    "a lower learning_rate, clip or bounds may help"
+                )
+        progress = self.iteration / self.iterations
+        for name, gradient in gradients.items():
+            limits = self._limits.get(name, (None, None))
+            self._optimizer(name).update(self.simulation.values[name], gradient, self.states[name], progress, limits)
+        self.simulation.tie()
+
+    def _optimizer(self, name: str) -> Optimizer:
+        rule, own = self.simulation.parameters[name]
+        return rule.optimizers.get(name) or own or rule.optimizer
+
+
+def _add(total: dict[str, np.ndarray], gradients: Mapping[str, np.ndarray], copy: bool = True) -> None:
+    """Add gradients to what there is. What comes first is copied, since gradients may be views."""
+    for name, gradient in gradients.items():
+        if name in total:
+            total[name] += gradient
+        else:
+            total[name] = gradient.copy() if copy else gradient
