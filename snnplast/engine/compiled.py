@@ -96,7 +96,7 @@ def _describe(device: internals_cpp.EngineDevice, model: BrianModel, generated: 
 
 
 def _compiled(generated: internals_cpp.Generated) -> bytes:
-    files = unity.open_simulation(generated)
+    files = unity.assemble(generated)
     key = cache_key(files, compiler.fingerprint())
     return cached(key, lambda: compiler.compiled(files, "unity.cpp", cache_directory()))
 

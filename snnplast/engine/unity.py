@@ -15,7 +15,7 @@ from snnplast.engine.internals_cpp import Connection, Generated
 INTERFACE = ("interface.h", "interface.cpp")
 
 
-def open_simulation(generated: Generated) -> dict[str, str]:
+def assemble(generated: Generated) -> dict[str, str]:
     """All files to compile, by path relative to the build directory; the unit is "unity.cpp"."""
     package = resources.files("snnplast.engine")
     files = {**generated.headers, **generated.sources}

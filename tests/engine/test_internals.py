@@ -228,7 +228,7 @@ def test_before_run_blocks_prepare_the_queues(generated):
 
 
 def test_functions_and_macros_of_code_objects_are_found(generated):
-    files = unity.open_simulation(generated[2])
+    files = unity.assemble(generated[2])
     text = files["unity.cpp"]
     for name in generated[2].code_objects:
         assert f"void _run_{name}() {{ snnplast_{name}::_run_{name}(); }}" in text
@@ -241,6 +241,6 @@ def test_a_variable_knows_its_device(generated):
 
 @needs_compiler
 def test_every_header_the_sources_need_is_hoisted(generated):
-    text = unity.open_simulation(generated[2])["unity.cpp"]
+    text = unity.assemble(generated[2])["unity.cpp"]
     assert text.index("#include <fstream>") < text.index("#define exit")
     assert "brianlib/" not in text.split("#define exit")[0]
