@@ -14,9 +14,9 @@ from pydantic import Field
 from snnplast.errors import UserError, nearest, unknown
 from snnplast.files import DataPath
 from snnplast.models.feed_forward import FeedForward
-from snnplast.network.network import Network
+from snnplast.network import Network
 from snnplast.random_streams import stream
-from snnplast.task.task import Classification, Task
+from snnplast.task import Classification, Task
 
 KNOWN = ("x", "y", "x_test", "y_test")
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from snnplast.errors import UserError
 from snnplast.models.feed_forward import FeedForward
-from snnplast.network.network import Network
-from snnplast.task.task import Classification, Task
+from snnplast.network import Network
+from snnplast.task import Classification, Task
 
 
 class Digits(FeedForward):

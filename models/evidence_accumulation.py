@@ -12,17 +12,10 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from snnplast.network.network import Network
-from snnplast.network.neurons import ALIF
-from snnplast.network.population import SpikeSource
-from snnplast.network.readouts import LeakyReadout
-from snnplast.network.weights import Gaussian, Normal, Uniform, Weights
+from snnplast.network import ALIF, Gaussian, LeakyReadout, Network, Normal, SpikeSource, Uniform, Weights
 from snnplast.random_streams import TEST, TRAINING, stream
 from snnplast.rules.references import BELLEC_2020
-from snnplast.task.model import Model
-from snnplast.task.objective import CrossEntropy
-from snnplast.task.task import Task, Trial
-from snnplast.task.trial import Segment, Spikes
+from snnplast.task import CrossEntropy, Model, Segment, Spikes, Task, Trial
 
 CUES, PAUSE, CUE, DELAY, RECALL = 7, 50, 100, 1050, 150
 STEPS = CUES * (PAUSE + CUE) + DELAY + RECALL

@@ -6,12 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from snnplast.network.network import Network
-from snnplast.network.neurons import LIF
-from snnplast.network.population import LayerNorm, PoissonSource
-from snnplast.network.readouts import LeakyReadout, RateReadout
-from snnplast.network.weights import Normal
-from snnplast.task.model import Model
+from snnplast.network import LIF, LayerNorm, LeakyReadout, Network, Normal, PoissonSource, RateReadout
+from snnplast.task import Model
 from snnplast.time_steps import steps_of
 from snnplast.units import NonNegativeTime, PositiveRate, PositiveTime
 

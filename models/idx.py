@@ -15,8 +15,8 @@ from pydantic import Field
 from snnplast.errors import UserError, nearest
 from snnplast.files import DataPath
 from snnplast.models.feed_forward import FeedForward
-from snnplast.network.network import Network
-from snnplast.task.task import Classification, Task
+from snnplast.network import Network
+from snnplast.task import Classification, Task
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts its files."""

@@ -14,15 +14,9 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from snnplast.network.network import Network
-from snnplast.network.neurons import LIF
-from snnplast.network.population import SpikeSource
-from snnplast.network.readouts import LeakyReadout
+from snnplast.network import LIF, LeakyReadout, Network, SpikeSource
 from snnplast.rules.references import BELLEC_2020
-from snnplast.task.model import Model
-from snnplast.task.objective import MeanSquaredError
-from snnplast.task.task import Task, Trial
-from snnplast.task.trial import Segment
+from snnplast.task import MeanSquaredError, Model, Segment, Task, Trial
 
 
 class PatternGeneration(Model):

@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.models.feed_forward import FeedForward
-from snnplast.network.network import Network
+from snnplast.network import Network
 from snnplast.random_streams import stream
-from snnplast.task.task import Classification, Task
+from snnplast.task import Classification, Task
 
 TRAINING, TESTS = 900, 100
 

@@ -16,16 +16,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from snnplast.network.network import Network
-from snnplast.network.neurons import ALIF
-from snnplast.network.population import SpikeSource
-from snnplast.network.readouts import LeakyReadout
-from snnplast.network.weights import Normal, Uniform
+from snnplast.network import ALIF, LeakyReadout, Network, Normal, SpikeSource, Uniform
 from snnplast.random_streams import TEST, TRAINING, stream
-from snnplast.task.model import Model
-from snnplast.task.objective import CrossEntropy
-from snnplast.task.task import Task, Trial
-from snnplast.task.trial import Segment
+from snnplast.task import CrossEntropy, Model, Segment, Task, Trial
 from snnplast.time_steps import steps_of
 from snnplast.units import NonNegativeRate, PositiveRate, PositiveTime
 

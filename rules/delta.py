@@ -13,8 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from snnplast.learning.eligibility import ThreeFactorRule
-from snnplast.learning.optimizer import SGD, AnyOptimizer, Schedule
+from snnplast.learning import SGD, AnyOptimizer, Schedule, ThreeFactorRule
 from snnplast.rules.references import WIDROW_1960
 
 

@@ -20,13 +20,10 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from snnplast.learning.eligibility import ThreeFactorRule
-from snnplast.learning.optimizer import Adam, AnyOptimizer
-from snnplast.learning.signals import Signals
-from snnplast.learning.third_factor import AnyThirdFactor
-from snnplast.network.network import Projection
+from snnplast.learning import Adam, AnyOptimizer, AnyThirdFactor, Signals, ThreeFactorRule
+from snnplast.network import Projection
 from snnplast.rules.references import BELLEC_2020
-from snnplast.task.trial import Record
+from snnplast.task import Record
 
 
 class EProp(ThreeFactorRule):

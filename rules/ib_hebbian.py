@@ -24,15 +24,21 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.description import Description
-from snnplast.learning.eligibility import ThreeFactorRule, gated
-from snnplast.learning.optimizer import SGD, AnyOptimizer, Optimizer, Schedule
-from snnplast.learning.signals import Signals
-from snnplast.learning.surrogate import AnySurrogate, PiecewiseLinear
-from snnplast.learning.third_factor import AnyThirdFactor
-from snnplast.network.network import Network, Projection
-from snnplast.network.neurons import SpikingPopulation
+from snnplast.learning import (
+    SGD,
+    AnyOptimizer,
+    AnySurrogate,
+    AnyThirdFactor,
+    Optimizer,
+    PiecewiseLinear,
+    Schedule,
+    Signals,
+    ThreeFactorRule,
+)
+from snnplast.learning.eligibility import gated
+from snnplast.network import Network, Projection, SpikingPopulation
 from snnplast.rules.references import DARUWALLA_2024
-from snnplast.task.trial import Record
+from snnplast.task import Record
 from snnplast.units import NonNegativeRate
 
 

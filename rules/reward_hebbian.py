@@ -20,16 +20,19 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.learning.capabilities import Explores
-from snnplast.learning.eligibility import ThreeFactorRule
-from snnplast.learning.optimizer import SGD, AnyOptimizer, Schedule
-from snnplast.learning.signals import SignalKind, Signals
-from snnplast.learning.third_factor import AnyThirdFactor
-from snnplast.network.fragments import Fragment, Injection, Update
-from snnplast.network.network import Network, Projection
-from snnplast.network.readouts import RateReadout
+from snnplast.learning import (
+    SGD,
+    AnyOptimizer,
+    AnyThirdFactor,
+    Explores,
+    Schedule,
+    SignalKind,
+    Signals,
+    ThreeFactorRule,
+)
+from snnplast.network import Fragment, Injection, Network, Projection, RateReadout, Update
 from snnplast.rules.references import HOERZER_2014
-from snnplast.task.trial import Record, Segment
+from snnplast.task import Record, Segment
 
 
 class RewardHebbian(Explores, ThreeFactorRule):

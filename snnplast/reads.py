@@ -58,15 +58,15 @@ class Reads:
         finally:
             _here.reads = before
 
-    def during(self, trial: Generator[Yielded, Sent, Any]) -> Generator[Yielded, Sent, None]:
+    def during(self, trial: Generator[Yielded, Sent, Any]) -> Generator[Yielded, Sent, Any]:
         """The same generator; what it opens is noted, in whatever thread it is taken on."""
         sent: Any = None
         while True:
             with self.noted():
                 try:
                     item = trial.send(sent)
-                except StopIteration:
-                    return
+                except StopIteration as end:
+                    return end.value
             sent = yield item
 
 

@@ -49,6 +49,21 @@ def test_the_example_runs_and_its_file_is_read_as_shown(example, monkeypatch):
     assert len(read_run("run.h5").metrics["test_accuracy"]) == 1
 
 
+@pytest.mark.parametrize("rule", ["ib-hebbian", "frozen"])
+def test_the_example_takes_every_rule_that_is_named_as_a_swap(example, rule):
+    assert f"--set rule={rule}" in TEXT
+    quick = [f"rule={rule}", "engine=runtime", "engine.target=numpy", "train.epochs=1"]
+    assert main(["run", "experiment.toml", "--quiet", *[word for s in quick for word in ("--set", s)]]) == 0
+    assert len(read_run("run.h5").metrics["test_accuracy"]) == 1
+
+
+def test_the_rule_it_shows_keeps_the_contract():
+    (rule,) = (text for text in blocks("python") if "check_rule" in text)
+    scope = {"__name__": "readme"}
+    exec(rule, scope)
+    assert scope["SpikeProp"].name == "spike-prop"
+
+
 @pytest.mark.slow
 def test_the_example_learns_its_task(example):
     quick = ["engine=runtime", "engine.target=numpy"]

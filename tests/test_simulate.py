@@ -299,7 +299,7 @@ def test_a_trial_is_a_generator_of_segments(trial, sentence):
 @pytest.mark.parametrize(
     "said, sentence",
     [
-        ({"objective": "mse"}, "task.objective = 'mse': an Objective, such as CrossEntropy(), is needed"),
+        ({"objective": "mse"}, "task.objective = 'mse': an Objective, such as CrossEntropy(), or None is needed"),
         ({"epoch": 2.5}, "task.epoch = 2.5: an integer of at least 1 is needed"),
         ({"tests": -1}, "task.tests = -1: an integer of at least 0 is needed"),
         ({"seed": "a"}, "task.seed = 'a': an integer of at least 0 is needed"),

@@ -125,7 +125,7 @@ def test_a_task_without_test_trials_says_so():
         ({"x": [], "labels": []}, "task: there are no training samples"),
         ({"steps": 20.0}, "task.steps = 20.0: an integer of at least 1 is needed"),
         ({"steps": -3}, "task.steps = -3: an integer of at least 1 is needed"),
-        ({"objective": "mse"}, "task.objective = 'mse': an Objective, such as CrossEntropy(), is needed"),
+        ({"objective": "mse"}, "task.objective = 'mse': an Objective, such as CrossEntropy(), or None is needed"),
         ({"classes": "ab"}, "task.classes = 'ab': a list of labels in the order of the readout's units is needed"),
         ({"classes": [0, 0]}, "task.classes: 0 is given twice"),
         ({"classes": [1, 2]}, "task.labels: 0 is none of classes; "),

@@ -13,10 +13,9 @@ from typing import ClassVar
 import numpy as np
 
 from snnplast.errors import UserError
-from snnplast.learning.signals import SignalKind
-from snnplast.learning.third_factor import Context, State
+from snnplast.learning import Context, SignalKind, State
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor
-from snnplast.task.trial import Record
+from snnplast.task import Record
 
 
 class Backprop(LayerwiseFactor):

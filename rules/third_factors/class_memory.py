@@ -16,9 +16,9 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.learning.third_factor import Context, State
+from snnplast.learning import Context, State
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor, wanted
-from snnplast.task.trial import Record
+from snnplast.task import Record
 
 
 class ClassMemory(LayerwiseFactor):

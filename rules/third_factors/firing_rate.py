@@ -15,11 +15,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from snnplast.learning.capabilities import OverBatch
-from snnplast.learning.signals import SignalKind
-from snnplast.learning.third_factor import Context, State, ThirdFactor
+from snnplast.learning import Context, OverBatch, SignalKind, State, ThirdFactor
 from snnplast.rules.references import BELLEC_2020
-from snnplast.task.trial import Record
+from snnplast.task import Record
 from snnplast.units import NonNegativeRate
 
 

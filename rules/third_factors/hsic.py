@@ -23,12 +23,11 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from snnplast.learning.third_factor import Context, State
-from snnplast.network.network import Network
-from snnplast.network.population import SpikeSource
+from snnplast.learning import Context, State
+from snnplast.network import Network, SpikeSource
 from snnplast.rules.references import DARUWALLA_2024
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor, wanted
-from snnplast.task.trial import Record
+from snnplast.task import Record
 
 
 class HSIC(LayerwiseFactor):

@@ -8,10 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.learning.signals import SignalKind
-from snnplast.learning.third_factor import Context, State, ThirdFactor
+from snnplast.learning import Context, SignalKind, State, ThirdFactor
 from snnplast.rules.third_factors.transforms import AnyTransform, Chain, Clip, GainControl, LayerNormJacobian
-from snnplast.task.trial import Record
+from snnplast.task import Record
 
 
 class LayerwiseFactor(ThirdFactor):

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnplast.learning.third_factor import Context, State
+from snnplast.learning import Context, State
 from snnplast.random_streams import stream
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor
-from snnplast.task.trial import Record
+from snnplast.task import Record
 
 
 class Random(LayerwiseFactor):

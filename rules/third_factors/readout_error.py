@@ -23,14 +23,10 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.learning.capabilities import Adaptive
-from snnplast.learning.signals import Broadcast, SignalKind
-from snnplast.learning.third_factor import Context, State, ThirdFactor
-from snnplast.network.network import Network, Projection, Wiring
-from snnplast.network.readouts import LeakyReadout
-from snnplast.network.weights import Gaussian, Transposed, Weights
+from snnplast.learning import Adaptive, Broadcast, Context, SignalKind, State, ThirdFactor
+from snnplast.network import Gaussian, LeakyReadout, Network, Projection, Transposed, Weights, Wiring
 from snnplast.rules.references import BELLEC_2020
-from snnplast.task.trial import Record
+from snnplast.task import Record
 
 
 class ReadoutError(Adaptive, ThirdFactor):

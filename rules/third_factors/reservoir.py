@@ -15,14 +15,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from snnplast.errors import UserError
-from snnplast.learning.capabilities import Pretrained, Pretraining, Speaks
-from snnplast.learning.third_factor import Context, State
-from snnplast.network.network import Network
-from snnplast.network.own_equations import Analog
+from snnplast.learning import Context, Pretrained, Pretraining, Speaks, State
+from snnplast.network import Analog, Network
 from snnplast.rules.third_factors import reservoir_training
 from snnplast.rules.third_factors.hsic import HSIC
 from snnplast.rules.third_factors.reservoir_units import DrivenUnits, PlainUnits, RateUnits, Units, WorkingUnits
-from snnplast.task.trial import Record, Segment
+from snnplast.task import Record, Segment
 from snnplast.units import PositiveRate, PositiveTime
 
 

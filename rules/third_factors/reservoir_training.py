@@ -20,21 +20,14 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import numpy as np
 
 from snnplast import __version__
-from snnplast.learning.capabilities import Pretraining
-from snnplast.learning.optimizer import SGD, Schedule
-from snnplast.learning.rule import Rule
-from snnplast.network.network import Network
-from snnplast.network.own_equations import Analog
-from snnplast.network.population import LayerNorm, SpikeSource
-from snnplast.network.readouts import RateReadout
+from snnplast.learning import SGD, Pretraining, Rule, Schedule
+from snnplast.network import Analog, LayerNorm, Network, RateReadout, SpikeSource
 from snnplast.random_streams import stream
 from snnplast.rules import delta, reward_hebbian
 from snnplast.rules.third_factors import hsic, reservoir_units, reward, streams
 from snnplast.rules.third_factors.reservoir_units import DrivenUnits, Units
 from snnplast.rules.third_factors.streams import Streams
-from snnplast.task.objective import MeanSquaredError
-from snnplast.task.task import Task, Trial
-from snnplast.task.trial import Record, Segment, Spikes
+from snnplast.task import MeanSquaredError, Record, Segment, Spikes, Task, Trial
 from snnplast.time_steps import steps_of
 
 if TYPE_CHECKING:

@@ -29,12 +29,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from snnplast.network.connectivity import ExplicitPairs
-from snnplast.network.fragments import Update
-from snnplast.network.network import Network
-from snnplast.network.neurons import CustomNeurons
-from snnplast.network.own_equations import Analog
-from snnplast.network.population import Population
+from snnplast.network import Analog, CustomNeurons, ExplicitPairs, Network, Population, Update
 from snnplast.random_streams import stream
 from snnplast.time_steps import steps_of
 

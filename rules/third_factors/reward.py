@@ -17,12 +17,10 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from snnplast.learning.signals import SignalKind
-from snnplast.learning.third_factor import Context, State, ThirdFactor
-from snnplast.network.fragments import Fragment, Update
-from snnplast.network.network import Network
+from snnplast.learning import Context, SignalKind, State, ThirdFactor
+from snnplast.network import Fragment, Network, Update
 from snnplast.rules.references import HOERZER_2014
-from snnplast.task.trial import Record
+from snnplast.task import Record
 
 
 class Reward(ThirdFactor):

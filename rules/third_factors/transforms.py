@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from snnplast.description import Description
-from snnplast.learning.third_factor import State
+from snnplast.learning import State
 from snnplast.named import Named
-from snnplast.task.trial import Record
+from snnplast.task import Record
 
 
 class Transform(Description):

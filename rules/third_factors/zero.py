@@ -6,9 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnplast.learning.signals import SignalKind
-from snnplast.learning.third_factor import Context, State, ThirdFactor
-from snnplast.task.trial import Record
+from snnplast.learning import Context, SignalKind, State, ThirdFactor
+from snnplast.task import Record
 
 
 class Zero(ThirdFactor):

@@ -16,6 +16,7 @@ from snnplast.activity.activity import Activity, Neuron, Readout, Synapse
 from snnplast.activity.examples import Place, choose_neurons, choose_synapses, groups_of
 from snnplast.activity.probe import Magnitudes, Traces, Watched
 from snnplast.engine import Engine
+from snnplast.errors import UserError
 from snnplast.network.neurons import ALIF, LIF
 from snnplast.network.population import Population
 from snnplast.simulation.simulation import Simulation
@@ -36,6 +37,8 @@ def observe(simulation: Simulation, task: Task, phase: int, index: int) -> Activ
 
     Parameters and persistent state are as before afterwards; memories of third factors have seen the trial.
     """
+    if simulation.objective is None:
+        raise UserError("task.objective = None: a trial is drawn with what a readout should do, and nothing says so")
     simulation.tie()
     variables = {name: found for name in simulation.plan.synapses if (found := _trace_variables(simulation, name))}
     sums = Magnitudes(f"{name}.{ELIGIBILITY}" for name in variables)
@@ -128,6 +131,7 @@ def _synapse(
 
 
 def _readout(simulation: Simulation, record: Record) -> Readout:
+    assert simulation.objective is not None  # `observe` asked for one
     name, softmax = simulation.objective.readout, isinstance(simulation.objective, CrossEntropy)
     y = record.activity(name)
     if softmax:

@@ -289,9 +289,10 @@ class _Resolution:
             choice = choice_in(field)
             if choice is None or choice.kind != "third-factor":
                 continue
-            if isinstance(table.get(key), Leaf) and table[key].value == NONE:
+            node = table.get(key)
+            if isinstance(node, Leaf) and node.value == NONE:
                 continue
-            node = table.pop(key, None)
+            table.pop(key, None)
             if node is not None and get_origin(field.annotation) is tuple:
                 node = _listed(node, (*path, key))
             if isinstance(node, Leaf) and isinstance(node.value, list):

@@ -1,1 +1,45 @@
-"""How it learns: rules, third factors, gradients, optimisers."""
+"""How it learns: what rules and third factors are made of."""
+
+from typing import TYPE_CHECKING
+
+from snnplast.lazy import offers
+
+if TYPE_CHECKING:
+    from snnplast.learning.capabilities import Adaptive as Adaptive
+    from snnplast.learning.capabilities import Explores as Explores
+    from snnplast.learning.capabilities import OverBatch as OverBatch
+    from snnplast.learning.capabilities import Pretrained as Pretrained
+    from snnplast.learning.capabilities import Pretraining as Pretraining
+    from snnplast.learning.capabilities import Speaks as Speaks
+    from snnplast.learning.eligibility import ThreeFactorRule as ThreeFactorRule
+    from snnplast.learning.optimizer import SGD as SGD
+    from snnplast.learning.optimizer import Adam as Adam
+    from snnplast.learning.optimizer import AnyOptimizer as AnyOptimizer
+    from snnplast.learning.optimizer import Optimizer as Optimizer
+    from snnplast.learning.optimizer import Schedule as Schedule
+    from snnplast.learning.rule import Rule as Rule
+    from snnplast.learning.signals import Broadcast as Broadcast
+    from snnplast.learning.signals import Signal as Signal
+    from snnplast.learning.signals import SignalKind as SignalKind
+    from snnplast.learning.signals import Signals as Signals
+    from snnplast.learning.signals import Timing as Timing
+    from snnplast.learning.surrogate import AnySurrogate as AnySurrogate
+    from snnplast.learning.surrogate import PiecewiseLinear as PiecewiseLinear
+    from snnplast.learning.surrogate import Surrogate as Surrogate
+    from snnplast.learning.third_factor import AnyThirdFactor as AnyThirdFactor
+    from snnplast.learning.third_factor import Context as Context
+    from snnplast.learning.third_factor import State as State
+    from snnplast.learning.third_factor import ThirdFactor as ThirdFactor
+
+__all__, __getattr__, __dir__ = offers(
+    __name__,
+    {
+        "learning.rule": "Rule",
+        "learning.eligibility": "ThreeFactorRule",
+        "learning.third_factor": "ThirdFactor Context State AnyThirdFactor",
+        "learning.capabilities": "Speaks OverBatch Adaptive Pretrained Pretraining Explores",
+        "learning.signals": "Signal Signals SignalKind Broadcast Timing",
+        "learning.optimizer": "Optimizer SGD Adam Schedule AnyOptimizer",
+        "learning.surrogate": "Surrogate PiecewiseLinear AnySurrogate",
+    },
+)

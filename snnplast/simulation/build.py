@@ -215,7 +215,7 @@ def _drawn(network: Network, name: str, seed: int) -> tuple[Wiring, np.ndarray]:
 def _mirrored(wiring: Wiring, weights: np.ndarray) -> tuple[Wiring, np.ndarray]:
     """Pairs and weights of a projection the other way round."""
     order = np.lexsort((wiring.pre, wiring.post))
-    return Wiring.of(wiring.post[order], wiring.pre[order], wiring.shape[::-1]), weights[order]
+    return Wiring.of(wiring.post[order], wiring.pre[order], (wiring.shape[1], wiring.shape[0])), weights[order]
 
 
 def _refuse_many_delays(projection: str, wiring: Wiring) -> None:

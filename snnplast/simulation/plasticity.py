@@ -61,8 +61,11 @@ class Plasticity:
 
     def further(self, record: Record) -> list[Segment]:
         """Segments that its sources ask for after the response."""
-        speaking = [source for source in self.sources if isinstance(source.factor, Speaks)]
-        return [s for source in speaking for s in source.factor.further(record, source.context, source.state)]
+        found: list[Segment] = []
+        for source in self.sources:
+            if isinstance(source.factor, Speaks):
+                found += source.factor.further(record, source.context, source.state)
+        return found
 
     def explore(self, network: Network, rng: np.random.Generator) -> list[Segment]:
         """Segments in which its rule tries something, in a training trial."""
@@ -142,6 +145,5 @@ class Plasticity:
 
     def report(self) -> dict[str, float]:
         """Numbers the sources want recorded with the metrics."""
-        speaking = [s for s in self.sources if isinstance(s.factor, Speaks)]
-        reports = [s.factor.report(s.state) for s in speaking if isinstance(s.factor, Speaks)]
+        reports = [s.factor.report(s.state) for s in self.sources if isinstance(s.factor, Speaks)]
         return {name: value for report in reports for name, value in report.items()}

@@ -18,19 +18,20 @@ from snnplast.random_streams import ORDER, TEST, TRAINING, stream
 from snnplast.task.objective import CrossEntropy, Objective
 from snnplast.task.trial import Record, Segment
 
-Trial = Generator[Segment, Record, None]
+Trial = Generator[Segment, Record, Any]
+"""Yields segments, receives the record so far after each, and may return series that are known only at the end."""
 
 
 class Task(ABC):
     """Trials for training and, where there are any, for testing.
 
     seed: trial k of phase p depends on (seed, p, k) only.
-    objective: what the readout should do.
+    objective: what the readout should do; None where nothing is wanted of any.
     epoch: number of training trials in an epoch; None for an endless stream.
     tests: number of test trials. batch: trials per update; only published draws depend on it.
     """
 
-    objective: Objective
+    objective: Objective | None = None
     seed: int = 0
     epoch: int | None = None
     tests: int = 0
@@ -38,7 +39,10 @@ class Task(ABC):
 
     @abstractmethod
     def trial(self, index: int) -> Trial:
-        """Training trial `index` = 0, 1, ...: yields segments, receives the record so far after each."""
+        """Training trial `index` = 0, 1, ...: yields segments, receives the record so far after each.
+
+        It may return a dictionary of series that are known only at the end, such as {"output.target": ...}.
+        """
 
     def test(self, index: int) -> Trial:
         """Test trial `index` in 0..tests-1."""
@@ -60,9 +64,9 @@ class Task(ABC):
 
 def _check(task: Task) -> None:
     """What every task says of itself."""
-    objective = getattr(task, "objective", None)
-    if not isinstance(objective, Objective):
-        raise UserError(f"task.objective = {objective!r}: an Objective, such as CrossEntropy(), is needed")
+    objective = task.objective
+    if objective is not None and not isinstance(objective, Objective):
+        raise UserError(f"task.objective = {objective!r}: an Objective, such as CrossEntropy(), or None is needed")
     count("task.seed", task.seed, low=0)
     count("task.tests", task.tests, low=0)
     if task.epoch is not None:
@@ -81,6 +85,8 @@ class Classification(Task):
         more units than there are classes.
     source, objective.readout: the populations that take part.
     """
+
+    objective: Objective
 
     def __init__(
         self,

@@ -110,8 +110,8 @@ class Handing(Task):
             record = yield replace(segment, series={**segment.series, **series})
             try:
                 segment = inner.send(record)
-            except StopIteration:
-                return
+            except StopIteration as end:
+                return end.value
 
 
 class Bench:

@@ -1,0 +1,33 @@
+"""What users and plugin authors import: these names stay, and each can be imported."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+NAMES = {
+    "snnplast.network": """
+        ALIF AllToAll Analog Connectivity CustomNeurons ExplicitPairs ExplicitWeights FixedInDegree Fragment Gaussian
+        Glorot Injection LIF LayerNorm LeakyReadout Network Normal OneToOne PoissonSource Population Probability
+        Projection RateReadout SpikeSource SpikingPopulation Transposed Uniform UniformDelay Update Weights Wiring
+    """,
+    "snnplast.task": """
+        Classification CrossEntropy Judgement MeanSquaredError Model Objective Record Segment Spikes Stretch Task Trial
+    """,
+    "snnplast.learning": """
+        Adam Adaptive AnyOptimizer AnySurrogate AnyThirdFactor Broadcast Context Explores Optimizer OverBatch
+        PiecewiseLinear Pretrained Pretraining Rule SGD Schedule Signal SignalKind Signals Speaks State Surrogate
+        ThirdFactor ThreeFactorRule Timing
+    """,
+    "snnplast.testing": "check_rule check_third_factor small_network small_task",
+}
+
+
+@pytest.mark.parametrize("room", NAMES)
+def test_a_room_offers_these_names_and_no_others(room):
+    module = import_module(room)
+    assert sorted(module.__all__) == sorted(NAMES[room].split())
+    assert all(getattr(module, name) is not None for name in module.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        getattr(module, "nothing")  # noqa: B009
