@@ -9,7 +9,8 @@ import numpy as np
 
 from snnplast.engine import Engine, open_engine
 from snnplast.network.network import Network
-from snnplast.simulation.build import construct, plan
+from snnplast.simulation.build import construct
+from snnplast.simulation.plan import plan
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from snnplast.network.own_equations import Analog
 from snnplast.network.population import PoissonSource, SpikeSource
 from snnplast.network.readouts import LeakyReadout
 from snnplast.rules.e_prop import EProp
-from snnplast.simulation.build import plan
 from snnplast.simulation.design import design
+from snnplast.simulation.plan import plan
 from snnplast.simulation.run_trial import simulate
 from snnplast.testing import small_network, small_task
 from snnplast.training.pretrain import open_simulation

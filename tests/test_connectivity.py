@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from snnplast.errors import UserError
 from snnplast.network.connectivity import AllToAll, ExplicitPairs, FixedInDegree, OneToOne, Probability
-from snnplast.network.network import Wiring
+from snnplast.network.projection import Wiring
 
 sizes = st.integers(1, 9)
 

@@ -11,7 +11,7 @@ from snnplast.engine import compiler_available
 from snnplast.learning.gradient import adaptive_adjoint, adjoint_sweep, filtered, modulation, reverse_filter, sweep
 from snnplast.learning.signals import Signal
 from snnplast.network.connectivity import FixedInDegree
-from snnplast.network.network import Wiring
+from snnplast.network.projection import Wiring
 
 T, N = 40, 5
 EVALUATIONS = [

@@ -16,7 +16,7 @@ from snnplast.network.own_equations import Analog
 from snnplast.network.population import PoissonSource, SpikeSource
 from snnplast.network.readouts import LeakyReadout, RateReadout
 from snnplast.network.weights import Gaussian, Normal, Uniform
-from snnplast.simulation.build import plan
+from snnplast.simulation.plan import plan
 
 
 def network():

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnplast.network.network import Network, Projection, Wiring
+from snnplast.network.network import Network
+from snnplast.network.projection import Projection, Wiring
 from snnplast.task.task import Task
 from snnplast.task.trial import Record, Segment
 

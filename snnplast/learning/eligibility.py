@@ -30,9 +30,10 @@ from snnplast.learning.rule import Rule
 from snnplast.learning.signals import Signal, SignalKind, Signals
 from snnplast.learning.surrogate import AnySurrogate, PiecewiseLinear
 from snnplast.network.fragments import Fragment, Injection, Update, merge
-from snnplast.network.network import Network, Projection
+from snnplast.network.network import Network
 from snnplast.network.neurons import SpikingPopulation
 from snnplast.network.population import SpikeSource
+from snnplast.network.projection import Projection
 from snnplast.network.readouts import LeakyReadout, RateReadout
 from snnplast.task.trial import Record
 

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 
 from snnplast.learning.adjoint import Carried, Sweep, adjoint_gradient
 from snnplast.learning.signals import Signal
-from snnplast.network.network import Wiring
+from snnplast.network.projection import Wiring
 from snnplast.task.trial import Spikes
 
 

@@ -17,8 +17,9 @@ import sympy
 from snnplast.brian import all_units, str_to_sympy
 from snnplast.errors import UserError
 from snnplast.network.fragments import Fragment
-from snnplast.network.network import Network, Projection
+from snnplast.network.network import Network
 from snnplast.network.neurons import LIF, CustomNeurons
+from snnplast.network.projection import Projection
 
 
 def refuse_other_membranes(rule: str, network: Network, projection: Projection) -> None:

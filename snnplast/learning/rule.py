@@ -13,7 +13,8 @@ from snnplast.learning.optimizer import AnyOptimizer, Optimizer
 from snnplast.learning.signals import SignalKind, Signals
 from snnplast.learning.third_factor import AnyThirdFactor, ThirdFactor
 from snnplast.network.fragments import Injection
-from snnplast.network.network import Network, Projection
+from snnplast.network.network import Network
+from snnplast.network.projection import Projection
 from snnplast.task.trial import Record
 
 

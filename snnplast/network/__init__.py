@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from snnplast.network.fragments import Injection as Injection
     from snnplast.network.fragments import Update as Update
     from snnplast.network.network import Network as Network
-    from snnplast.network.network import Projection as Projection
-    from snnplast.network.network import Wiring as Wiring
     from snnplast.network.neurons import ALIF as ALIF
     from snnplast.network.neurons import LIF as LIF
     from snnplast.network.neurons import CustomNeurons as CustomNeurons
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     from snnplast.network.population import PoissonSource as PoissonSource
     from snnplast.network.population import Population as Population
     from snnplast.network.population import SpikeSource as SpikeSource
+    from snnplast.network.projection import Projection as Projection
+    from snnplast.network.projection import Wiring as Wiring
     from snnplast.network.readouts import LeakyReadout as LeakyReadout
     from snnplast.network.readouts import RateReadout as RateReadout
     from snnplast.network.weights import ExplicitWeights as ExplicitWeights
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = offers(
     __name__,
     {
-        "network.network": "Network Projection Wiring",
+        "network.network": "Network",
+        "network.projection": "Projection Wiring",
         "network.population": "Population SpikeSource PoissonSource LayerNorm",
         "network.neurons": "SpikingPopulation LIF ALIF CustomNeurons",
         "network.own_equations": "Analog",

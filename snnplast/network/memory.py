@@ -10,7 +10,8 @@ from pathlib import Path
 
 from snnplast.errors import UserError
 from snnplast.network.connectivity import ExplicitPairs, Probability
-from snnplast.network.network import Network, Projection
+from snnplast.network.network import Network
+from snnplast.network.projection import Projection
 
 PER_NEURON = 16
 """Bytes: state and input."""

@@ -10,8 +10,8 @@ from snnplast.errors import UserError
 from snnplast.learning.rule import Rule
 from snnplast.learning.third_factor import ThirdFactor
 from snnplast.network.network import Network
-from snnplast.simulation.build import Plan
 from snnplast.simulation.clocks import once_per_trial
+from snnplast.simulation.plan import Plan
 from snnplast.simulation.plasticity import Plasticity
 from snnplast.task.objective import Objective
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from snnplast.network.fragments import Update
-from snnplast.simulation.build import Plan
+from snnplast.simulation.plan import Plan
 
 
 def once_per_trial(plan: Plan, name: str) -> bool:

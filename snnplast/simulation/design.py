@@ -13,7 +13,8 @@ from snnplast.network.code import WrongCode
 from snnplast.network.code_check import check_injection
 from snnplast.network.fragments import Injection
 from snnplast.network.memory import refuse_too_large
-from snnplast.network.network import Network, Projection
+from snnplast.network.network import Network
+from snnplast.network.projection import Projection
 from snnplast.simulation.agreement import (
     refuse_batch,
     refuse_two_batches,
@@ -21,7 +22,7 @@ from snnplast.simulation.agreement import (
     refuse_unrecorded,
     refuse_untold,
 )
-from snnplast.simulation.build import Plan, plan
+from snnplast.simulation.plan import Plan, plan
 from snnplast.simulation.plasticity import Plasticity, Source
 from snnplast.task.objective import Objective
 

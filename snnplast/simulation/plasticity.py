@@ -13,7 +13,8 @@ from snnplast.learning.optimizer import Optimizer
 from snnplast.learning.rule import Rule
 from snnplast.learning.signals import Signal, SignalKind
 from snnplast.learning.third_factor import Context, State, ThirdFactor
-from snnplast.network.network import Network, Projection, Wiring
+from snnplast.network.network import Network
+from snnplast.network.projection import Projection, Wiring
 from snnplast.task.objective import Objective
 from snnplast.task.trial import Record, Segment
 

@@ -14,9 +14,10 @@ from snnplast.learning.optimizer import Optimizer
 from snnplast.learning.rule import Rule
 from snnplast.network.network import Network
 from snnplast.network.population import PoissonSource
-from snnplast.simulation.build import Plan, construct, refusal
+from snnplast.simulation.build import construct, refusal
 from snnplast.simulation.clocks import once_per_trial
 from snnplast.simulation.design import Design
+from snnplast.simulation.plan import Plan
 from snnplast.simulation.plasticity import Plasticity
 from snnplast.task.objective import Objective
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from snnplast.described import count, integers, reals
 from snnplast.errors import UserError
-from snnplast.network.network import Network, Wiring
+from snnplast.network.network import Network
+from snnplast.network.projection import Wiring
 from snnplast.task.objective import Judgement
 
 Spikes = tuple[np.ndarray, np.ndarray]

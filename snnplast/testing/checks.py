@@ -23,7 +23,8 @@ from snnplast.learning.capabilities import Speaks
 from snnplast.learning.rule import Rule
 from snnplast.learning.signals import Broadcast, SignalKind, Timing
 from snnplast.learning.third_factor import Context, ThirdFactor
-from snnplast.network.network import Network, Projection
+from snnplast.network.network import Network
+from snnplast.network.projection import Projection
 from snnplast.simulation.design import design
 from snnplast.simulation.simulation import Simulation
 from snnplast.task.task import Task

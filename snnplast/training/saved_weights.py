@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from snnplast.errors import UserError
-from snnplast.network.network import Wiring
+from snnplast.network.projection import Wiring
 from snnplast.record.results import Run
 
 
