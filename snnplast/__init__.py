@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from snnplast.engine.brian_network import compile as compile
     from snnplast.errors import UserError as UserError
     from snnplast.learning.optimizer import SGD as SGD
     from snnplast.learning.optimizer import Adam as Adam
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "network.connectivity": "AllToAll ExplicitPairs FixedInDegree OneToOne Probability",
+    "engine.brian_network": "compile",
     "errors": "UserError",
     "network.fragments": "Fragment Injection Update",
     "task.model": "Model",

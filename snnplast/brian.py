@@ -56,9 +56,14 @@ def _forget_files(logger: Any) -> None:
 
 with _without_a_trace():
     import brian2 as brian2
+    from brian2 import EventMonitor as EventMonitor
+    from brian2 import NetworkOperation as NetworkOperation
     from brian2 import NeuronGroup as NeuronGroup
     from brian2 import PoissonGroup as PoissonGroup
+    from brian2 import PoissonInput as PoissonInput
+    from brian2 import PopulationRateMonitor as PopulationRateMonitor
     from brian2 import SpikeGeneratorGroup as SpikeGeneratorGroup
+    from brian2 import StateMonitor as StateMonitor
     from brian2 import Synapses as Synapses
     from brian2 import prefs as prefs
     from brian2 import second as second
@@ -66,6 +71,8 @@ with _without_a_trace():
     from brian2.core.base import BrianObjectException as BrianObjectException
     from brian2.core.functions import DEFAULT_CONSTANTS as DEFAULT_CONSTANTS
     from brian2.core.functions import DEFAULT_FUNCTIONS as DEFAULT_FUNCTIONS
+    from brian2.core.functions import Function as Function
+    from brian2.core.functions import FunctionImplementationContainer as FunctionImplementationContainer
     from brian2.core.names import Nameable as Nameable
     from brian2.core.namespace import DEFAULT_UNITS as DEFAULT_UNITS
     from brian2.core.variables import ArrayVariable as ArrayVariable
@@ -77,6 +84,7 @@ with _without_a_trace():
     from brian2.devices.device import RuntimeDevice as RuntimeDevice
     from brian2.equations import Equations as Equations
     from brian2.equations.equations import dimensions_and_type_from_string as dimensions_and_type_from_string
+    from brian2.groups.group import CodeRunner as CodeRunner
     from brian2.groups.group import Group as Group
     from brian2.parsing.sympytools import str_to_sympy as str_to_sympy
     from brian2.synapses.synapses import SynapticPathway as SynapticPathway
@@ -85,6 +93,7 @@ with _without_a_trace():
     from brian2.units import stdunits as stdunits
     from brian2.units.allunits import all_units as all_units
     from brian2.units.fundamentalunits import Unit as Unit
+    from brian2.units.fundamentalunits import get_dimensions as get_dimensions
     from brian2.units.fundamentalunits import get_unit as get_unit
 
 BrianNetwork = brian2.Network

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class BrianModel:
     """
 
     network: BrianNetwork
-    """Every object explicitly named; one clock."""
+    """Every object explicitly named. A step is one of the fastest clock, if there are several."""
     variables: dict[str, ArrayVariable]
     """'population.variable' or 'projection.variable' -> the Brian2 variable."""
     sources: dict[str, SpikeGeneratorGroup] = field(default_factory=dict)
@@ -40,6 +41,16 @@ class BrianModel:
     """Values written once, right after opening."""
     lasting: frozenset[str] = frozenset()
     """Names that `reset` leaves alone: learnable parameters and persistent state."""
+    restored: tuple[ArrayVariable, ...] | None = None
+    """What `reset` restores; without it, every variable that steps may change."""
+    own_spikes: bool = False
+    """Whether sources emit the spikes they were made with until they are handed others. They are not recorded then."""
+    growing: dict[str, ArrayVariable] = field(default_factory=dict)
+    """'monitor.variable' -> what grows step by step: emptied by `reset`. For the compiled engine."""
+    namespace: Mapping[str, Any] = field(default_factory=dict)
+    """What names in code mean that no object of the network knows."""
+    seed: int | None = None
+    """Where random numbers of the compiled engine begin; without it, anywhere."""
 
 
 class Engine(ABC):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ from snnplast.engine.base import BrianModel, Engine, Interrupted
 from snnplast.engine.events import Events
 from snnplast.engine.inputs import SpikeInput, checked_count, checked_initial, checked_series, known
 from snnplast.engine.library import Library
+from snnplast.errors import UserError
 from snnplast.native import compiler
 from snnplast.native.cache import cache_directory, cache_key, cached
 from snnplast.native.scratch import working
@@ -21,8 +22,32 @@ from snnplast.native.scratch import working
 CHUNK = 50_000_000
 """Nanoseconds after which the step loop returns to Python, so that `stop` and Ctrl-C are heard."""
 
+LONGEST_DELAY = 10**6
+"""Steps."""
+
 BLOCK = 1 << 16
 """Steps for which the history makes room at once."""
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """A source: its size, position in the step's program, arrays of its spikes and its clock, and whether it has
+    spikes of its own."""
+
+    size: int
+    position: int
+    space: int
+    timestep: int
+    own: bool
+
+
+@dataclass(frozen=True)
+class Growing:
+    """What a monitor records: an array with one entry, or a matrix with one row of so many columns, for each time."""
+
+    number: int
+    dtype: np.dtype
+    columns: int | None
 
 
 @dataclass(frozen=True)
@@ -37,8 +62,7 @@ class Blueprint:
     connections: tuple[tuple[np.ndarray, np.ndarray], ...]
     dtypes: tuple[np.dtype, ...]
     variables: dict[str, int]
-    sources: dict[str, tuple[int, int, int]]
-    """Source -> (number of neurons, position in the step's program, spike space)."""
+    sources: dict[str, SourcePlan]
     spiking: dict[str, int]
     recorded: tuple[str, ...]
     state: tuple[int, ...]
@@ -47,18 +71,23 @@ class Blueprint:
     timestep: int
     initial: dict[str, np.ndarray | float]
     program_length: int
+    growing: dict[str, Growing]
+    read_only: frozenset[str]
+    dt: float
+    seed: int | None
 
 
-def draw_up(construct: Callable[[], BrianModel], own_templates: bool = True) -> Blueprint:
+def draw_up(construct: Callable[[], BrianModel], device: internals_cpp.EngineDevice | None = None) -> Blueprint:
     """Construct the network under a private device, generate its sources, compile them or find them compiled.
 
-    Without `own_templates` all generated code is Brian2's: slower, and there to compare with.
+    device: another one than `EngineDevice()`.
     """
-    device = internals_cpp.EngineDevice(own_templates)
+    device = device or internals_cpp.EngineDevice()
     with internals.private_brian(device, **internals_cpp.PREFERENCES):
         model = construct()
-        internals.single_clock(model.network)
-        generated = working(lambda place: internals_cpp.generate(device, model.network, place), cache_directory())
+        generated = working(
+            lambda place: internals_cpp.generate(device, model.network, place, model.namespace), cache_directory()
+        )
         blueprint = _describe(device, model, generated)
         device.seal()
     return blueprint
@@ -74,6 +103,16 @@ def _describe(device: internals_cpp.EngineDevice, model: BrianModel, generated: 
     lasting = {array(model.variables[name]) for name in model.lasting}
     variables = {name: array(variable) for name, variable in model.variables.items()}
     delays = {array(path.variables["delay"]) for path in internals.pathways(model.network)}
+    restored = internals.state_variables(model.network) if model.restored is None else model.restored
+    matrices = {name: k for k, name in enumerate(generated.matrices)}
+
+    def growing(variable) -> Growing:
+        name = device.get_array_name(variable, access_data=False)
+        columns = int(variable.size[1]) if name in matrices else None
+        return Growing(number[name] if columns is None else matrices[name], np.dtype(variable.dtype), columns)
+
+    spiking = model.spiking if model.own_spikes else {**model.spiking, **model.sources}
+    clock = internals.clocks(model.network)[0]
     return Blueprint(
         image=_compiled(generated),
         static_arrays=generated.static_arrays,
@@ -81,17 +120,27 @@ def _describe(device: internals_cpp.EngineDevice, model: BrianModel, generated: 
         dtypes=tuple(generated.arrays.values()),
         variables=variables,
         sources={
-            name: (len(group), positions[group.name], array(group.variables["_spikespace"]))
+            name: SourcePlan(
+                len(group),
+                positions[group.name],
+                array(group.variables["_spikespace"]),
+                array(group.clock.variables["timestep"]),
+                model.own_spikes,
+            )
             for name, group in model.sources.items()
         },
-        spiking={name: array(g.variables["_spikespace"]) for name, g in {**model.spiking, **model.sources}.items()},
+        spiking={name: array(group.variables["_spikespace"]) for name, group in spiking.items()},
         recorded=model.recorded,
-        state=tuple(k for k in map(array, internals.state_variables(model.network)) if k not in lasting),
+        state=tuple(k for k in map(array, restored) if k not in lasting),
         event_spaces=tuple(map(array, internals.event_spaces(model.network))),
         delays=tuple(sorted(delays & set(variables.values()))),
-        timestep=array(internals.single_clock(model.network).variables["timestep"]),
+        timestep=array(clock.variables["timestep"]),
         initial=model.initial,
         program_length=length,
+        growing={name: growing(variable) for name, variable in model.growing.items()},
+        read_only=frozenset(name for name, variable in model.variables.items() if variable.read_only),
+        dt=float(clock.dt_),
+        seed=model.seed,
     )
 
 
@@ -111,7 +160,7 @@ class CompiledEngine(Engine):
 
     def __init__(self, construct: Callable[[], BrianModel] | Blueprint) -> None:
         plan = construct if isinstance(construct, Blueprint) else draw_up(construct)
-        library = Library(plan.image, plan.static_arrays, plan.connections)
+        library = Library(plan.image, plan.static_arrays, plan.connections, plan.seed)
         if library.program_length != plan.program_length:
             raise RuntimeError("the generated code runs other objects than the network has")
         self._plan = plan
@@ -119,10 +168,12 @@ class CompiledEngine(Engine):
         self._stop = False
         self._timestep = library.view(plan.timestep, plan.dtypes[plan.timestep])
         self._views = {name: library.view(k, plan.dtypes[k]) for name, k in plan.variables.items()}
-        self._delays = [(v, v.copy()) for v in (library.view(k, plan.dtypes[k]) for k in plan.delays)]
+        self._delays = {k: (v, v.copy()) for k, v in ((k, library.view(k, plan.dtypes[k])) for k in plan.delays)}
         for name, values in plan.initial.items():
             known("variable in initial", name, self._views)
             self._views[name][:] = checked_initial(name, values, self._views[name])
+        for name in plan.read_only:
+            self._views[name].flags.writeable = False
         self._declare(library, plan)
         self._restart()
 
@@ -132,9 +183,15 @@ class CompiledEngine(Engine):
             library.checked(library.add_state(k))
         for k in plan.event_spaces:
             library.add_event_space(k)
+        for grown in plan.growing.values():
+            (library.add_growing if grown.columns is None else library.add_matrix)(grown.number)
         self._inputs = {
-            name: (library.add_source(position, space), SpikeInput(name, size))
-            for name, (size, position, space) in plan.sources.items()
+            name: (
+                library.add_source(source.position, source.space, source.own),
+                SpikeInput(name, source.size),
+                library.view(source.timestep, plan.dtypes[source.timestep]),
+            )
+            for name, source in plan.sources.items()
         }
         self._recorders = {
             name: (library.add_recorder(space), Events(np.int64)) for name, space in plan.spiking.items()
@@ -144,12 +201,18 @@ class CompiledEngine(Engine):
         self._capacity = 0
         self._series: dict[str, tuple[int, np.ndarray]] = {}
 
-    def _restart(self) -> None:
+    def _restart(self, keep: Collection[str] = (), seed: int | None = None) -> None:
         """Time, queues, inputs and everything kept since the last reset; and the non-lasting variables."""
         library = self._alive()
+        self._check_delays(keep)
+        kept = [(self[name], self[name].copy()) for name in keep]
         library.checked(library.reset())
+        for view, values in kept:
+            view[:] = values
+        if seed is not None:
+            library.seed(seed)
         self._take_over_delays()
-        for _, spikes in self._inputs.values():
+        for _, spikes, _ in self._inputs.values():
             spikes.clear()
         for _, events in self._recorders.values():
             events.clear()
@@ -175,10 +238,11 @@ class CompiledEngine(Engine):
     def set_spikes(self, source: str, steps: ArrayLike, indices: ArrayLike) -> None:
         library = self._alive()
         known("spike source", source, self._inputs)
-        number, spikes = self._inputs[source]
-        spikes.add(steps, indices, self.t)
+        number, spikes, timestep = self._inputs[source]
+        now = int(timestep[0])
+        spikes.add(steps, indices, now)
         events = spikes.events
-        library.set_spikes(number, *events.addresses, events.count)
+        library.set_spikes(number, *events.addresses, events.count, now)
 
     def set_series(self, name: str, values: ArrayLike) -> None:
         library = self._alive()
@@ -231,24 +295,48 @@ class CompiledEngine(Engine):
             library.spikes(number, first, steps.ctypes.data, indices.ctypes.data)
         return events.steps, events.indices
 
-    def reset(self) -> None:
-        self._restart()
+    def grown(self, name: str) -> np.ndarray:
+        """A copy of what a monitor has recorded since the last reset: one entry or row for each time."""
+        library = self._alive()
+        known("recorded variable", name, self._plan.growing)
+        what = self._plan.growing[name]
+        if what.columns is None:
+            return library.view(what.number, what.dtype).copy()
+        return library.matrix(what.number, what.columns, what.dtype)
+
+    def reset(self, keep: Collection[str] = (), seed: int | None = None) -> None:
+        """See `Engine`. keep: variables that are left as they are. seed: where random numbers begin anew."""
+        self._restart(keep, seed)
 
     def clone(self) -> CompiledEngine:
         self._alive()
         twin = CompiledEngine(self._plan)
         for name, view in self._views.items():
-            twin._views[name][:] = view
+            if view.flags.writeable:
+                twin._views[name][:] = view
+        twin._check_delays(self._plan.variables)
         twin._take_over_delays()
         return twin
 
     def _take_over_delays(self) -> None:
         """Let the spike queues, which must be empty, follow delays that were written to."""
-        if any(not np.array_equal(now, then) for now, then in self._delays):
+        if any(not np.array_equal(now, then) for now, then in self._delays.values()):
             library = self._alive()
             library.checked(library.prepare())
-            for now, then in self._delays:
+            for now, then in self._delays.values():
                 then[:] = now
+
+    def _check_delays(self, keep: Collection[str]) -> None:
+        """Delays that were written to and are not about to be restored: the queues have a place for each step."""
+        kept = {self._plan.variables[name] for name in keep}
+        for number, (now, then) in self._delays.items():
+            if (number in self._plan.state and number not in kept) or np.array_equal(now, then):
+                continue
+            longest = LONGEST_DELAY * self._plan.dt
+            wrong = now[~((now >= 0) & (now <= longest))]
+            if wrong.size:
+                name = next(name for name, k in self._plan.variables.items() if k == number)
+                raise UserError(f"reset: {name!r} holds a delay of {wrong[0]:g} s; 0 to {longest:g} s are allowed")
 
     def close(self) -> None:
         self._library = None

@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 namespace snnplast {
 
 struct Source {  // a population whose spikes Python hands over
     int32_t* space;
     int64_t size;
+    bool own;             // until Python hands over any, it has spikes of its own: those of its generated function
+    bool silent = false;  // whether its function is passed over
     const int32_t* steps = nullptr;
     const int32_t* indices = nullptr;
     int64_t count = 0, cursor = 0;
@@ -43,9 +46,9 @@ struct State {  // a variable that reset restores
     std::vector<char> initial;
 };
 
-struct Operation {  // one entry of a step: a generated function, or a source
+struct Operation {  // one entry of a step: a generated function, and the source that may take its place
     codeobj_func function;
-    int source;
+    int clock, source;
 };
 
 static std::vector<Operation> program;
@@ -54,7 +57,8 @@ static std::vector<Recorder> recorders;
 static std::vector<History> histories;
 static std::vector<Series> series;
 static std::vector<State> states;
-static std::vector<int> event_spaces;
+static std::vector<int> event_spaces, growing, matrices;
+static std::vector<char> due;  // of each clock, whether it ticks now
 static std::string error;
 
 template <class Function>
@@ -95,17 +99,47 @@ static void forget_spikes(Pathway& pathway, long) {
     }
 }
 
+static void run(const Operation& operation) {
+    if (operation.source >= 0 && sources[operation.source].silent)
+        emit(sources[operation.source], clocks()[operation.clock]->timestep[0]);
+    else if (operation.function)
+        operation.function();
+}
+
+// One turn of several clocks. Times count as equal within a millionth of the shortest step: rounding grows with time.
+static double turn_of_clocks(double tolerance) {
+    double now = the_clock().t[0], next = HUGE_VAL;
+    for (const Clock* clock : clocks())
+        now = std::min(now, clock->t[0]);
+    for (size_t k = 0; k < clocks().size(); k++)
+        due[k] = clocks()[k]->t[0] - now <= tolerance;
+    the_network().t = now;
+    for (const Operation& operation : program)
+        if (due[operation.clock])
+            run(operation);
+    for (size_t k = 0; k < clocks().size(); k++) {
+        if (due[k])
+            clocks()[k]->tick();
+        next = std::min(next, clocks()[k]->t[0]);
+    }
+    return next;
+}
+
+// A step is one of the first clock, the fastest. Slower ones whose time comes before its next step are run as well.
 static void one_step() {
     const int64_t t = the_clock().timestep[0];
     for (Series& s : series)
         if (t - s.start < s.count)
             std::memcpy(s.data, s.rows + static_cast<size_t>(t - s.start) * s.bytes, s.bytes);
-    the_network().t = the_clock().t[0];
-    for (const Operation& operation : program) {
-        if (operation.function)
-            operation.function();
-        else
-            emit(sources[operation.source], t);
+    const bool alone = clocks().size() == 1;
+    if (alone) {
+        the_network().t = the_clock().t[0];
+        for (const Operation& operation : program)
+            run(operation);
+    } else {
+        const double dt = the_clock().dt[0], end = static_cast<double>(t + 1) * dt, tolerance = 1e-6 * dt;
+        while (turn_of_clocks(tolerance) < end - tolerance) {
+        }
     }
     for (History& h : histories) {
         check(t < h.rows, "there is room in the history");
@@ -117,7 +151,8 @@ static void one_step() {
         r.steps.insert(r.steps.end(), count, t);
         r.indices.insert(r.indices.end(), r.space, r.space + count);
     }
-    the_clock().tick();
+    if (alone)
+        the_clock().tick();
 }
 
 }  // namespace snnplast
@@ -127,20 +162,24 @@ static void one_step() {
 SNN_API const char* snn_error() { return snnplast::error.c_str(); }
 
 SNN_API int64_t snn_open(int n_static_arrays, const snnplast::StaticArray* static_arrays,
-                         const snnplast::Connection* connections) {
+                         const snnplast::Connection* connections, int64_t seed) {
     using namespace snnplast;
     return guarded([&] {
         snnplast::static_arrays = static_arrays;
         snnplast::n_static_arrays = n_static_arrays;
         snnplast::connections = connections;
+        first_seed = seed;
         char name[] = "snnplast";
         char* arguments[] = {name, nullptr};
         snnplast_initialise(1, arguments);
         snnplast::static_arrays = nullptr;
         snnplast::n_static_arrays = 0;
         snnplast::connections = nullptr;
-        for (auto& entry : the_network().objects)
-            program.push_back({entry.second, -1});
+        for (auto& entry : the_network().objects) {
+            const auto clock = std::find(clocks().begin(), clocks().end(), entry.first);
+            program.push_back({entry.second, static_cast<int>(clock - clocks().begin()), -1});
+        }
+        due.resize(clocks().size());
         return static_cast<int64_t>(program.size());
     });
 }
@@ -153,10 +192,10 @@ SNN_API int64_t snn_array_size(int array) { return snnplast::array_size(array); 
 
 // Declarations, made once after opening; each returns the number of the thing declared.
 
-SNN_API int snn_add_source(int position, int space) {
+SNN_API int snn_add_source(int position, int space, int own) {
     using namespace snnplast;
-    sources.push_back({static_cast<int32_t*>(array_data(space)), array_size(space) - 1});
-    program[position] = {nullptr, static_cast<int>(sources.size()) - 1};
+    sources.push_back({static_cast<int32_t*>(array_data(space)), array_size(space) - 1, own != 0, own == 0});
+    program[position].source = static_cast<int>(sources.size()) - 1;
     return static_cast<int>(sources.size()) - 1;
 }
 
@@ -180,6 +219,10 @@ SNN_API int snn_add_series(int array) {
 
 SNN_API void snn_add_event_space(int space) { snnplast::event_spaces.push_back(space); }
 
+SNN_API void snn_add_growing(int array) { snnplast::growing.push_back(array); }
+
+SNN_API void snn_add_matrix(int matrix) { snnplast::matrices.push_back(matrix); }
+
 SNN_API int64_t snn_add_state(int array) {
     using namespace snnplast;
     return guarded([&] {
@@ -194,12 +237,14 @@ SNN_API int64_t snn_add_state(int array) {
 
 // Running. The buffers are Python's, which keeps them alive and long enough.
 
-SNN_API void snn_set_spikes(int source, const int32_t* steps, const int32_t* indices, int64_t count) {
+SNN_API void snn_set_spikes(int source, const int32_t* steps, const int32_t* indices, int64_t count,
+                            int64_t now) {
     snnplast::Source& s = snnplast::sources[source];
+    s.silent = true;
     s.steps = steps;
     s.indices = indices;
     s.count = count;
-    s.cursor = std::lower_bound(steps, steps + count, snnplast::the_clock().timestep[0]) - steps;
+    s.cursor = std::lower_bound(steps, steps + count, now) - steps;
 }
 
 SNN_API void snn_set_series(int which, const char* rows, int64_t count) {
@@ -244,16 +289,24 @@ SNN_API int64_t snn_reset() {
             static_cast<int32_t*>(array_data(space))[array_size(space) - 1] = 0;
         for (SynapticPathway* pathway : pathways())
             forget_spikes(*pathway, 0);
-        for (Source& s : sources)
+        for (Source& s : sources) {
             s.count = s.cursor = 0;
+            s.silent = !s.own;
+        }
+        for (int array : growing)
+            empty_array(array);
+        for (int matrix : matrices)
+            empty_matrix(matrix);
         for (Series& s : series)
             s.count = 0;
         for (Recorder& r : recorders) {
             r.steps.clear();
             r.indices.clear();
         }
-        the_clock().timestep[0] = 0;
-        the_clock().t[0] = 0;
+        for (Clock* clock : clocks()) {
+            clock->timestep[0] = 0;
+            clock->t[0] = 0;
+        }
         the_network().t = 0;
         return static_cast<int64_t>(0);
     });
@@ -267,6 +320,19 @@ SNN_API int64_t snn_prepare() {
         return static_cast<int64_t>(0);
     });
 }
+
+// Random numbers begin where they do after Brian2's seed(number).
+SNN_API void snn_seed(int64_t seed) {
+    snnplast::first_seed = seed;
+    snnplast_seed();
+}
+
+// A recorded variable: one row for each time. Copied row by row.
+SNN_API int64_t snn_matrix_rows(int matrix) { return snnplast::matrix_rows(matrix); }
+
+SNN_API int64_t snn_matrix_columns(int matrix) { return snnplast::matrix_columns(matrix); }
+
+SNN_API void snn_copy_matrix(int matrix, char* to) { snnplast::copy_matrix(matrix, to); }
 
 SNN_API int64_t snn_spike_count(int recorder) {
     return static_cast<int64_t>(snnplast::recorders[recorder].indices.size());

@@ -27,6 +27,9 @@ struct Connection {
 };
 static const Connection* connections = nullptr;
 
+// Where Brian2's random numbers begin; negative: anywhere.
+static int64_t first_seed = -1;
+
 // Stands in for std::ifstream in the generated sources.
 class ArrayStream : public std::ifstream {
     const StaticArray* array = nullptr;
@@ -87,6 +90,17 @@ void* data_of(Vector& vector) {
     return vector.size() ? static_cast<void*>(&vector[0]) : nullptr;
 }
 
+// Rows of one of Brian2's two-dimensional arrays, one after the other.
+template <class Matrix>
+void copy_rows(Matrix& matrix, char* to) {
+    for (int row = 0; row < matrix.n && matrix.m; row++) {
+        const size_t bytes = static_cast<size_t>(matrix.m) * sizeof(matrix(row)[0]);
+        std::memcpy(to, data_of(matrix(row)), bytes);
+        to += bytes;
+    }
+}
+
 }  // namespace snnplast
 
 void snnplast_connect(int which);
+void snnplast_seed();

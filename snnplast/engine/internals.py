@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from snnplast.brian import (
@@ -64,6 +65,7 @@ def private_brian(device: Device, **preferences: Any) -> Iterator[Device]:
             device_module.active_device = active
             for key, value in before.items():
                 prefs[key] = value
+            set.clear(names)
             set.update(names, (reference for reference in earlier if reference() is not None))
 
 
@@ -103,6 +105,31 @@ def single_clock(network: BrianNetwork) -> Any:
     return clocks.pop()
 
 
+@contextmanager
+def networks_made() -> Iterator[list[tuple[BrianNetwork, FrameType]]]:
+    """Every network that is made meanwhile, with the frame of the function that makes it."""
+    made: list[tuple[BrianNetwork, FrameType]] = []
+    original = BrianNetwork.__init__
+
+    def init(network: Any, *args: Any, **kwds: Any) -> None:
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_locals.get("self") is network:
+            frame = frame.f_back
+        made.append((network, frame))
+        original(network, *args, **kwds)
+
+    setattr(BrianNetwork, "__init__", init)  # noqa: B010  (another signature)
+    try:
+        yield made
+    finally:
+        BrianNetwork.__init__ = original
+
+
+def clocks(network: BrianNetwork) -> list[Any]:
+    """All clocks, the fastest first."""
+    return sorted({obj.clock for obj in network.sorted_objects}, key=lambda clock: (float(clock.dt_), clock.name))
+
+
 def prepare(network: BrianNetwork) -> None:
     """Create the code objects of all parts, as the beginning of `Network.run` does."""
     network._clocks = {obj.clock for obj in network.sorted_objects}
@@ -114,7 +141,7 @@ def state_variables(network: BrianNetwork) -> list[ArrayVariable]:
 
     Each is listed once, in a reproducible order. Monitors are not the engine's business.
     """
-    clock_variables = {id(variable) for variable in single_clock(network).variables.values()}
+    clock_variables = {id(variable) for clock in clocks(network) for variable in clock.variables.values()}
     found: dict[int, ArrayVariable] = {}
     for owner in network.sorted_objects:
         if not isinstance(owner, (NeuronGroup, PoissonGroup, SpikeGeneratorGroup, Synapses)):

@@ -6,6 +6,7 @@ tests/engine/test_internals.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,20 +53,22 @@ class Generated:
     """Everything the device generated for one network.
 
     `arrays` maps the C++ name of each one-dimensional array to its dtype; `dynamic` names those
-    that are vectors. `static_arrays` and `connections` hold the values the initialiser reads.
+    that are vectors, `matrices` the two-dimensional ones. `static_arrays` and `connections` hold the
+    values the initialiser reads.
     """
 
     sources: dict[str, str]
     headers: dict[str, str]
     arrays: dict[str, np.dtype]
     dynamic: frozenset[str]
+    matrices: dict[str, np.dtype]
     static_arrays: dict[str, np.ndarray]
     connections: tuple[Connection, ...]
     code_objects: tuple[str, ...]
     before_run: tuple[str, ...]
     pathways: tuple[str, ...]
     network: str
-    clock: str
+    clocks: tuple[str, ...]
 
 
 class EngineCodeObject(CPPStandaloneCodeObject):
@@ -83,6 +86,8 @@ class EngineDevice(CPPStandaloneDevice):
     unless `own_templates` is off: the results are the same, bit by bit. And once `sealed`, every
     access through a Brian2 object raises, because it would otherwise be queued and ignored.
     """
+
+    way_in = "engine['population.variable']"
 
     def __init__(self, own_templates: bool = True) -> None:
         super().__init__()
@@ -132,7 +137,8 @@ class EngineDevice(CPPStandaloneDevice):
             self.array_cache.pop(variable, None)
             self.zero_arrays = [(v, n) for v, n in self.zero_arrays if v is not variable]
             self.arange_arrays = [(v, n, s) for v, n, s in self.arange_arrays if v is not variable]
-            for function, args in [entry for entry in self.main_queue if name in entry[1]]:
+            using = [entry for entry in self.main_queue if isinstance(entry[1], tuple) and name in entry[1]]
+            for function, args in using:
                 self.main_queue.remove((function, args))
                 if function == "set_by_array":
                     del self.static_arrays[args[1]]
@@ -154,7 +160,7 @@ class EngineDevice(CPPStandaloneDevice):
     def _refuse(self, *args, **kwds):
         raise UserError(
             "this network runs in the compiled engine, where Brian2 objects no longer reach it: "
-            "read and write through engine['population.variable']"
+            f"read and write through {self.way_in}"
         )
 
     def __getattribute__(self, name: str) -> Any:
@@ -169,13 +175,17 @@ _VALUE_ACCESS = frozenset(
 )  # fmt: skip
 
 
-def generate(device: EngineDevice, network: BrianNetwork, directory: Path) -> Generated:
+def generate(
+    device: EngineDevice, network: BrianNetwork, directory: Path, namespace: Mapping[str, Any] | None = None
+) -> Generated:
     """Let the active `device` write the sources of `network` into `directory` and read them back.
 
     The generated `main` only initialises: it returns before the network would run.
+    namespace: what names in the code of the network mean that its objects do not know themselves.
     """
+    device.main_queue.insert(0, ("insert_code", "snnplast_seed();"))
     device.insert_code("before_network_run", "return 0;")
-    network.run(0 * second, namespace={})
+    network.run(0 * second, namespace=dict(namespace or {}))
     device.build(directory=str(directory), compile=False, run=False)
     one_dimensional = [v for v in device.arrays if v not in device.dynamic_arrays_2d]
     names = {device.get_array_name(v, access_data=False): v for v in one_dimensional}
@@ -184,13 +194,14 @@ def generate(device: EngineDevice, network: BrianNetwork, directory: Path) -> Ge
         headers=_texts(directory, "*.h"),
         arrays={name: np.dtype(names[name].dtype) for name in sorted(names)},
         dynamic=frozenset(name for name, v in names.items() if isinstance(v, DynamicArrayVariable)),
+        matrices={device.get_array_name(v, access_data=False): np.dtype(v.dtype) for v in device.dynamic_arrays_2d},
         static_arrays={name: np.ascontiguousarray(array) for name, array in sorted(device.static_arrays.items())},
         connections=tuple(device.connections),
         code_objects=tuple(sorted(device.code_objects)),
         before_run=tuple(args[0].name for function, args in device.main_queue if function == "before_run_code_object"),
         pathways=tuple(sorted(path.name for s in device.synapses for path in s._pathways)),
         network=network.name,
-        clock=internals.single_clock(network).name,
+        clocks=tuple(clock.name for clock in internals.clocks(network)),
     )
 
 
@@ -199,10 +210,14 @@ def _texts(directory: Path, pattern: str) -> dict[str, str]:
 
 
 def source_positions(network: BrianNetwork) -> tuple[dict[str, int], int]:
-    """Where in one step's list of functions each spike generator runs, and the length of that list."""
+    """Where in one step's list of functions each spike generator runs, and the length of that list.
+
+    At its end are clocks that nothing is run by: they tick as well.
+    """
     positions, position = {}, 0
     for obj in internals.active_objects(network):
         if isinstance(obj, SpikeGeneratorGroup):
             positions[obj.name] = position
         position += len(obj._code_objects)
-    return positions, position
+    used = {obj.clock for obj in internals.active_objects(network) if obj._code_objects}
+    return positions, position + len(set(internals.clocks(network)) - used)

@@ -24,22 +24,28 @@ class _Connection(ctypes.Structure):
 _I, _L, _P = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
 _SIGNATURES = {
     "error": (ctypes.c_char_p, ()),
-    "open": (_L, (_I, _P, _P)),
+    "open": (_L, (_I, _P, _P, _L)),
     "free": (None, ()),
     "array": (_P, (_I,)),
     "array_size": (_L, (_I,)),
-    "add_source": (_I, (_I, _I)),
+    "add_source": (_I, (_I, _I, _I)),
     "add_recorder": (_I, (_I,)),
     "add_history": (_I, (_I,)),
     "add_series": (_I, (_I,)),
     "add_event_space": (None, (_I,)),
+    "add_growing": (None, (_I,)),
+    "add_matrix": (None, (_I,)),
     "add_state": (_L, (_I,)),
-    "set_spikes": (None, (_I, _P, _P, _L)),
+    "set_spikes": (None, (_I, _P, _P, _L, _L)),
     "set_series": (None, (_I, _P, _L)),
     "set_history": (None, (_I, _P, _L)),
     "steps": (_L, (_L, _L)),
     "reset": (_L, ()),
     "prepare": (_L, ()),
+    "seed": (None, (_L,)),
+    "matrix_rows": (_L, (_I,)),
+    "matrix_columns": (_L, (_I,)),
+    "copy_matrix": (None, (_I, _P)),
     "spike_count": (_L, (_I,)),
     "spikes": (None, (_I, _L, _P, _P)),
 }
@@ -56,6 +62,7 @@ class Library:
     image : the library's bytes.
     static_arrays : name -> values the network's initialiser reads.
     connections : (sources, targets) int32 index arrays of each explicit connection.
+    seed : where the random numbers of the generated code begin; without it, anywhere.
     """
 
     def __init__(
@@ -63,6 +70,7 @@ class Library:
         image: bytes,
         static_arrays: dict[str, np.ndarray],
         connections: Sequence[tuple[np.ndarray, np.ndarray]],
+        seed: int | None = None,
     ) -> None:
         loaded = SharedLibrary(image, [cache_directory()])
         for name, (result, arguments) in _SIGNATURES.items():
@@ -75,7 +83,7 @@ class Library:
         pairs = (_Connection * max(1, len(connections)))(
             *(_Connection(i.ctypes.data, j.ctypes.data, len(i)) for i, j in connections)
         )
-        self.program_length = self.checked(self.open(len(static_arrays), arrays, pairs))
+        self.program_length = self.checked(self.open(len(static_arrays), arrays, pairs, -1 if seed is None else seed))
         unload = weakref.finalize(self, _unload, loaded, self.free)
         unload.atexit = False  # at exit views may still be in use, and the process frees everything anyway
 
@@ -97,6 +105,15 @@ class Library:
         memory = (ctypes.c_char * (size * dtype.itemsize)).from_address(address)
         memory.library = self  # numpy keeps `memory` alive, which keeps the library loaded
         return np.frombuffer(memory, dtype)
+
+    def matrix(self, number: int, columns: int, dtype: np.dtype) -> np.ndarray:
+        """A copy of two-dimensional array `number`, which has `columns` once it has rows."""
+        rows = self.matrix_rows(number)
+        if rows and self.matrix_columns(number) != columns:
+            raise RuntimeError("the generated code records something else than the network does")
+        copy = np.empty((rows, columns), dtype)
+        self.copy_matrix(number, copy.ctypes.data)
+        return copy
 
 
 def _unload(loaded: SharedLibrary, free: Callable[[], None]) -> None:

@@ -77,14 +77,21 @@ def _tables(generated: Generated) -> str:
     def size(name: str) -> str:
         return f"brian::{name}.size()" if name in generated.dynamic else f"brian::_num_{name}"
 
-    def switch(head: str, values: list[str], otherwise: str) -> list[str]:
-        cases = [f"    case {k}: return {value};" for k, value in enumerate(values)]
-        return [f"static {head}(int array) {{", "    switch (array) {", *cases, f"    }} return {otherwise};", "}"]
-
     lines = ["namespace snnplast {"]
-    lines += switch("void* array_data", [data(name) for name in arrays], "nullptr")
-    lines += switch("int64_t array_size", [f"static_cast<int64_t>({size(name)})" for name in arrays], "0")
-    lines += switch("size_t array_item", [f"sizeof(brian::{name}[0])" for name in arrays], "0")
+    lines += _switch("void* array_data", [f"return {data(name)};" for name in arrays], "return nullptr;")
+    lines += _switch(
+        "int64_t array_size", [f"return static_cast<int64_t>({size(name)});" for name in arrays], "return 0;"
+    )
+    lines += _switch("size_t array_item", [f"return sizeof(brian::{name}[0]);" for name in arrays], "return 0;")
+    vectors = [f"brian::{name}.clear(); break;" if name in generated.dynamic else "break;" for name in arrays]
+    lines += _switch("void empty_array", vectors)
+    matrices = list(generated.matrices)
+    lines += _switch("int64_t matrix_rows", [f"return brian::{name}.n;" for name in matrices], "return 0;")
+    lines += _switch("int64_t matrix_columns", [f"return brian::{name}.m;" for name in matrices], "return 0;")
+    lines += _switch(
+        "void copy_matrix", [f"copy_rows(brian::{name}, to); break;" for name in matrices], more=", char* to"
+    )
+    lines += _switch("void empty_matrix", [f"brian::{name}.resize(0, brian::{name}.m); break;" for name in matrices])
     # Brian2 frees its static arrays only, and sets them to null; `delete` of null does nothing.
     lines += ["static void free_arrays() {", "    _dealloc_arrays();"]
     lines += [f"    delete[] brian::{name}; brian::{name} = nullptr;" for name in static]
@@ -93,11 +100,22 @@ def _tables(generated: Generated) -> str:
     lines += ["}", "static std::vector<SynapticPathway*> pathways() {"]
     lines += [f"    return {{{', '.join(f'&brian::{name}' for name in generated.pathways)}}};", "}"]
     lines += [f"static decltype(brian::{generated.network})& the_network() {{ return brian::{generated.network}; }}"]
-    lines += [f"static decltype(brian::{generated.clock})& the_clock() {{ return brian::{generated.clock}; }}"]
-    lines += ["}  // namespace snnplast", "", "void snnplast_connect(int which) {", "    using namespace brian;"]
+    lines += ["static const std::vector<Clock*>& clocks() {", "    static const std::vector<Clock*> all{"]
+    lines += [f"        &brian::{name}," for name in generated.clocks]
+    lines += ["    };", "    return all;", "}"]
+    lines += [f"static Clock& the_clock() {{ return brian::{generated.clocks[0]}; }}", "}  // namespace snnplast", ""]
+    lines += ["void snnplast_seed() {", "    if (snnplast::first_seed >= 0)"]
+    lines += ["        brian::_random_generators[0].seed(static_cast<unsigned long>(snnplast::first_seed));", "}", ""]
+    lines += ["void snnplast_connect(int which) {", "    using namespace brian;"]
     for k, connection in enumerate(generated.connections):
         lines += _connect(k, connection)
     return "\n".join([*lines, "}"])
+
+
+def _switch(head: str, cases: list[str], otherwise: str = "", more: str = "") -> list[str]:
+    """A function that does one thing for each number of an array."""
+    lines = [f"static {head}(int array{more}) {{", "    switch (array) {"]
+    return [*lines, *(f"    case {k}: {case}" for k, case in enumerate(cases)), f"    }} {otherwise}", "}"]
 
 
 def _connect(which: int, c: Connection) -> list[str]:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from snnplast.engine import BrianModel
 from snnplast.engine.compiled import Blueprint, CompiledEngine, draw_up
+from snnplast.engine.internals_cpp import EngineDevice
 
 pytestmark = needs_compiler
 
@@ -153,7 +154,7 @@ def record(plan: Blueprint, steps=150):
 
 
 def assert_bitwise_equal(construct):
-    own, stock = (record(draw_up(construct, own_templates=own)) for own in (True, False))
+    own, stock = (record(draw_up(construct, EngineDevice(own))) for own in (True, False))
     assert own.keys() == stock.keys()
     for name in own:
         np.testing.assert_array_equal(own[name], stock[name], err_msg=name)
@@ -193,7 +194,7 @@ def test_the_standard_network_is_bitwise_the_same():
 
 def test_generated_code_is_kept_as_brian2_writes_it():
     """Ours are the loops only: the text of the model's code appears in both sets of sources."""
-    with_own, stock = (draw_up(recurrent, own_templates=own) for own in (True, False))
+    with_own, stock = (draw_up(recurrent, EngineDevice(own)) for own in (True, False))
     assert with_own.image != stock.image
     assert with_own.variables == stock.variables
 
