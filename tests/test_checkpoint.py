@@ -101,9 +101,12 @@ trials = "all"
 
 # Trials of an uninterrupted run, tests included: 2 epochs of 7 and 2; 5 iterations of 2, and 2 at the end.
 KINDS = {
-    "e-prop": ([], 18),
+    "e-prop": (["record.weights=every 1"], 18),
     "e-prop online, fresh trials": (
-        ["model.fresh=true", "train.iterations=5", "rules.e-prop.evaluation=online", "record.every=2"],
+        [
+            *("model.fresh=true", "train.iterations=5", "rules.e-prop.evaluation=online", "record.every=2"),
+            *("record.weights=every 2", 'record.variables=["output.y", "input_to_first.eligibility"]'),
+        ],
         12,
     ),
     "ib-hebbian with hsic": (["rule=ib-hebbian", 'record.variables=["first.v"]'], 18),
@@ -182,6 +185,8 @@ def tree(path, leave=()):
 def assert_same(path, whole, leave=()):
     found, expected = tree(path, leave), tree(whole, leave)
     assert [name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)] == []
+    assert {"answers", "initial", "best"} <= {str(name).split("/")[0] for name in found}
+    assert found["history/round"][1] > (0,) if "every" in found["/", "config"].split("\nweights = ")[1] else True
     spikes = [name for name in found if str(name).endswith("timestamps")]
     assert spikes and all(found[name][1] > (10,) for name in spikes), "hardly a spike: the test is vacuous"
 

@@ -98,6 +98,13 @@ def everything(path: Path) -> None:
             run.state(name, row)
     for name in run.projections:
         run.weights(name)
+        run.initial_weights(name)
+        if run.best:
+            run.best_weights(name)
+    with contextlib.suppress(UserError):
+        run.weight_history(next(iter(run.projections), ""))
+    with contextlib.suppress(UserError):
+        run.confusion()
     if run.resumable:
         Checkpoint.read(path)
 

@@ -23,6 +23,7 @@ from snnplast.training.checkpoint import Checkpoint
 
 VICTIM = "victim.txt"
 SETS = ["--set", "record.variables=output.y", "--set", "train.checkpoint_every=1", "--quiet"]
+SETS += ["--set", "record.weights=every 1"]
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +151,39 @@ CASES = {
         "the times of its trials do not follow each other",
     ),
     "other columns of trials": (replaced("trials", data=np.zeros(3), maxshape=(None,)), "'/trials' has other columns"),
+    "other columns of answers": (replaced("answers", data=np.zeros(3), chunks=(8,), maxshape=(None,)), "'/answers' is"),
+    "an answer that there is not": (
+        lambda file: file["answers"].__setitem__(0, (0, 0, b"test", 0, 0, 2)),
+        "what '/answers' says was answered is no unit of the readout",
+    ),
+    "a phase that is no text": (
+        lambda file: file["answers"].__setitem__(0, (0, 0, b"\xff", 0, 0, 0)),
+        "a phase of its answers is no text",
+    ),
+    "answers of no unit": (attribute("answers", "size", 0), "what '/answers' says was wanted is no unit"),
+    "classes that are no JSON": (attribute("answers", "classes", "cat"), "the classes of '/answers' are no JSON list"),
+    "classes of lists": (attribute("answers", "classes", "[[1]]"), "the classes of '/answers' are no JSON list"),
+    "more classes than units": (attribute("answers", "classes", "[1, 2, 3]"), "the classes of '/answers' are no JSON"),
+    "first weights of others": (
+        replaced("initial/input_to_hidden", data=np.zeros(3)),
+        "'/initial/input_to_hidden' does not fit the weights and parameters there are",
+    ),
+    "best weights of nobody": (
+        lambda file: file["best"].move("input_to_hidden", "nobody"),
+        "'/best' holds other names than '/initial'",
+    ),
+    "no first weights": (lambda file: file.pop("initial"), "holds other names than '/initial'"),
+    "the best of no round": (attribute("best", "round", 0), "'/best' is of no round"),
+    "no rounds": (lambda file: file["history"].pop("round"), "'/history' has no rounds"),
+    "rounds without values": (lambda file: file["history"].pop("values"), "'/history' has no rounds or no values"),
+    "rounds that run back": (
+        lambda file: file["history/round"].__setitem__(0, 7),
+        "the rounds of '/history' do not follow each other",
+    ),
+    "weights of no round": (
+        lambda file: file["history/values/input_to_hidden"].resize(1, axis=0),
+        "'/history/values/input_to_hidden' has 1 rows, its rounds need others",
+    ),
     "a type by name": (lambda file: file.__setitem__("checkpoint/t", np.dtype("f8")), "neither a group nor a dataset"),
     "something unknown": (lambda file: file.create_group("extra"), "runs have no 'extra'"),
     "no weights": (lambda file: file["weights/input_to_hidden"].pop("pre"), "has other columns than those of a run"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -82,26 +83,43 @@ class Training(Description):
 
 
 class Recording(Description):
-    """What is kept. path: the file, "" for none. variables: 'population.variable', every step.
+    """What is kept. path: the file, "" for none. variables: 'population.variable', every step; of synapses, such as
+    'input_to_hidden.eligibility', the value at the end of a trial.
 
     spikes: populations and sources; "neurons" stands for all spiking populations of the model that are no sources.
 
     trials: whose spikes and variables; default "test" where the task has test trials, else "training".
     every: only those of every k-th epoch (iteration, where the task has no epochs), and of the last one.
-    first: of these the first so many of an epoch and of its test, 0 for all. Metrics are those of all trials.
+    first: of these the first so many of an epoch and of its test, 0 for all. Metrics are those of all trials, and so
+    are the answers of a classification, in the test and where `trials` are kept.
+    weights: "every 10" keeps what is learned after every 10th epoch (iteration, where the task has no epochs). First,
+    best and last weights are kept in any case.
     """
 
     path: Annotated[str, Field(description="HDF5 file, '' for none")] = "run.h5"
     spikes: Annotated[Names, Field(description="populations whose spikes are kept; 'neurons': all but sources")] = ()
-    variables: Annotated[Names, Field(description="'population.variable', kept at every step")] = ()
+    variables: Annotated[Names, Field(description="'population.variable' or 'projection.variable'")] = ()
     trials: Literal["test", "training", "all"] | None = None
     every: Annotated[int, Field(ge=1, le=MOST, description="keep those of every k-th epoch or iteration")] = 1
     first: Annotated[int, Field(ge=0, le=MOST, description="keep the first so many trials of each, 0 for all")] = 100
+    weights: Annotated[str | None, Field(description="'every 10': keep weights after every 10th")] = None
 
     @field_validator("path")
     @classmethod
     def _at_home(cls, path: str) -> str:
         return str(usable(path)) if path else path
+
+    @field_validator("weights")
+    @classmethod
+    def _every(cls, text: str | None) -> str | None:
+        if text is not None and not (re.fullmatch(r"every [1-9]\d*", text) and int(text[6:]) <= MOST):
+            raise UserError(f"{short(text)} says not how often weights are kept: such as 'every 10' is needed")
+        return text
+
+    @property
+    def weights_every(self) -> int:
+        """Rounds between weights that are kept; 0 for none."""
+        return int(self.weights[6:]) if self.weights else 0
 
     @field_validator("variables")
     @classmethod

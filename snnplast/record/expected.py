@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import h5py
+import numpy as np
 
-from snnplast.record.layout import SORTING
+from snnplast.record.layout import ANSWER, SORTING
 
 LONGEST_TEXT = 2**24
 
@@ -28,9 +29,14 @@ ROOT = {
     "status": TEXT,
 }
 _SPIKES = {"sorting": "sorting", "dt": REAL, "t_stop": REAL, "size": INTEGER, "seed": INTEGER}
-MEMBERS = ("spikes", "states", "trials", "metrics", "weights", "parameters", "checkpoint")
+MEMBERS = (
+    *("spikes", "states", "trials", "answers", "metrics", "weights", "parameters"),
+    *("initial", "best", "history", "checkpoint"),
+)
 _COLUMNS = {"timestamps": "f8", "node_ids": "u8", "pre": "i8", "post": "i8", "weight": "f8"}
 _PER = {"states": ("step", "trial"), "metrics": ("iteration", "epoch")}
+_GROUPS = {"spikes": _SPIKES, "weights": {"source": TEXT, "target": TEXT}}
+_LEARNED = {"initial": {"origin": TEXT}, "best": {"metric": TEXT, "value": REAL, "round": INTEGER}}
 
 
 def check_group(name: str, group: Any) -> None:
@@ -41,10 +47,10 @@ def check_group(name: str, group: Any) -> None:
         else:
             _free(name, group, (TEXT, INTEGER))
         return
-    depth = {"spikes": 1, "states": 1, "metrics": 0, "weights": 1, "parameters": 0}.get(first, -1)
-    if len(rest) > depth:
+    depths = {"spikes": 1, "states": 1, "metrics": 0, "weights": 1, "parameters": 0, "initial": 0, "best": 0}
+    if len(rest) > depths.get(first, -1) and name not in ("history", "history/values"):
         raise Refused(f"is not the file of a run: runs have no group '/{name}'")
-    expected = {"spikes": _SPIKES, "weights": {"source": TEXT, "target": TEXT}}.get(first, {}) if rest else {}
+    expected = (_GROUPS if rest else _LEARNED).get(first, {})
     check_attributes(name, group, expected)
     if first == "spikes" and rest and not 0 < scalar(group, "size") < 2**48:
         raise Refused(f"is damaged: '/{name}' has no neurons")
@@ -62,7 +68,17 @@ def check_data(name: str, data: Any) -> None:
         attributes = {"units": TEXT} if last == "timestamps" else {}
     elif first == "states" and len(rest) == 2:
         fits = data.dtype == "f8" and data.ndim == 2 and _grows(data)
-        attributes = {"per": TEXT, "dt": REAL, "population": TEXT}
+        whose = "projection" if "projection" in data.attrs else "population"
+        attributes = {"per": TEXT, "dt": REAL, whose: TEXT}
+    elif first == "answers":
+        fits = not rest and data.dtype == ANSWER and data.ndim == 1 and _grows(data)
+        attributes = {"size": INTEGER, "classes": TEXT}
+    elif first in _LEARNED and len(rest) == 1:
+        fits = data.dtype == "f8" and data.ndim == 1
+    elif name == "history/round":
+        fits, attributes = data.dtype == "i8" and data.ndim == 1 and _grows(data), {"per": TEXT}
+    elif first == "history" and len(rest) == 2 and rest[0] == "values":
+        fits = data.dtype == "f8" and data.ndim == 2 and _grows(data)
     elif first == "metrics" and len(rest) == 1:
         fits, attributes = data.dtype == "f8" and data.ndim == 1 and _grows(data), {"per": TEXT}
     elif first == "weights" and len(rest) == 2 and last in ("pre", "post", "weight"):
@@ -77,8 +93,30 @@ def check_data(name: str, data: Any) -> None:
         _free(name, data, (TEXT,))
     else:
         check_attributes(name, data, attributes)
-    if first in _PER and scalar(data, "per") not in _PER[first]:
+    per = "metrics" if name == "history/round" else first
+    if per in _PER and scalar(data, "per") not in _PER[per]:
         raise Refused(f"is damaged: '/{name}' is kept per {scalar(data, 'per')!r}")
+
+
+def check_answers(data: Any) -> None:
+    """Whether all answers are units there are, with names as many as there are, if any."""
+    size, rows = scalar(data, "size"), data[:]
+    try:
+        classes = json.loads(scalar(data, "classes"))
+    except ValueError:
+        classes = None
+    if not isinstance(classes, list) or len(classes) > size or not all(type(name) in (str, int) for name in classes):
+        raise Refused("is damaged: the classes of '/answers' are no JSON list of names")
+    for name in ("wanted", "answered"):
+        if np.any((rows[name] < 0) | (rows[name] >= size)):
+            raise Refused(f"is damaged: what '/answers' says was {name} is no unit of the readout")
+    check_phases(rows, "answers")
+
+
+def check_phases(rows: np.ndarray, name: str) -> None:
+    """Phases are text."""
+    if any(not bytes(phase).isascii() for phase in np.unique(rows["phase"])):
+        raise Refused(f"is damaged: a phase of its {name} is no text")
 
 
 def _grows(data: Any) -> bool:

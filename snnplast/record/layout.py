@@ -6,10 +6,20 @@
         node_ids                    (n_spikes,) uint64
     /states/<population>/<variable> (total_steps, n) float64, or (n_trials, n) of what acts once per trial; attributes
                                     per = "step" or "trial", dt (ms), population
+    /states/<projection>/<variable> (n_trials, n_synapses) float64, of synapses at the end of a trial; attribute
+                                    projection in place of population
     /trials                         (n_trials,) records: trial, iteration, phase, start (ms), stop (ms)
+    /answers                        (rows,) records of a classification: trial, iteration, phase, stretch (0, 1, ... of
+                                    the trial's learning window), wanted and answered (units of the readout); attributes
+                                    size (number of units), classes (JSON list: what they stand for, [] where numbered)
     /metrics/<name>                 (rows,) float64; attribute per = "iteration" or "epoch"
     /weights/<projection>           pre, post, weight, each (n_synapses,); attributes source, target
     /parameters/<name>              float64, other parameters such as biases
+    /initial/<name>                 (n,) float64: what is learned, before the first update: weights of a projection, in
+                                    the order of /weights, or a parameter; attribute origin: the file they are from, ""
+    /best/<name>                    the same after the best round; attributes metric, value, round (1, 2, ...)
+    /history/round                  (rows,) after which rounds weights were kept; attribute per = "iteration" or "epoch"
+    /history/values/<name>          (rows, n) float64, the same after these rounds
     /checkpoint/...                 what the run goes on from, by the names of `Trainer.state`; its attributes say more
 
 The global time axis is that of the recorded trials put end to end: a spike in step k of a trial that began after K
@@ -32,6 +42,9 @@ from snnplast.record.digest import of_text
 
 SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype="u1")
 TRIAL = np.dtype([("trial", "i8"), ("iteration", "i8"), ("phase", "S16"), ("start", "f8"), ("stop", "f8")])
+ANSWER = np.dtype(
+    [("trial", "i8"), ("iteration", "i8"), ("phase", "S16"), ("stretch", "i8"), ("wanted", "i8"), ("answered", "i8")]
+)
 CHUNK_BYTES = 65536
 STATUSES = ("finished", "failed", "interrupted", "running")
 
@@ -50,11 +63,15 @@ class TrialRows(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What stays in a file whose run goes on: the first trials, and the first rows of the metrics named."""
+    """What stays in a file whose run goes on: the first trials and answers; of the first rounds metrics and weights.
+
+    metrics: names of those that stay.
+    """
 
     trials: int
     rows: int
     metrics: Sequence[str]
+    answers: int = 0
 
 
 class RunLayout:
@@ -78,6 +95,7 @@ class RunLayout:
         sizes: Mapping[str, int],
         states: Mapping[str, int],
         once: Collection[str] = (),
+        projections: Collection[str] = (),
     ) -> RunLayout:
         """A new file, which appears in its place with the first commit.
 
@@ -88,6 +106,7 @@ class RunLayout:
         sizes : population to number of neurons, of the populations whose spikes are stored.
         states : "population/variable" to number of columns.
         once : those of them that have one row per trial.
+        projections : what may stand in place of a population, having variables of its synapses.
         """
         layout = cls(claim)
         file = layout.file
@@ -104,8 +123,9 @@ class RunLayout:
             _column(group, "node_ids", "u8")
         for name, n in states.items():
             rows = _column(file, f"states/{name}", "f8", n)
-            per = "trial" if name in once else "step"
-            rows.attrs.update({"per": per, "dt": attributes["dt"], "population": name.partition("/")[0]})
+            per, owner = "trial" if name in once else "step", name.partition("/")[0]
+            whose = "projection" if owner in projections else "population"
+            rows.attrs.update({"per": per, "dt": attributes["dt"], whose: owner})
         _column(file, "trials", TRIAL).attrs["units"] = "ms"
         return layout
 
@@ -124,6 +144,15 @@ class RunLayout:
             for rows in population.values():
                 rows.resize(kept.trials if rows.attrs["per"] == "trial" else steps, axis=0)
         trials.resize(kept.trials, axis=0)
+        if "answers" in self.file:
+            self.file["answers"].resize(kept.answers, axis=0)
+        if "history" in self.file:
+            history = self.file["history"]
+            rounds = bisect_left(history["round"], kept.rows + 1)
+            for column in (history["round"], *history["values"].values()):
+                column.resize(rounds, axis=0)
+        if "best" in self.file and self.file["best"].attrs["round"] > kept.rows:
+            del self.file["best"]  # that round is done again
         metrics = self.file["metrics"]
         for name in list(metrics):
             if name in kept.metrics:
@@ -157,7 +186,28 @@ class RunLayout:
             if column.attrs["per"] == per:
                 _append(column, np.array([row.get(name, np.nan) for row in rows]))
 
-    def set_array(self, path: str, values: Mapping[str, np.ndarray], attributes: Mapping[str, str | int]) -> None:
+    def add_answers(self, rows: Sequence[np.ndarray], attributes: Mapping[str, str | int]) -> None:
+        """Appends answers, in time order; the first ones make their place."""
+        if rows:
+            if "answers" not in self.file:
+                _column(self.file, "answers", ANSWER).attrs.update(attributes)
+            _append(self.file["answers"], np.concatenate(rows))
+
+    def add_history(self, per: str, rows: Sequence[tuple[int, Mapping[str, np.ndarray]]]) -> None:
+        """Appends what was learned after rounds, (round, values by name); the first ones make their place."""
+        if not rows:
+            return
+        if "history" not in self.file:
+            _column(self.file, "history/round", "i8").attrs["per"] = per
+            for name, values in rows[0][1].items():
+                _column(self.file, f"history/values/{name}", "f8", values.size)
+        _append(self.file["history/round"], np.array([number for number, _ in rows]))
+        for name, column in self.file["history/values"].items():
+            _append(column, np.stack([values[name] for _, values in rows]))
+
+    def set_array(
+        self, path: str, values: Mapping[str, np.ndarray], attributes: Mapping[str, str | int | float]
+    ) -> None:
         """Stores named columns at `path`, or a plain array where the only name is ""; replaces what was there."""
         stored = {name: self.file.get(f"{path}/{name}".rstrip("/")) for name in values}
         if all(old is not None and old.shape == values[name].shape for name, old in stored.items()):

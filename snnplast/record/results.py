@@ -5,6 +5,8 @@
     times, neurons = run.spikes("hidden")        # ms on the global time axis
     steps, neurons = run.trial_spikes("hidden", row=-1)
     pre, post, weight = run.weights("input->hidden")
+    pre, post, weight = run.best_weights("input->hidden")
+    run.confusion()                              # of the last test: wanted x answered
 
 `snnplast.record.layout` says what is in the file.
 """
@@ -18,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple, get_args
 
 import h5py
 import numpy as np
@@ -27,7 +29,18 @@ from snnplast.errors import UserError, unknown
 from snnplast.files import usable
 from snnplast.record.apart import Stamp
 from snnplast.record.digest import digest, of_text
+from snnplast.record.layout import ANSWER
 from snnplast.record.reader import open_run
+
+When = Literal["last", "initial", "best"]
+
+
+class Best(NamedTuple):
+    """The best round: its number 1, 2, ..., and the metric and value that say so."""
+
+    round: int
+    metric: str
+    value: float
 
 
 class Metrics(dict[str, np.ndarray]):
@@ -49,10 +62,15 @@ class Run:
     metrics : name to (rows,) float64.
     per : metric name to "iteration" or "epoch".
     trials : structured array (n_trials,): trial, iteration, phase (text), start and stop (ms).
+    answers : structured array (rows,) of a classification: trial, iteration, phase (text), stretch (of the trial's
+        learning window), wanted and answered (units of the readout); empty for other tasks.
+    classes : what the units of the readout stand for, in their order; empty where the task is no classification.
     populations : recorded population to number of neurons.
-    states : names of the recorded state variables, "population/variable".
+    states : names of the recorded state variables, "population/variable" or "projection/variable".
     projections : projection to its (source, target) populations.
     parameters : other parameters, such as biases, by name.
+    learned : names of projections and parameters whose first values are kept, since they change, and their sizes.
+    best : the best round, whose weights are kept; None where there is none yet.
     resumable : whether it holds a checkpoint.
     stamp : which file it was, in which state.
     """
@@ -67,10 +85,14 @@ class Run:
     metrics: Metrics
     per: dict[str, str]
     trials: np.ndarray
+    answers: np.ndarray
+    classes: tuple[str | int, ...]
     populations: dict[str, int]
     states: list[str]
     projections: dict[str, tuple[str, str]]
     parameters: dict[str, np.ndarray]
+    learned: dict[str, int]
+    best: Best | None
     resumable: bool
 
     def spikes(self, population: str) -> tuple[np.ndarray, np.ndarray]:
@@ -112,6 +134,65 @@ class Run:
             group = file[f"weights/{projection}"]
             return group["pre"][:], group["post"][:], group["weight"][:]
 
+    def initial_weights(self, projection: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(pre, post, weight) before the first update."""
+        return (*self.weights(projection)[:2], self.values(projection, "initial"))
+
+    def best_weights(self, projection: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(pre, post, weight) after the best round, which `best` tells."""
+        return (*self.weights(projection)[:2], self.values(projection, "best"))
+
+    def weight_history(self, projection: str) -> tuple[np.ndarray, np.ndarray]:
+        """(rounds (k,), weights (k, n_synapses)): after which rounds they were kept, and what they were.
+
+        Also of another parameter that is learned. Raises `UserError` where `record.weights` did not ask for them.
+        """
+        with _opened(self.path) as (file, _):
+            if "history" not in file:
+                raise UserError(f"'{self.path}' holds no weights over rounds; record.weights = 'every 10' keeps them")
+            history = file["history"]
+            _check("learned parameter", projection, history["values"])
+            return history["round"][:], history["values"][projection][:]
+
+    def values(self, name: str, when: When = "last") -> np.ndarray:
+        """Weights of a projection (n_synapses,), or another parameter such as 'hidden.bias' (n,), by name.
+
+        when: "last", "initial" or "best". What is not learned is the same at any time.
+        """
+        _check("projection or parameter with stored values", name, {**self.projections, **self.parameters})
+        if when not in get_args(When):
+            raise UserError(unknown("time", when, get_args(When)))
+        with _opened(self.path) as (file, _):
+            if when == "best" and self.best is None:
+                raise UserError(f"'{self.path}' holds no best round: no metric of a whole round says which it is")
+            if when != "last" and name in file.get(when, {}):
+                return file[when][name][:]
+            return file[f"weights/{name}/weight"][:] if name in self.projections else self.parameters[name].copy()
+
+    def best_values(self) -> dict[str, np.ndarray]:
+        """All that was learned, after the best round; empty where there is none."""
+        if self.best is None:
+            return {}
+        with _opened(self.path) as (file, _):
+            return {name: column[:] for name, column in file["best"].items()}
+
+    def confusion(self, phase: str = "test", iteration: int | None = None) -> np.ndarray:
+        """How often which class was answered: (wanted, answered) counts, in the order of `classes`.
+
+        phase: "test" or "training". iteration: after, or in, which one; default the last that the file has.
+        """
+        rows = self.answers[self.answers["phase"] == phase]
+        if not rows.size:
+            known = ", ".join(dict.fromkeys(self.answers["phase"])) or "none"
+            raise UserError(f"'{self.path}' holds no answers of phase {phase!r}: it has those of {known}")
+        chosen = rows["iteration"].max() if iteration is None else iteration
+        rows = rows[rows["iteration"] == chosen]
+        if not rows.size:
+            raise UserError(f"'{self.path}' holds no answers of phase {phase!r} in iteration {iteration}")
+        counts = np.zeros((len(self.classes),) * 2, "i8")
+        np.add.at(counts, (rows["wanted"], rows["answered"]), 1)
+        return counts
+
     def _checked(self, population: str, times: np.ndarray, neurons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same spikes, if they are by time, of trials and neurons there are."""
         stop = float(self.trials["stop"][-1]) if len(self.trials) else 0.0
@@ -143,7 +224,7 @@ def read_run(path: str | os.PathLike[str]) -> Run:
 
 
 def _run_in(path: Path, stamp: Stamp, file: Any) -> Run:
-    metrics = file.get("metrics", {})
+    metrics, answers = file.get("metrics", {}), file.get("answers")
     return Run(
         path=path,
         stamp=stamp,
@@ -155,6 +236,8 @@ def _run_in(path: Path, stamp: Stamp, file: Any) -> Run:
         metrics=Metrics({name: column[:] for name, column in metrics.items()}),
         per={name: str(column.attrs["per"]) for name, column in metrics.items()},
         trials=_with_text(file["trials"][:]),
+        answers=_with_text(np.zeros(0, ANSWER) if answers is None else answers[:]),
+        classes=() if answers is None else _classes(answers),
         populations={name: int(group.attrs["size"]) for name, group in file.get("spikes", {}).items()},
         states=[f"{name}/{variable}" for name, group in file.get("states", {}).items() for variable in group],
         projections={
@@ -162,8 +245,23 @@ def _run_in(path: Path, stamp: Stamp, file: Any) -> Run:
             for name, group in file.get("weights", {}).items()
         },
         parameters={name: values[...] for name, values in file.get("parameters", {}).items()},
+        learned={name: column.size for name, column in file.get("initial", {}).items()},
+        best=_best(file),
         resumable="checkpoint" in file,
     )
+
+
+def _classes(answers: Any) -> tuple[str | int, ...]:
+    """What all units stand for: their name, or their number."""
+    named = json.loads(answers.attrs["classes"])
+    return (*named, *range(len(named), int(answers.attrs["size"])))
+
+
+def _best(file: Any) -> Best | None:
+    if "best" not in file:
+        return None
+    found = file["best"].attrs
+    return Best(int(found["round"]), str(found["metric"]), float(found["value"]))
 
 
 def read_checkpoint(path: Path) -> tuple[Run, dict[str, Any], dict[str, np.ndarray]]:

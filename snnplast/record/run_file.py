@@ -19,7 +19,7 @@ import numpy as np
 from snnplast.errors import UserError, unknown
 from snnplast.record.claim import Claim
 from snnplast.record.digest import digest, of_text
-from snnplast.record.layout import TRIAL, Kept, RunLayout, TrialRows
+from snnplast.record.layout import ANSWER, TRIAL, Kept, RunLayout, TrialRows
 from snnplast.record.place import claim_existing, claim_new
 from snnplast.record.uninterrupted import uninterrupted
 
@@ -48,6 +48,10 @@ class RunFile:
         spikes: Sequence[str] = (),
         states: Mapping[str, int] | None = None,
         once: Collection[str] = (),
+        projections: Collection[str] = (),
+        units: int = 0,
+        classes: Sequence[str | int] = (),
+        per: Per = "epoch",
         interval: float = 1.0,
         kept: Kept | None = None,
         tell: Callable[[str], None] = warnings.warn,
@@ -63,6 +67,9 @@ class RunFile:
         spikes : populations whose spikes are recorded.
         states : "population/variable" to number of columns.
         once : those of them that have one row per trial instead of one per step.
+        projections : what may stand in place of a population in `states`: its synapses have the variable.
+        units, classes : how many answers there are to choose from, and what they stand for, where they have names.
+        per : what a round is.
         interval : seconds between bursts.
         kept : what stays of the file of the same run at `path`, to which this one adds; None for a new file.
         tell : takes a sentence about a file that had to be written elsewhere, since it was deleted or replaced.
@@ -76,12 +83,14 @@ class RunFile:
         for name in spikes:
             _check_population("record.spikes", name, populations)
         for name in states or {}:
-            _check_population("record.states", name.partition("/")[0], populations)
+            _check_population("record.states", name.partition("/")[0], {*populations, *projections})
         self._dt = float(f"{dt * 1e3:.12g}")  # ms
         self._attributes = {"config": config, "versions": json.dumps(dict(versions)), "seed": seed, "dt": self._dt}
         self._sizes = {name: populations[name] for name in spikes}
         self._states = dict(states or {})
-        self._once = frozenset(once)
+        self._once, self._projections = frozenset(once), frozenset(projections)
+        self._choice: dict[str, str | int] = {"size": units, "classes": json.dumps(list(classes))}
+        self._round: Per = per
         self._interval = interval
         self._tell = tell
         self._steps = 0
@@ -135,6 +144,19 @@ class RunFile:
         self._bytes += rows.nbytes
         self._burst_if_due()
 
+    def answers(self, index: int, phase: str, wanted: np.ndarray, answered: np.ndarray, iteration: int = -1) -> None:
+        """Records what a trial answered and should have, (stretches,) each: units of the readout, of the `units`."""
+        self._check_open()
+        rows = np.zeros(len(wanted), ANSWER)
+        rows["trial"], rows["iteration"], rows["phase"] = index, iteration, phase.encode()
+        rows["stretch"], rows["wanted"], rows["answered"] = np.arange(len(wanted)), wanted, answered
+        for name in ("wanted", "answered"):
+            if np.any((rows[name] < 0) | (rows[name] >= self._choice["size"])):
+                raise ValueError(f"trial {index}: {name} is {rows[name]}, units are 0 to {self._choice['size']} - 1")
+        self._answers.append(rows)
+        self._bytes += rows.nbytes
+        self._burst_if_due()
+
     def metrics(self, per: Per, values: Mapping[str, float]) -> None:
         """Appends one row, of this iteration or epoch, to each metric; a metric not given has NaN in this row."""
         self._check_open()
@@ -159,6 +181,27 @@ class RunFile:
         """Sets another parameter, such as a bias; the last call counts. Written with the next burst."""
         self._check_open()
         self._arrays[f"parameters/{_plain(name)}"] = {"": np.array(values, "f8")}, attributes
+
+    def initial(self, values: Mapping[str, np.ndarray], origin: str = "") -> None:
+        """Sets what is learned as it was before the first update. origin: the file that it was read from."""
+        self._set("initial", values, origin=origin)
+
+    def best(self, values: Mapping[str, np.ndarray], metric: str, value: float, number: int) -> None:
+        """Sets what is learned as it was after the best round, with the metric that says so; the last call counts."""
+        self._set("best", values, metric=metric, value=float(value), round=number)
+
+    def history(self, number: int, values: Mapping[str, np.ndarray]) -> None:
+        """Appends what was learned after a round; the same names and sizes each time."""
+        self._check_open()
+        rows = {_plain(name): np.array(array, "f8") for name, array in values.items()}
+        self._history.append((number, rows))
+        self._bytes += sum(array.nbytes for array in rows.values())
+        self._burst_if_due()
+
+    def _set(self, path: str, values: Mapping[str, np.ndarray], **attributes: str | int | float) -> None:
+        self._check_open()
+        if values:
+            self._arrays[path] = {_plain(name): np.array(array, "f8") for name, array in values.items()}, attributes
 
     def checkpoint(self, arrays: Mapping[str, np.ndarray], **attributes: str | int) -> None:
         """Writes everything recorded so far and, in the same commit, what the run can go on from after a kill.
@@ -223,12 +266,14 @@ class RunFile:
             raise ValueError(f"'{self.path}' is closed: nothing more can be recorded")
 
     def _anything(self) -> bool:
-        return bool(self._trials or self._metrics["iteration"] or self._metrics["epoch"])
+        return bool(self._trials or self._answers or self._metrics["iteration"] or self._metrics["epoch"])
 
     def _clear(self) -> None:
         self._trials: list[TrialRows] = []
+        self._answers: list[np.ndarray] = []
+        self._history: list[tuple[int, dict[str, np.ndarray]]] = []
         self._metrics: dict[Per, list[dict[str, float]]] = {"iteration": [], "epoch": []}
-        self._arrays: dict[str, tuple[dict[str, np.ndarray], Mapping[str, str | int]]] = {}
+        self._arrays: dict[str, tuple[dict[str, np.ndarray], Mapping[str, str | int | float]]] = {}
         self._bytes = 0
 
     def _burst_if_due(self) -> None:
@@ -239,7 +284,9 @@ class RunFile:
         """Writes the buffers as one commit; with a `status`, closes the file."""
         try:
             if self._layout is None:
-                self._layout = RunLayout.created(self._claim, self._attributes, self._sizes, self._states, self._once)
+                self._layout = RunLayout.created(
+                    self._claim, self._attributes, self._sizes, self._states, self._once, self._projections
+                )
             self._write_buffers(self._layout)
             if status:
                 self._layout.end(status)
@@ -265,6 +312,8 @@ class RunFile:
 
     def _write_buffers(self, layout: RunLayout) -> None:
         layout.add_trials(self._trials)
+        layout.add_answers(self._answers, self._choice)
+        layout.add_history(self._round, self._history)
         for per, rows in self._metrics.items():
             layout.add_metrics(per, self._metric_rows[per], rows)
             self._metric_rows[per] += len(rows)
@@ -291,7 +340,7 @@ def _state_rows(name: str, values: np.ndarray, shape: tuple[int, int]) -> np.nda
     return rows
 
 
-def _check_population(place: str, name: str, populations: Mapping[str, int]) -> None:
+def _check_population(place: str, name: str, populations: Collection[str]) -> None:
     if name not in populations:
         raise UserError(f"{place}: {unknown('population', name, populations)}")
 

@@ -19,9 +19,11 @@ from snnplast.record.expected import (
     MEMBERS,
     ROOT,
     Refused,
+    check_answers,
     check_attributes,
     check_data,
     check_group,
+    check_phases,
     check_versions,
     scalar,
     values,
@@ -77,7 +79,10 @@ class _Walk:
                 check_group(name, group)
         for name, data in self.data.items():
             check_data(name, data)
+        if "answers" in self.data:
+            check_answers(self.data["answers"])
         self._check_lengths(steps, trials)
+        self._check_learned()
 
     def _group(self, path: str, group: Any, depth: int) -> None:
         self._once(path, group)
@@ -138,8 +143,7 @@ class _Walk:
         fits = np.isfinite(steps).all() and np.array_equal(rows["start"], starts) and np.all(steps < 2.0**52)
         if not fits or not np.all(np.diff(steps, prepend=0) > 0) or not np.all(np.abs(steps - np.rint(steps)) < 1e-3):
             raise Refused("is damaged: the times of its trials do not follow each other")
-        if any(not bytes(phase).isascii() for phase in np.unique(rows["phase"])):
-            raise Refused("is damaged: a phase of its trials is no text")
+        check_phases(rows, "trials")
         return (round(float(steps[-1])) if len(rows) else 0), len(rows)
 
     def _check_lengths(self, steps: int, trials: int) -> None:
@@ -161,6 +165,34 @@ class _Walk:
             wanted = {"spikes": {"timestamps", "node_ids"}, "weights": {"pre", "post", "weight"}}.get(first)
             if wanted and rest and set(self.groups[name]) != wanted:
                 raise Refused(f"is damaged: '/{name}' has other columns than those of a run")
+
+    def _check_learned(self) -> None:
+        """Whether what was learned, at the beginning, at its best and over rounds, is what the file ends with."""
+        last = {name.split("/")[1]: len(data) for name, data in self.data.items() if _is_weight(name)}
+        last |= {name.split("/")[1]: data.size for name, data in self.data.items() if name.startswith("parameters/")}
+        rounds = self.data.get("history/round")
+        if len({"history" in self.groups, "history/values" in self.groups, rounds is not None}) > 1:
+            raise Refused("is damaged: '/history' has no rounds or no values")
+        if rounds is not None and not np.all(np.diff(rounds[:], prepend=0) > 0):
+            raise Refused("is damaged: the rounds of '/history' do not follow each other")
+        if "best" in self.groups and scalar(self.groups["best"], "round") < 1:
+            raise Refused("is damaged: '/best' is of no round")
+        names = set(self.groups.get("initial", ()))
+        for group in ("best", "history/values"):
+            if group in self.groups and set(self.groups[group]) != names:
+                raise Refused(f"is damaged: '/{group}' holds other names than '/initial'")
+        for name, data in self.data.items():
+            first, *rest = name.split("/")
+            if first not in ("initial", "best", "history") or name == "history/round":
+                continue
+            if last and last.get(rest[-1]) != data.shape[-1]:
+                raise Refused(f"is damaged: '/{name}' does not fit the weights and parameters there are")
+            if first == "history" and (rounds is None or len(data) != len(rounds)):
+                raise Refused(f"is damaged: '/{name}' has {len(data)} rows, its rounds need others")
+
+
+def _is_weight(name: str) -> bool:
+    return name.startswith("weights/") and name.endswith("/weight")
 
 
 def _names(group: Any) -> list[bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from snnplast.errors import UserError
+from snnplast.errors import UserError, nearest
 from snnplast.learning.rule import Rule
 from snnplast.learning.third_factor import ThirdFactor
 from snnplast.network.network import Network
@@ -76,6 +76,19 @@ def refuse_unrecorded(
                 f"record.variables: {name!r} changes after the trial, while {population!r} takes it up, in steps that "
                 "are not kept"
             )
+
+
+def refuse_no_synaptic(drawn: Plan, name: str) -> None:
+    """A synaptic variable must be one that the synapses of the projection have; factored, traces live elsewhere."""
+    projection, _, variable = name.partition(".")
+    code = drawn.synapses.get(projection)
+    own = {"w", *code.variables()} if code and drawn.network.projections[projection].simulated else set()
+    if variable not in own:
+        there = nearest(variable, own) if own else "there are none"
+        raise UserError(
+            f"record.variables: {name!r}: the synapses of {projection!r} hold no such variable; traces are there "
+            f"with evaluation = 'online'; {there}"
+        )
 
 
 def refuse_batch(plasticity: Plasticity) -> None:

@@ -17,6 +17,7 @@ from snnplast.network.network import Network
 from snnplast.network.projection import Projection
 from snnplast.simulation.agreement import (
     refuse_batch,
+    refuse_no_synaptic,
     refuse_two_batches,
     refuse_two_signals,
     refuse_unrecorded,
@@ -54,7 +55,8 @@ def design(
 
     objective: what is wanted of a readout; None where nothing is.
     rule: learns every plastic projection that names no other; others: those rules by name.
-    recorded: neuron variables ('population.variable') to keep step by step beside those that learning needs.
+    recorded: what to keep beside what learning needs: neuron variables ('population.variable') step by step, synaptic
+        ones ('projection.variable') as they are at the end of a trial.
     Raises `UserError` where rule, sources and network do not fit.
     """
     described, network = network, network.copy()
@@ -87,12 +89,18 @@ def design(
                 place = f"rules.{plasticity.rule.name}.optimizers.{name}"
                 raise UserError(f"{place}: unknown parameter; {nearest(name, learnt)}")
     refuse_too_large(network)
-    drawn = plan(network.freeze(), injections, [*needed, *recorded], seed)
+    synaptic = tuple(name for name in recorded if name.partition(".")[0] in network.projections)
+    neuronal = [name for name in recorded if name not in synaptic]
+    drawn = plan(network.freeze(), injections, [*needed, *neuronal], seed)
+    drawn.asked = synaptic
     variables = {f"{name}.{v}" for name, code in drawn.populations.items() for v in code.variables()}
-    for name in recorded:
+    variables |= {f"{name}.{v}" for name, code in drawn.synapses.items() for v in code.variables()}
+    for name in neuronal:
         if name not in variables:
             raise UserError(f"record.variables: {unknown('variable', name, variables)}")
-    refuse_unrecorded(described, drawn, plasticities, recorded)
+    for name in synaptic:
+        refuse_no_synaptic(drawn, name)
+    refuse_unrecorded(described, drawn, plasticities, neuronal)
     return Design(drawn, objective, plasticities, injections, tuple(recorded))
 
 

@@ -49,6 +49,8 @@ class Plan:
     gains: dict[str, str] = field(default_factory=dict)
     """Population -> constant that its weighted input is multiplied by, where there is one."""
     recorded: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    """Synaptic variables that are kept at the end of each trial, whatever rules read."""
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     """Projection -> what its rule calls a variable that it records or reads -> 'owner.variable'."""
 
@@ -72,7 +74,8 @@ class Plan:
     @property
     def gathered(self) -> list[str]:
         """Synaptic variables that are read after the trial: 'projection.variable'."""
-        return [there for own in self.names.values() for name, there in own.items() if name.startswith("synapse.")]
+        own = [there for own in self.names.values() for name, there in own.items() if name.startswith("synapse.")]
+        return list(dict.fromkeys([*own, *self.asked]))
 
     def tied(self) -> dict[str, tuple[str, np.ndarray]]:
         """Projection whose weights mirror another's -> (that one, which of its synapses each of these mirrors)."""

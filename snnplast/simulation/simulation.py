@@ -93,7 +93,7 @@ def open_engine_on(designed: Design, engine: str, target: str) -> Simulation:
     except BrianObjectException as error:
         raise refusal(drawn, error) from error
     simulated = {f"{name}.{variable}" for name, code in drawn.populations.items() for variable in code.names()}
-    once = [name for name in designed.recorded if once_per_trial(drawn, name)]
+    once = [name for name in designed.recorded if name not in drawn.asked and once_per_trial(drawn, name)]
     simulation = Simulation(
         drawn.network,
         drawn,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -18,13 +18,19 @@ class Judgement:
 
     error: (T, n), derivative by y of the loss summed over readouts and steps, 0 outside the window. loss: a number, the
         mean over readouts (squared error) or over the steps of the window (cross-entropy).
-    correct: where the task is a classification, the share of answers that are right, one answer for each stretch of
-        steps that the window holds (1 or 0 where it holds one); None elsewhere.
+    wanted, answered: where the task is a classification, the readout's unit that should have been the answer, and the
+        one that was, in each stretch of steps that the window holds, (stretches,); None elsewhere.
     """
 
     error: np.ndarray
     loss: float
-    correct: float | None = None
+    wanted: np.ndarray | None = None
+    answered: np.ndarray | None = None
+
+    @property
+    def correct(self) -> float | None:
+        """The share of answers that are right, 1 or 0 where there is one; None where the task is no classification."""
+        return None if self.answered is None else float(np.mean(self.answered == self.wanted))
 
 
 class Objective(Description):
@@ -60,7 +66,7 @@ class Objective(Description):
         inside = self._judge(y[rows], target[rows], stretches)
         error = np.zeros(y.shape)
         error[rows] = inside.error
-        return Judgement(error, inside.loss, inside.correct)
+        return replace(inside, error=error)
 
     def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
         """The same for the steps inside the window; stretches: the rows at which a new stretch begins."""
@@ -100,9 +106,9 @@ class CrossEntropy(Objective):
         total = exponential.sum(axis=1, keepdims=True)
         softmax = exponential / total
         loss = float(np.sum(target.sum(axis=1) * np.log(total[:, 0])) - np.vdot(target, shifted)) / len(y)
-        answers, classes = (np.add.reduceat(p, stretches, axis=0).argmax(axis=1) for p in (softmax, target))
+        answered, wanted = (np.add.reduceat(p, stretches, axis=0).argmax(axis=1) for p in (softmax, target))
         weight = target.sum(axis=1, keepdims=True)
-        return Judgement(weight * softmax - target, loss, float(np.mean(answers == classes)))
+        return Judgement(weight * softmax - target, loss, wanted, answered)
 
     def fragment(self) -> Fragment:
         # 1/softmax overflows to infinity where softmax is 0 to all its digits, and exp(y) would before.

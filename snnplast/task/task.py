@@ -29,6 +29,7 @@ class Task(ABC):
     objective: what the readout should do; None where nothing is wanted of any.
     epoch: number of training trials in an epoch; None for an endless stream.
     tests: number of test trials. batch: trials per update; only published draws depend on it.
+    classes: what the readout's units stand for, in their order; None where they are just numbered.
     """
 
     objective: Objective | None = None
@@ -36,6 +37,7 @@ class Task(ABC):
     epoch: int | None = None
     tests: int = 0
     batch: int = 1
+    classes: Sequence[str | int] | None = None
 
     @abstractmethod
     def trial(self, index: int) -> Trial:
@@ -119,6 +121,7 @@ class Classification(Task):
             TEST: (samples["x_test"], found["labels_test"]),
         }
         highest = max(int(values.max()) for values in found.values() if values.size)
+        self.classes = named
         self._units = len(named) if named else highest + 1
         _check(self)
 

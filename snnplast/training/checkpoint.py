@@ -23,7 +23,7 @@ import numpy as np
 
 from snnplast.errors import UserError
 from snnplast.record.apart import Stamp
-from snnplast.record.results import read_checkpoint
+from snnplast.record.results import Best, read_checkpoint
 from snnplast.record.run_file import RunFile
 from snnplast.training.trainer import Trainer
 
@@ -37,8 +37,8 @@ SHARE = 0.01
 class Checkpoint:
     """A checkpoint as it was read.
 
-    path, stamp, status, config, trials: the file, and what it says as `Run`. rows: of its metrics, by name.
-    state: `Trainer.state`.
+    path, stamp, status, config, trials, answers, best, learned: the file, and what it says as `Run`.
+    rows: of its metrics, by name. best_values: what was learned by then, by name. state: `Trainer.state`.
     total, partial, origin, metrics: the attributes of the checkpoint; `partial` is the text of `round`.
     """
 
@@ -47,6 +47,10 @@ class Checkpoint:
     status: str
     config: str
     trials: np.ndarray
+    answers: np.ndarray
+    best: Best | None
+    best_values: dict[str, np.ndarray]
+    learned: dict[str, int]
     rows: dict[str, int]
     state: dict[str, np.ndarray]
     total: int
@@ -73,6 +77,10 @@ class Checkpoint:
                 run.status,
                 run.config,
                 run.trials,
+                run.answers,
+                run.best,
+                run.best_values(),
+                run.learned,
                 {name: len(values) for name, values in run.metrics.items()},
                 state,
                 int(attributes["total"]),

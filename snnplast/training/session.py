@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -24,6 +25,7 @@ from snnplast.task.task import Task
 from snnplast.task.trial import Record
 from snnplast.training.checkpoint import Checkpoint, Pace, save
 from snnplast.training.interrupt import Interrupts, Stopped
+from snnplast.training.learned import Learned
 from snnplast.training.provenance import files, refreshed, versions
 from snnplast.training.trainer import Trainer
 
@@ -38,6 +40,7 @@ class Session:
     rounds: rows of metrics so far; a round is an epoch, or an iteration of a task without epochs. mean: the metrics of
     the updates of the round that has begun. row: the metrics of the last round.
     first: updates done before. saved: updates done at the last checkpoint. kept: what stays of the file that goes on.
+    start: the file that the first weights are from, "" where they were drawn.
     """
 
     trainer: Trainer
@@ -51,10 +54,12 @@ class Session:
     first: int = 0
     saved: int = 0
     kept: Kept | None = None
+    start: str = ""
     interrupts: Interrupts = field(default_factory=Interrupts)
 
     def __post_init__(self) -> None:
         self._pace = Pace(self.experiment.train.checkpoint_every)
+        self.learned = Learned(self.trainer, self.experiment.record.weights_every)
 
     @classmethod
     def of(
@@ -67,7 +72,7 @@ class Session:
             task,
             iterations=experiment.train.iterations or 0,
             workers=experiment.train.workers,
-            kept=experiment.record.variables,
+            kept=[name for name in experiment.record.variables if name not in simulation.plan.asked],
             reads=experiment.reads,
         )
         if experiment.train.epochs:
@@ -83,11 +88,17 @@ class Session:
         self.first = self.saved = self.trainer.iteration
         self.rounds = (self.first - 1) // self.trainer.updates_per_epoch()
         self.mean = Mean.of(checkpoint.partial)
-        phase, iteration = checkpoint.trials["phase"], checkpoint.trials["iteration"]
-        kept = iteration < self.first  # the test that may follow counts as after it
+        self.learned.go_on(checkpoint, self.rounds)
+        trials, answers = (self._before(rows) for rows in (checkpoint.trials, checkpoint.answers))
+        self.kept = Kept(trials, self.rounds, checkpoint.metrics, answers)
+
+    def _before(self, rows: np.ndarray) -> int:
+        """How many of the trials or answers in a file stay where it goes on."""
+        kept = rows["iteration"] < self.first  # the test that may follow counts as after it
         if not self._keeps_round():  # it was kept as the last one, and is so no longer
-            kept &= (phase == PHASES[TEST]) | (iteration < self.rounds * self.trainer.updates_per_epoch())
-        self.kept = Kept(int(kept.sum()), self.rounds, checkpoint.metrics)
+            before = rows["iteration"] < self.rounds * self.trainer.updates_per_epoch()
+            kept &= (rows["phase"] == PHASES[TEST]) | before
+        return int(kept.sum())
 
     @property
     def per(self) -> Per:
@@ -136,10 +147,27 @@ class Session:
             populations={name: population.size for name, population in simulation.network.populations.items()},
             spikes=experiment.recorded_spikes,
             states=states,
-            once=[name.replace(".", "/") for name in record.variables if name in simulation.once],
+            once=[n.replace(".", "/") for n in record.variables if n in simulation.once or n in simulation.plan.asked],
+            projections=list(simulation.network.projections),
+            **self._choice(),
+            per=self.per,
             kept=self.kept,
             tell=tell,
         )
+
+    def _choice(self) -> dict[str, Any]:
+        """How many answers the readout has to choose from, and what they stand for."""
+        task, network = self.trainer.task, self.trainer.simulation.network
+        if task.objective is None:
+            return {}
+        readout, classes = task.objective.readout, task.classes or ()
+        units = network.population(readout).size
+        if len(classes) > units:
+            raise UserError(
+                f"task.classes: {len(classes)} classes, but the readout {readout!r} has {units} units, one for each is "
+                "needed"
+            )
+        return {"units": units, "classes": classes}
 
     def train(self, file: RunFile | None, display: Display) -> None:
         """All rounds; the file gets trials and metrics as they come, weights at the end, however it comes.
@@ -148,6 +176,8 @@ class Session:
         """
         if file is not None:
             self.trainer.watch = lambda phase, record: self._keep(file, phase, record)
+            if not self.first:
+                file.initial(self.learned.values(), self.start)
         started = time.monotonic()
         self.interrupts = Interrupts(display.stopping)
         try:
@@ -156,6 +186,7 @@ class Session:
                     self.row = self._round(file, display)
                     if file is not None:
                         file.metrics(self.per, self.row)
+                        self.learned.after(file, self.rounds, self.row)
         except Stopped:
             raise
         except BaseException:
@@ -209,10 +240,14 @@ class Session:
         return number % self.experiment.record.every == 0 or number == self.total
 
     def _keep(self, file: RunFile, phase: int, record: Record) -> None:
-        """Spikes and variables of a trial, where this round and phase are kept."""
-        trainer, most = self.trainer, self.experiment.record.first
+        """Answers, spikes and variables of a trial, where this round and phase are kept."""
+        trainer, most, judged = self.trainer, self.experiment.record.first, record.judgement
+        if not self._keeps_round() or not (phase == TEST or phase in self.trials):
+            return
+        if judged is not None and judged.answered is not None and judged.wanted is not None:
+            file.answers(record.index, PHASES[phase], judged.wanted, judged.answered, trainer.iteration)
         place = record.index if phase == TEST else record.index % (trainer.task.epoch or trainer.batch)
-        if phase not in self.trials or not self._keeps_round() or (most and place >= most):
+        if phase not in self.trials or (most and place >= most):
             return
         file.trial(
             record.index,
@@ -224,7 +259,9 @@ class Session:
         )
 
     def _rows(self, record: Record, name: str) -> np.ndarray:
-        """What a variable was, (steps, n), or (1, n) where it takes its value once per trial."""
+        """What a variable was, (steps, n), or (1, n) where it takes, or is asked for, its value once per trial."""
+        if name in self.trainer.simulation.plan.asked:
+            return record.accumulated[name][None]
         return (
             record.during("response").ends[name][None] if name in self.trainer.simulation.once else record.history[name]
         )
@@ -239,6 +276,7 @@ class Session:
         for name, values in simulation.values.items():
             if name not in simulation.network.projections:
                 file.parameter(name, values, population=name.partition(".")[0])
+        self.learned.store(file)
 
 
 class Mean:
