@@ -37,12 +37,12 @@ class FeedForward(Model):
         BeforeValidator(_sizes),
         Field(description="hidden neurons, at least 1; a list: one number per layer"),
     ] = 100
-    duration: Annotated[PositiveTime, Field(description="time a sample is shown")] = "100 ms"  # type: ignore[assignment]
-    peak_rate: Annotated[PositiveRate, Field(description="input rate at value 1")] = "200 Hz"  # type: ignore[assignment]
-    tau_m: Annotated[PositiveTime, Field(description="membrane time constant")] = "20 ms"  # type: ignore[assignment]
-    tau_out: Annotated[PositiveTime, Field(description="readout time constant")] = "20 ms"  # type: ignore[assignment]
+    duration: Annotated[PositiveTime, Field(description="time a sample is shown")] = "100 ms"
+    peak_rate: Annotated[PositiveRate, Field(description="input rate at value 1")] = "200 Hz"
+    tau_m: Annotated[PositiveTime, Field(description="membrane time constant")] = "20 ms"
+    tau_out: Annotated[PositiveTime, Field(description="readout time constant")] = "20 ms"
     v_threshold: Annotated[float, Field(gt=0, description="spike threshold")] = 1.0
-    refractory: Annotated[NonNegativeTime, Field(description="refractory time")] = "0 ms"  # type: ignore[assignment]
+    refractory: Annotated[NonNegativeTime, Field(description="refractory time")] = "0 ms"
     reset: Annotated[Literal["subtract", "subtract-next"], Field(description="reset at a spike")] = "subtract"
     v_min: Annotated[float | None, Field(description="floor of the membrane")] = -2.0
     gain: Annotated[float, Field(ge=0, description="scale of the hidden layers' initial weights")] = 1.5

@@ -53,16 +53,16 @@ class StoreRecall(Model):
 
     hidden: Annotated[int, Field(ge=2, description="recurrent neurons")] = 50
     adaptive: Annotated[float, Field(ge=0, le=1, description="share of neurons with adaptive thresholds")] = 0.5
-    tau_adapt: Annotated[PositiveTime, Field(description="time constant of the adaptation")] = "2000 ms"  # type: ignore[assignment]
+    tau_adapt: Annotated[PositiveTime, Field(description="time constant of the adaptation")] = "2000 ms"
     beta: Annotated[float, Field(ge=0, description="rise of an adaptive threshold per spike")] = 0.1
     periods: Annotated[int, Field(ge=2, description="periods of a trial")] = 12
-    period: Annotated[PositiveTime, Field(description="duration of a period")] = "200 ms"  # type: ignore[assignment]
+    period: Annotated[PositiveTime, Field(description="duration of a period")] = "200 ms"
     shortest: Annotated[int, Field(ge=1, description="fewest periods from a store to its recall")] = 2
     store_chance: Annotated[float, Field(ge=0.01, le=1, description="of a store, per period it is due")] = 0.5
     recall_chance: Annotated[float, Field(ge=0.01, le=1, description="of a recall, per period it is due")] = 0.25
     group: Annotated[int, Field(ge=1, description="neurons of each input population")] = 25
-    rate: Annotated[PositiveRate, Field(description="rate of an active input neuron")] = "50 Hz"  # type: ignore[assignment]
-    background: Annotated[NonNegativeRate, Field(description="rate of an inactive input neuron")] = "0 Hz"  # type: ignore[assignment]
+    rate: Annotated[PositiveRate, Field(description="rate of an active input neuron")] = "50 Hz"
+    background: Annotated[NonNegativeRate, Field(description="rate of an inactive input neuron")] = "0 Hz"
     tests: Annotated[int, Field(ge=0, description="test trials")] = 100
 
     @model_validator(mode="after")

@@ -35,7 +35,7 @@ class EProp(ThreeFactorRule):
     name: ClassVar[str] = "e-prop"
     reference: ClassVar[str] = BELLEC_2020
 
-    third_factor: Annotated[AnyThirdFactor | None, Field(description="learning signal L")] = "readout-error"  # type: ignore[assignment]
+    third_factor: Annotated[AnyThirdFactor | None, Field(description="learning signal L")] = "readout-error"
     optimizer: Annotated[AnyOptimizer, Field(description="how gradients change weights")] = Adam(learning_rate=5e-3)
     average_gradient: Annotated[int, Field(ge=1, description="steps that gradients are divided by")] = 1
 

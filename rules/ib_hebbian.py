@@ -49,7 +49,7 @@ class Homeostasis(Description):
     """
 
     rate: Annotated[float, Field(ge=0, description="bias change per Hz and sample")] = 2e-6
-    target: Annotated[NonNegativeRate, Field(description="target rate r*")] = "50 Hz"  # type: ignore[assignment]
+    target: Annotated[NonNegativeRate, Field(description="target rate r*")] = "50 Hz"
 
 
 class IBHebbian(ThreeFactorRule):
@@ -64,7 +64,7 @@ class IBHebbian(ThreeFactorRule):
     batch_mode: ClassVar[Literal["independent", "sequential"]] = "sequential"
     reference: ClassVar[str] = DARUWALLA_2024
 
-    third_factor: Annotated[AnyThirdFactor | None, Field(description="source of xi")] = "hsic"  # type: ignore[assignment]
+    third_factor: Annotated[AnyThirdFactor | None, Field(description="source of xi")] = "hsic"
     optimizer: Annotated[AnyOptimizer, Field(description="how gradients change hidden weights")] = SGD(
         learning_rate=1e-2, schedule=Schedule(name="linear")
     )

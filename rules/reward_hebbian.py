@@ -47,7 +47,7 @@ class RewardHebbian(Explores, ThreeFactorRule):
     batch_mode: ClassVar[Literal["independent", "sequential"]] = "sequential"
 
     evaluation: Annotated[Literal["factored"], Field(description="after the trial")] = "factored"
-    third_factor: Annotated[AnyThirdFactor | None, Field(description="source of the reward M")] = "reward"  # type: ignore[assignment]
+    third_factor: Annotated[AnyThirdFactor | None, Field(description="source of the reward M")] = "reward"
     optimizer: Annotated[AnyOptimizer, Field(description="eta and how it decays")] = SGD(
         learning_rate=1e-2, schedule=Schedule(name="linear")
     )

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Union, dataclass_transform, get_args, get_origin
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from snnplast.errors import UserError, nearest, short
 
 if TYPE_CHECKING:
-    # Fields take more than their types say ("20 ms" for a time, a name or a table for a plugin) and are checked when
-    # the program runs; pydantic's synthesised signatures would refuse what its validators accept.
+    # Type checkers know the fields of a description by name and by type. Those that take more than their type says
+    # ("20 ms" for a time, a name or a table for a plugin) are `Any` to them, and checked when the program runs.
+    @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
     class _Validated:
         model_fields: ClassVar[dict[str, FieldInfo]]
-        model_fields_set: set[str]
+        model_fields_set: ClassVar[set[str]]
 
-        def __init__(self, *positional: Any, **values: Any) -> None: ...
         def model_copy(self, *, update: dict[str, Any]) -> Self: ...
         def model_dump(self, **settings: Any) -> dict[str, Any]: ...
         def model_dump_json(self, **settings: Any) -> str: ...
@@ -42,14 +42,16 @@ class Description(_Validated):
         frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True, allow_inf_nan=False
     )
 
-    def __init__(self, **values: Any) -> None:
-        for name, value in values.items():
-            if complaint := _coerced(type(self), name, value):
-                raise WrongValue(type(self).__name__, (name,), f" = {short(value)}: {complaint}")
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise WrongValue(type(self).__name__, *_complaint(error, type(self), values)) from None
+    if not TYPE_CHECKING:  # whose signatures would hide those of the fields
+
+        def __init__(self, **values: Any) -> None:
+            for name, value in values.items():
+                if complaint := _coerced(type(self), name, value):
+                    raise WrongValue(type(self).__name__, (name,), f" = {short(value)}: {complaint}")
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise WrongValue(type(self).__name__, *_complaint(error, type(self), values)) from None
 
     def __eq__(self, other: object) -> bool:
         return self is other

@@ -18,7 +18,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
@@ -119,12 +119,20 @@ class InUnit:
         )
 
 
-Time = Annotated[float, InUnit("ms")]
-NonNegativeTime = Annotated[float, InUnit("ms", ge=0)]
-PositiveTime = Annotated[float, InUnit("ms", gt=0)]
-Rate = Annotated[float, InUnit("Hz")]
-NonNegativeRate = Annotated[float, InUnit("Hz", ge=0)]
-PositiveRate = Annotated[float, InUnit("Hz", gt=0)]
+if TYPE_CHECKING:
+    Time = Any
+    NonNegativeTime = Any
+    PositiveTime = Any
+    Rate = Any
+    NonNegativeRate = Any
+    PositiveRate = Any
+else:
+    Time = Annotated[float, InUnit("ms")]
+    NonNegativeTime = Annotated[float, InUnit("ms", ge=0)]
+    PositiveTime = Annotated[float, InUnit("ms", gt=0)]
+    Rate = Annotated[float, InUnit("Hz")]
+    NonNegativeRate = Annotated[float, InUnit("Hz", ge=0)]
+    PositiveRate = Annotated[float, InUnit("Hz", gt=0)]
 
 
 def in_unit(field: FieldInfo) -> InUnit | None:

@@ -31,7 +31,7 @@ class FiringRate(ThirdFactor):
     reference: ClassVar[str] = BELLEC_2020
 
     coefficient: Annotated[float, Field(ge=0, description="c_reg")] = 300.0
-    target: Annotated[NonNegativeRate, Field(description="target rate f*")] = "10 Hz"  # type: ignore[assignment]
+    target: Annotated[NonNegativeRate, Field(description="target rate f*")] = "10 Hz"
 
     def kind(self, context: Context, population: str) -> SignalKind:
         return SignalKind("firing_rate", "trial")

@@ -54,11 +54,11 @@ class Reservoir(Speaks, Pretrained, HSIC):
         "representation"
     )
     leak: Annotated[float, Field(gt=0, le=1, description="share of the state renewed by one sample")] = 0.3
-    sample_time: Annotated[PositiveTime, Field(description="time in which spiking units take up a sample")] = "50 ms"  # type: ignore[assignment]
-    tau_m: Annotated[PositiveTime, Field(description="membrane time constant of spiking units")] = "20 ms"  # type: ignore[assignment]
-    tau_trace: Annotated[PositiveTime, Field(description="time constant of the trace of their spikes")] = "250 ms"  # type: ignore[assignment]
+    sample_time: Annotated[PositiveTime, Field(description="time in which spiking units take up a sample")] = "50 ms"
+    tau_m: Annotated[PositiveTime, Field(description="membrane time constant of spiking units")] = "20 ms"
+    tau_trace: Annotated[PositiveTime, Field(description="time constant of the trace of their spikes")] = "250 ms"
     bias: Annotated[float, Field(gt=1, description="constant drive of spiking units; the threshold is 1")] = 1.1
-    layer_rate: Annotated[PositiveRate, Field(description="mean rate of imitated layers")] = "50 Hz"  # type: ignore[assignment]
+    layer_rate: Annotated[PositiveRate, Field(description="mean rate of imitated layers")] = "50 Hz"
     layer_cv: Annotated[float, Field(gt=0, description="their rates' standard deviation over the mean")] = 0.6
     input_scale: Annotated[float, Field(ge=0, description="scale of the input weights")] = 0.3
     radius: Annotated[float, Field(ge=0, description="spectral radius of the recurrent weights")] = 0.5

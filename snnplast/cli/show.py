@@ -7,7 +7,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from textwrap import indent
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from rich.console import Console
@@ -150,7 +150,7 @@ def _injected(rule_class: type[Rule]) -> Iterator[tuple[str, str]]:
     for evaluation, meaning in (("online", "traces in the synapses"), ("factored", "from records, after the trial")):
         title = f"Brian2 code it adds, evaluation = {evaluation!r} ({meaning})"
         try:
-            yield title, _code(dict(injections(rule_class(evaluation=evaluation)))) or "none"
+            yield title, _code(dict(injections(cast(Any, rule_class)(evaluation=evaluation)))) or "none"
         except UserError as error:
             yield title, str(error)
 
@@ -178,8 +178,10 @@ def _example(readout: LeakyReadout | RateReadout) -> Network:
     net.add("output", readout)
     net.connect("input", "hidden", plastic=True)
     net.connect("hidden", "hidden", plastic=True, self_connections=False)
-    fed = {} if isinstance(readout, LeakyReadout) else {"kind": "analog", "variable": "z", "every": "trial"}
-    net.connect("hidden", "output", plastic=True, **fed)
+    if isinstance(readout, LeakyReadout):
+        net.connect("hidden", "output", plastic=True)
+    else:
+        net.connect("hidden", "output", plastic=True, kind="analog", variable="z", every="trial")
     return net
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
@@ -30,7 +30,13 @@ class Schedule(Description):
 
 def as_schedule(value: Any) -> Any:
     """A schedule from itself, its name, or its table."""
-    return Schedule(name=value) if isinstance(value, str) else value
+    return Schedule(name=cast(Any, value)) if isinstance(value, str) else value
+
+
+if TYPE_CHECKING:
+    AnySchedule = Any
+else:
+    AnySchedule = Annotated[Schedule, BeforeValidator(as_schedule)]
 
 
 class Optimizer(Description):
@@ -41,9 +47,7 @@ class Optimizer(Description):
     """
 
     learning_rate: Annotated[float, Field(gt=0, description="eta")] = 1e-3
-    schedule: Annotated[Schedule, BeforeValidator(as_schedule), Field(description="learning rate over the run")] = (
-        Schedule()
-    )
+    schedule: Annotated[AnySchedule, Field(description="learning rate over the run")] = Schedule()
     clip: Annotated[float | None, Field(gt=0, description="largest absolute gradient entry")] = None
     weight_decay: Annotated[float, Field(ge=0, description="added to the gradient: weight_decay * w")] = 0.0
 
@@ -115,5 +119,8 @@ class Adam(Optimizer):
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
 
 
-AnyOptimizer = Annotated[SerializeAsAny[Optimizer], BeforeValidator(Named("optimizer", OPTIMIZERS))]
+if TYPE_CHECKING:
+    AnyOptimizer = Any
+else:
+    AnyOptimizer = Annotated[SerializeAsAny[Optimizer], BeforeValidator(Named("optimizer", OPTIMIZERS))]
 """A field that takes an optimiser, its name, or its table."""

@@ -13,7 +13,7 @@ refractory. The shapes f:
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny
@@ -95,5 +95,8 @@ class Arctan(Surrogate):
 
 
 SURROGATES: dict[str, type[Surrogate]] = {s.name: s for s in (PiecewiseLinear, Exponential, FastSigmoid, Arctan)}
-AnySurrogate = Annotated[SerializeAsAny[Surrogate], BeforeValidator(Named("surrogate", SURROGATES))]
+if TYPE_CHECKING:
+    AnySurrogate = Any
+else:
+    AnySurrogate = Annotated[SerializeAsAny[Surrogate], BeforeValidator(Named("surrogate", SURROGATES))]
 """A field that takes a surrogate derivative, its name, or its table."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, SerializeAsAny
@@ -74,5 +74,8 @@ class ThirdFactor(Description):
         raise NotImplementedError
 
 
-AnyThirdFactor = Annotated[SerializeAsAny[ThirdFactor], BeforeValidator(Named("third-factor"))]
+if TYPE_CHECKING:
+    AnyThirdFactor = Any
+else:
+    AnyThirdFactor = Annotated[SerializeAsAny[ThirdFactor], BeforeValidator(Named("third-factor"))]
 """A field that takes a third factor, its name, or its table."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -48,10 +48,15 @@ class AllToAll(Connectivity):
 class Probability(Connectivity):
     """Each pair with probability p, independently. 0 < p <= 1."""
 
-    p: Annotated[float, Field(gt=0, le=1)]
+    if TYPE_CHECKING:
+        p: float = Field(kw_only=False)
+    else:
+        p: Annotated[float, Field(gt=0, le=1)]
 
-    def __init__(self, p: float) -> None:
-        super().__init__(p=p)
+    if not TYPE_CHECKING:
+
+        def __init__(self, p: float) -> None:
+            super().__init__(p=p)
 
     def pairs(self, rng: np.random.Generator, n_pre: int, n_post: int, itself: bool) -> Pairs:
         columns = n_post - itself
@@ -69,10 +74,15 @@ class Probability(Connectivity):
 class FixedInDegree(Connectivity):
     """Every target neuron from k different source neurons, drawn without replacement. k >= 1."""
 
-    k: Annotated[int, Field(ge=1)]
+    if TYPE_CHECKING:
+        k: int = Field(kw_only=False)
+    else:
+        k: Annotated[int, Field(ge=1)]
 
-    def __init__(self, k: int) -> None:
-        super().__init__(k=k)
+    if not TYPE_CHECKING:
+
+        def __init__(self, k: int) -> None:
+            super().__init__(k=k)
 
     def count(self, n_pre: int, n_post: int, itself: bool) -> int:
         if self.k > n_pre - itself:

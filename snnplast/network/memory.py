@@ -63,9 +63,9 @@ def _synapses(network: Network, projection: Projection) -> int:
     return pairs.count(n_pre, n_post, not projection.self_connections) or 0
 
 
-def _size(count: int) -> str:
+def _size(count: float) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"
-        count /= 1000  # type: ignore[assignment]
+        count /= 1000
     return f"{count:.3g} TB"

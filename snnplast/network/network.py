@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Unpack, cast
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from snnplast.network.fragments import Fragment, merge
 from snnplast.network.initial import refuse_spikes_at_once
 from snnplast.network.neurons import CustomNeurons
 from snnplast.network.population import PoissonSource, Population
-from snnplast.network.projection import Projection
+from snnplast.network.projection import Projection, ProjectionSettings
 from snnplast.network.readouts import RateReadout
 from snnplast.network.weights import ExplicitWeights, Transposed, as_weights
 from snnplast.time_steps import whole_steps
@@ -62,14 +62,16 @@ class Network:
             refuse_spikes_at_once(f"network.{name}", *begins, population.size, self.dt)
         self.populations[name] = population
 
-    def connect(self, source: str, target: str, *, name: str | None = None, **values: Any) -> None:
+    def connect(
+        self, source: str, target: str, *, name: str | None = None, **values: Unpack[ProjectionSettings]
+    ) -> None:
         """Add a `Projection`, called 'source_to_target' unless named; its fields are the keyword arguments."""
         name = name or f"{source}_to_{target}"
         self._claim(name)
         for role, population in (("source", source), ("target", target)):
             if population not in self.populations:
                 raise UserError(f"network.{name}: {unknown(f'{role} population', population, self.populations)}")
-        self._put(name, {"name": name, "source": source, "target": target, **values})
+        self._put(name, {"name": name, "source": source, "target": target, **cast(dict[str, Any], values)})
 
     def _put(self, name: str, values: dict[str, Any]) -> None:
         """A projection from its fields, checked."""
@@ -85,7 +87,7 @@ class Network:
         self._check(projection)
         self.projections[name] = projection
 
-    def change(self, projection: str, **values: Any) -> None:
+    def change(self, projection: str, **values: Unpack[ProjectionSettings]) -> None:
         """Give fields of a projection other values, checked as in `connect`, e.g. whether it is plastic."""
         self._must_be_open()
         if projection not in self.projections:

@@ -33,7 +33,7 @@ class SpikingPopulation(Population):
     """
 
     spiking: ClassVar[bool] = True
-    tau_m: Annotated[PositiveTimes, Field(description="membrane time constant tau_m")] = "20 ms"  # type: ignore[assignment]
+    tau_m: Annotated[PositiveTimes, Field(description="membrane time constant tau_m")] = "20 ms"
     normalise_input: Annotated[bool, Field(description="scale input by 1 - exp(-dt/tau_m)")] = False
     representation: Annotated[LayerNorm | None, Field(description="rate representation z")] = None
 
@@ -147,7 +147,7 @@ class ALIF(LIF):
     beta: rise of the threshold per spike, dimensionless, default 0.017, >= 0; 0 makes a neuron a LIF neuron.
     """
 
-    tau_adapt: Annotated[PositiveTimes, Field(description="time constant of the adaptation")] = "2000 ms"  # type: ignore[assignment]
+    tau_adapt: Annotated[PositiveTimes, Field(description="time constant of the adaptation")] = "2000 ms"
     beta: Annotated[NonNegative, Field(description="rise of the threshold per spike")] = 0.017
 
     @property

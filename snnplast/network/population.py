@@ -7,7 +7,7 @@ A value that may differ between neurons is a number or an array with one entry p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
@@ -46,11 +46,18 @@ def _quantities(value: Any, unit: str) -> np.ndarray:
 
 
 _IN_MS = Field(json_schema_extra={"unit": "ms"})
-PositiveTimes = Annotated[Value, _each("ms", 0, strict=True), _IN_MS]
-NonNegativeTimes = Annotated[Value, _each("ms", 0), _IN_MS]
-Positive = Annotated[Value, _each(None, 0, strict=True)]
-NonNegative = Annotated[Value, _each(None, 0)]
-Real = Annotated[Value, _each(None)]
+if TYPE_CHECKING:
+    PositiveTimes = Any
+    NonNegativeTimes = Any
+    Positive = Any
+    NonNegative = Any
+    Real = Any
+else:
+    PositiveTimes = Annotated[Value, _each("ms", 0, strict=True), _IN_MS]
+    NonNegativeTimes = Annotated[Value, _each("ms", 0), _IN_MS]
+    Positive = Annotated[Value, _each(None, 0, strict=True)]
+    NonNegative = Annotated[Value, _each(None, 0)]
+    Real = Annotated[Value, _each(None)]
 
 
 class LayerNorm(Description):
@@ -83,13 +90,18 @@ class Population(Description):
     clock: ClassVar[Literal["step", "trial"]] = "step"
     in_steps: ClassVar[tuple[str, ...]] = ()
 
-    size: Annotated[int, Field(ge=1, description="number of neurons")]
+    if TYPE_CHECKING:
+        size: int = Field(kw_only=False)
+    else:
+        size: Annotated[int, Field(ge=1, description="number of neurons")]
     spiking: ClassVar[bool] = False
     readout: ClassVar[bool] = False
     input_variable: ClassVar[str | None] = None
 
-    def __init__(self, size: int, **values: Any) -> None:
-        super().__init__(size=size, **values)
+    if not TYPE_CHECKING:
+
+        def __init__(self, size: int, **values: Any) -> None:
+            super().__init__(size=size, **values)
 
     @model_validator(mode="after")
     def _one_entry_per_neuron(self) -> Population:
@@ -164,7 +176,7 @@ class PoissonSource(SpikeSource):
     rate: of every neuron at every step, for a background that the task knows nothing of; default none.
     """
 
-    peak_rate: Annotated[PositiveRate, Field(description="firing rate at input value 1")] = "200 Hz"  # type: ignore[assignment]
+    peak_rate: Annotated[PositiveRate, Field(description="firing rate at input value 1")] = "200 Hz"
     rate: Annotated[NonNegativeRate | None, Field(description="constant rate of a background")] = None
 
     @property

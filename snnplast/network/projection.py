@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
@@ -117,6 +118,25 @@ class Projection(Description):
     def _signs_of(self, pre: np.ndarray) -> np.ndarray:
         assert self.sign is not None
         return self.sign[pre] if self.sign.ndim else np.broadcast_to(self.sign, pre.shape)
+
+
+class ProjectionSettings(TypedDict, total=False):
+    """The fields of a `Projection` that `Network.connect` takes, for type checkers and editors."""
+
+    weights: Weights | float | np.ndarray | Sequence[Any]
+    connectivity: Connectivity
+    delay: Any
+    sign: Literal["excitatory", "inhibitory"] | np.ndarray | Sequence[int] | None
+    kind: Literal["spiking", "analog"]
+    variable: str | None
+    into: str | None
+    every: Literal["step", "trial"]
+    order: int
+    plastic: bool
+    rule: str | None
+    self_connections: bool
+    bounds: tuple[float | None, float | None]
+    simulated: bool
 
 
 class Wiring(Description):

@@ -22,7 +22,7 @@ class LeakyReadout(Population):
 
     readout: ClassVar[bool] = True
     input_variable: ClassVar[str | None] = "y"
-    tau_m: Annotated[PositiveTimes, Field(description="time constant tau_out")] = "20 ms"  # type: ignore[assignment]
+    tau_m: Annotated[PositiveTimes, Field(description="time constant tau_out")] = "20 ms"
 
     def input_gain(self, dt: float) -> Value:
         return 1 - np.exp(-dt / self.tau_m)

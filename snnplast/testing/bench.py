@@ -44,8 +44,9 @@ def small_network(readout: Literal["leaky", "rate"] = "leaky") -> Network:
         net.connect("second", "output", weights=Normal(gain=1.0), plastic=True)
     else:
         net.add("output", RateReadout(3))
-        settings = {"kind": "analog", "variable": "z", "every": "trial"}
-        net.connect("second", "output", weights=Normal(gain=1.0), plastic=True, **settings)
+        net.connect(
+            "second", "output", weights=Normal(gain=1.0), plastic=True, kind="analog", variable="z", every="trial"
+        )
     return net
 
 
