@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from snnplast.config.experiment import Experiment as Experiment
+    from snnplast.config.experiment import Recording as Recording
     from snnplast.engine.brian_network import compile as compile
     from snnplast.errors import UserError as UserError
     from snnplast.learning.optimizer import SGD as SGD
@@ -50,8 +52,18 @@ if TYPE_CHECKING:
     from snnplast.task.task import Task as Task
     from snnplast.task.trial import Record as Record
     from snnplast.task.trial import Segment as Segment
+    from snnplast.training.callbacks import CSVLogger as CSVLogger
+    from snnplast.training.callbacks import EarlyStopping as EarlyStopping
+    from snnplast.training.opened import evaluate as evaluate
+    from snnplast.training.opened import open as open
+    from snnplast.training.opened import predict as predict
+    from snnplast.training.saved_weights import load_weights as load_weights
+    from snnplast.training.saved_weights import save_weights as save_weights
+    from snnplast.training.train import resume as resume
+    from snnplast.training.train import train as train
 
 _HOME = {
+    "config.experiment": "Experiment Recording",
     "network.connectivity": "AllToAll ExplicitPairs FixedInDegree OneToOne Probability",
     "engine.brian_network": "compile",
     "errors": "UserError",
@@ -68,6 +80,10 @@ _HOME = {
     "task.task": "Classification Task",
     "learning.third_factor": "ThirdFactor",
     "task.trial": "Record Segment",
+    "training.callbacks": "CSVLogger EarlyStopping",
+    "training.opened": "evaluate open predict",
+    "training.saved_weights": "load_weights save_weights",
+    "training.train": "resume train",
     "network.weights": "ExplicitWeights Gaussian Glorot Normal Uniform",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}

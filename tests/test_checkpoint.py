@@ -17,12 +17,12 @@ import h5py
 import numpy as np
 import pytest
 
+from snnplast.cli import run as running
 from snnplast.cli.command import main
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.record.digest import digest, of_text
 from snnplast.record.results import read_run
-from snnplast.training import run as running
 from snnplast.training.checkpoint import Checkpoint, Pace
 from snnplast.training.session import Session
 from snnplast.training.trainer import Trainer
@@ -278,7 +278,7 @@ def test_ctrl_c_waits_for_the_end_of_the_update(small, snnplast, disturb):
     assert checkpoint.updates == 2
     assert len(read_run("run.h5").trials) == 4
     np.testing.assert_array_equal(
-        read_run("run.h5").weights("input_to_first")[2], checkpoint.state["values/input_to_first"]
+        read_run("run.h5").synapses("input_to_first")[2], checkpoint.state["values/input_to_first"]
     )
 
 

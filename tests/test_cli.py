@@ -15,6 +15,7 @@ from matplotlib.image import imread
 from rich.console import Console
 
 from snnplast import __version__
+from snnplast.cli import run
 from snnplast.cli.command import main
 from snnplast.cli.surrogates import surrogates_figure
 from snnplast.config.resolution import resolve
@@ -23,7 +24,6 @@ from snnplast.random_streams import TEST, TRAINING
 from snnplast.record.results import read_run
 from snnplast.record.run_file import RunFile
 from snnplast.registry import BUILT_IN
-from snnplast.training import run
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
@@ -114,7 +114,7 @@ def test_the_final_weights_and_biases_are_in_the_file(tiny, snnplast):
     with trainer.simulation.engine:
         list(trainer)
         for name in ("input_to_hidden", "hidden_to_output"):
-            pre, post, weight = found.weights(name)
+            pre, post, weight = found.synapses(name)
             np.testing.assert_array_equal(weight, trainer.simulation.values[name])
             assert np.any(weight != before[name])
             np.testing.assert_array_equal(pre, trainer.simulation.plan.wiring[name].pre)
@@ -205,7 +205,7 @@ def test_away_from_a_terminal_there_is_one_line_per_epoch_and_quiet_says_nothing
 
 
 def test_without_a_compiler_the_runtime_engine_takes_over_and_says_so(tiny, snnplast, monkeypatch):
-    monkeypatch.setattr(run, "compiler_available", lambda: False)
+    monkeypatch.setattr("snnplast.training.run.compiler_available", lambda: False)
     status, out, _ = snnplast("run", "experiment.toml", "--set", "engine=compiled")
     assert status == 0
     assert out.startswith("no C++ compiler on the PATH: the runtime engine takes the place of the compiled one\n")
@@ -287,7 +287,7 @@ def test_ctrl_c_finishes_the_file_with_the_weights_so_far(tiny, snnplast, monkey
     assert (status, err) == (130, "snnplast: interrupted; 'tiny.h5' holds what was recorded until then\n")
     found = read_run("tiny.h5")
     assert (found.status, found.metrics["loss"].shape) == ("interrupted", (1,))
-    assert found.weights("input_to_hidden")[2].shape == (12,)
+    assert found.synapses("input_to_hidden")[2].shape == (12,)
 
 
 @pytest.mark.slow
@@ -317,7 +317,7 @@ def test_the_engine_is_closed_however_a_run_ends(tiny, snnplast, monkeypatch):
         monkeypatch.setattr(simulation.engine, "close", lambda: closed.append(True))
         return simulation
 
-    monkeypatch.setattr(run, "open_simulation", watched)
+    monkeypatch.setattr("snnplast.training.run.open_simulation", watched)
     snnplast("run", "experiment.toml")
     snnplast("run", "experiment.toml", "--force", "--set", "record.spikes=hiden")
     assert closed == [True, True]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
@@ -41,7 +40,7 @@ def sets(*more):
 
 def run(folder, *more):
     folder.write("rate.py", RATE)
-    perform(resolve("rate.py", sets(*more)), Console(quiet=True), quiet=True)
+    perform(resolve("rate.py", sets(*more)))
     return read_run("rate.h5")
 
 
@@ -60,7 +59,7 @@ def test_a_readout_that_acts_once_per_trial_is_recorded_as_it_was_judged(folder)
     assert found.state("hidden/v").shape == (80, 6) and found.state("hidden/v", row=1).shape == (10, 6)
     z = found.state("hidden/z")
     assert z.shape == (8, 6) and np.allclose(z.mean(axis=1), 0) and np.any(z)
-    pre, post, weight = found.weights("hidden_to_output")
+    pre, post, weight = found.synapses("hidden_to_output")
     matrix = np.zeros((6, 2))
     matrix[pre, post] = weight
     np.testing.assert_allclose(found.state("output/drive")[-4:], z[-4:] @ matrix, rtol=1e-9)

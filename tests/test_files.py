@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from tiny import EXPERIMENT, TINY
 
+from snnplast.cli import run as running
 from snnplast.cli.command import main
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
 from snnplast.files import LARGEST, located
-from snnplast.training import run as running
 
 DATA = (
     TINY.replace("x = np.eye(4)[labels] * 0.5 + 0.5", "x = np.load(self.samples)")

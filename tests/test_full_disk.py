@@ -39,7 +39,7 @@ def same(one, other):
     one, other = read_run(one), read_run(other)
     np.testing.assert_array_equal(one.metrics["loss"], other.metrics["loss"])
     np.testing.assert_array_equal(one.spikes("hidden"), other.spikes("hidden"))
-    np.testing.assert_array_equal(one.weights("input_to_hidden"), other.weights("input_to_hidden"))
+    np.testing.assert_array_equal(one.synapses("input_to_hidden"), other.synapses("input_to_hidden"))
     return one.status == other.status == "finished"
 
 

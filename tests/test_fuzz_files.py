@@ -23,12 +23,12 @@ from mutants import PIPE, VICTIM, mutant
 from tiny import EXPERIMENT, TINY
 
 from snnplast.activity import figure
+from snnplast.cli import run as running
 from snnplast.cli import trial
 from snnplast.cli.command import main
 from snnplast.errors import UserError
 from snnplast.record import apart
 from snnplast.record.results import read_run
-from snnplast.training import run as running
 from snnplast.training.checkpoint import Checkpoint
 from snnplast.training.sweep import Axis, Point, check_earlier, grid
 from snnplast.training.sweep import _run as run_point
@@ -97,7 +97,7 @@ def everything(path: Path) -> None:
         for row in range(len(run.trials)):
             run.state(name, row)
     for name in run.projections:
-        run.weights(name)
+        run.synapses(name)
         run.initial_weights(name)
         if run.best:
             run.best_weights(name)
@@ -153,7 +153,7 @@ READERS = ("read_run", "compare", "trial", "resume", "sweep")
 def learned(path: Path) -> list[np.ndarray]:
     run = read_run(path)
     return [
-        *(run.weights(name)[2] for name in sorted(run.projections)),
+        *(run.synapses(name)[2] for name in sorted(run.projections)),
         *(run.parameters[n] for n in sorted(run.parameters)),
     ]
 

@@ -55,7 +55,7 @@ def test_a_run_that_is_told_to_stop_leaves_a_checkpoint(tiny, capsys, usual, ami
     assert main(["resume", "tiny.h5", "--quiet"]) == 0
     found, whole = read_run("tiny.h5"), read_run("whole.h5")
     np.testing.assert_array_equal(found.metrics["loss"], whole.metrics["loss"])
-    np.testing.assert_array_equal(found.weights("input_to_hidden"), whole.weights("input_to_hidden"))
+    np.testing.assert_array_equal(found.synapses("input_to_hidden"), whole.synapses("input_to_hidden"))
 
 
 @every_signal

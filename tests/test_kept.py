@@ -104,7 +104,7 @@ def test_first_last_and_best_weights_and_those_over_rounds_are_what_they_were(ru
     best = int(np.argmax(run.metrics["test_accuracy"]))
     assert run.best == (best + 1, "test_accuracy", run.metrics["test_accuracy"][best])
     for name in ("input_to_hidden", "hidden_to_output"):
-        pre, post, last = run.weights(name)
+        pre, post, last = run.synapses(name)
         assert np.array_equal(last, weights[-1][name])
         for found, expected in ((run.initial_weights(name), weights[0]), (run.best_weights(name), weights[best + 1])):
             assert np.array_equal(found[0], pre) and np.array_equal(found[1], post)

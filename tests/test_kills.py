@@ -26,7 +26,7 @@ EPOCHS = {"e-prop": 14, "ib-hebbian": 5}
 SCRIPT = """
 import sys
 from snnplast.training import checkpoint
-from snnplast.training import run
+from snnplast.cli import run
 from snnplast.cli.command import main
 checkpoint.LEAST = 0.3  # seconds instead of 10 between the checkpoints that come by default: these runs are short
 run._figures = lambda path: []
@@ -81,7 +81,7 @@ def contents(path):
     for name in run.populations:
         found[f"times of {name}"], found[f"neurons of {name}"] = run.spikes(name)
     found |= {name: run.state(name) for name in run.states}
-    learned = {name: run.weights(name) for name in run.projections} | run.parameters
+    learned = {name: run.synapses(name) for name in run.projections} | run.parameters
     return found, learned, run
 
 
@@ -97,7 +97,7 @@ def same(one, other):
 
 @pytest.mark.slow
 def test_killed_runs_open_keep_what_was_flushed_and_go_on_to_the_same_numbers(folder, whole, capsys, monkeypatch):
-    monkeypatch.setattr("snnplast.training.run._figures", lambda path: [])
+    monkeypatch.setattr("snnplast.cli.run._figures", lambda path: [])
     choose, kills, resumed, anew, flushed = random.Random(7), 0, 0, 0, 0
     while kills < KILLS:
         rule = list(EPOCHS)[kills % 2]

@@ -166,7 +166,7 @@ def test_weights_are_three_columns_and_the_last_call_counts(path):
             run.flush()
         run.weights("hidden->output", [0], [1], [0.5], source="hidden", target="output")
     found = read_run(path)
-    pre, post, weight = found.weights("input->hidden")
+    pre, post, weight = found.synapses("input->hidden")
     assert (pre.tolist(), post.tolist(), weight.tolist()) == ([0, 1, 2, 3], [3, 2, 1, 0], [0.0, 3.0, 6.0, 9.0])
     assert found.projections == {"hidden->output": ("hidden", "output"), "input->hidden": ("input", "hidden")}
 

@@ -28,7 +28,7 @@ def path(tmp_path):
         (lambda run: run.spikes("zz"), "unknown population with recorded spikes 'zz': did you mean 'z'. Known: a, z"),
         (lambda run: run.trial_spikes("b", 0), "unknown population with recorded spikes 'b': Known: a, z"),
         (lambda run: run.state("z/v"), "unknown recorded state variable 'z/v': none is known"),
-        (lambda run: run.weights("z>a"), "unknown projection with stored weights 'z>a': did you mean 'z->a'"),
+        (lambda run: run.synapses("z>a"), "unknown projection with stored weights 'z>a': did you mean 'z->a'"),
         (lambda run: run.metrics["los"], "unknown metric 'los': did you mean 'loss'"),
         (
             lambda run: run.trial_spikes("z", 999),
@@ -83,4 +83,4 @@ def test_a_file_whose_writer_was_killed_amid_a_burst_is_read_through_its_journal
     run = read_run(path)
     assert run.trials["trial"].tolist() == [4]
     assert run.spikes("z")[0].tolist() == [1.0, 9.0]
-    assert np.array_equal(run.weights("z->a"), ([0], [1], [0.25]))
+    assert np.array_equal(run.synapses("z->a"), ([0], [1], [0.25]))

@@ -86,7 +86,7 @@ def test_a_run_of_a_sweep_is_the_run_alone(tiny):
     main(["run", "experiment.toml", "--set", "model.hidden=4", "--set", "train.seed=7"])
     alone, swept = read_run("tiny.h5"), read_run("experiment.sweep/hidden=4,seed=7.h5")
     np.testing.assert_array_equal(alone.metrics["loss"], swept.metrics["loss"])
-    np.testing.assert_array_equal(alone.weights("input_to_hidden")[2], swept.weights("input_to_hidden")[2])
+    np.testing.assert_array_equal(alone.synapses("input_to_hidden")[2], swept.synapses("input_to_hidden")[2])
 
 
 def test_what_is_complete_is_not_run_again_unless_its_settings_have_changed(tiny, capsys):

@@ -8,11 +8,11 @@ import shutil
 import pytest
 from rich.console import Console
 
+from snnplast.cli import run as running
 from snnplast.cli.command import main
 from snnplast.config.resolution import resolve
 from snnplast.config.targets import differences
 from snnplast.errors import UserError
-from snnplast.training import run as running
 
 SETS = ("model.hidden=4", "train.seed=7", "rules.e-prop.batch=3", "train.epochs=1")
 

@@ -203,16 +203,16 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from snnplast.cli.run import run
     from snnplast.config.resolution import resolve
     from snnplast.report.console import standard_output
-    from snnplast.training.run import run
 
     run(resolve(options.target, options.sets), standard_output(), options.quiet, force=options.force)
 
 
 def _resume(options: argparse.Namespace) -> None:
+    from snnplast.cli.run import resume
     from snnplast.report.console import standard_output
-    from snnplast.training.resume import resume
 
     resume(options.file, options.sets, standard_output(), options.quiet, options.inexact)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -13,6 +12,7 @@ from rich.table import Table
 from snnplast.activity.activity import Activity
 from snnplast.activity.observe import observe
 from snnplast.cli.output import figure_path, save
+from snnplast.cli.run import say_engine
 from snnplast.config.experiment import EngineChoice, Experiment
 from snnplast.config.model_file import users_code
 from snnplast.config.targets import differences
@@ -40,7 +40,8 @@ def show_trial(
     path = figure_path(output or f"{experiment.title}.trial.png")
     task = experiment.task()
     number_of_phase = _checked(task, phase, index)
-    engine = available_engine(experiment.engine, console)
+    say_engine(experiment.engine, console)
+    engine = available_engine(experiment.engine)
     refusal = None
     with console.status("simulating the trial") if console.is_terminal else contextlib.nullcontext():
         try:
@@ -85,7 +86,7 @@ def _checked(task: Task, phase: str, index: int) -> int:
 def _with_face(experiment: Experiment, evaluation: str) -> Experiment:
     """The experiment with another evaluation of all its rules."""
     others = {name: _evaluated(rule, evaluation) for name, rule in experiment.others.items()}
-    return replace(experiment, rule=_evaluated(experiment.rule, evaluation), others=others)
+    return experiment.changed(rule=_evaluated(experiment.rule, evaluation), others=others)
 
 
 def _evaluated(rule: Rule, evaluation: str) -> Rule:
@@ -105,7 +106,7 @@ def _observed(
     with simulation.engine, users_code(experiment.file), np.errstate(over="ignore", invalid="ignore"):
         if run is not None:
             try:
-                load_values(run, simulation.values, simulation.plan.wiring)
+                load_values(run, simulation)
             except UserError as error:
                 different = "; ".join(
                     [d for d in differences(experiment.text(), run.config) if ".evaluation is" not in d][:3]

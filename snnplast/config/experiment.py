@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from snnplast import registry
 from snnplast.config.layers import NONE
-from snnplast.config.model_file import users_code
+from snnplast.config.model_file import OBJECTS, ObjectModel, model_of, users_code
 from snnplast.config.schema import table_of
 from snnplast.config.toml_text import toml_text
 from snnplast.description import Description
@@ -20,6 +22,7 @@ from snnplast.engine.opening import ENGINES, TARGETS
 from snnplast.errors import UserError, short, unknown
 from snnplast.files import usable
 from snnplast.learning.rule import Rule
+from snnplast.network.memory import refuse_too_large
 from snnplast.network.network import Network
 from snnplast.network.population import SpikeSource
 from snnplast.reads import Reads, fingerprint
@@ -130,13 +133,21 @@ class Recording(Description):
         return names
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class Experiment:
-    """Everything a run needs.
+    """Everything a run needs: a network, a task, the rule that learns, and how long. It cannot be changed.
 
-    file: the user's model file, None for a registered model. network: the model's description.
-    others: the rules that projections name, by name. reads: the files that the model's code has read.
-    numbered: `record.path` is a default: where something stands there already, the file gets a number.
+        Experiment(net, task, EProp(batch=8), epochs=5, record="run.h5")     # from Python objects
+        Experiment.of("digits", "rule=ib-hebbian", "model.hidden=30")        # what the shell resolves
+
+    Attributes
+    ----------
+    model : what makes network and task. network : the model's description.
+    file : the user's model file, None for a registered model or Python objects.
+    rule : learns every plastic projection that names no other. others : those other rules by name.
+    engine, train, record : what runs the network, how long and from which seed, and what is kept.
+    reads : the files that the model's code has read.
+    numbered : `record.path` is a default: where something stands there already, the file gets a number.
     """
 
     model: Model
@@ -147,19 +158,114 @@ class Experiment:
     engine: EngineChoice
     train: Training
     record: Recording
-    reads: Reads = field(default_factory=Reads)
-    numbered: bool = False
+    reads: Reads
+    numbered: bool
+
+    def __init__(
+        self,
+        network: Network,
+        task: Task,
+        rule: Rule,
+        *,
+        epochs: int | None = None,
+        iterations: int | None = None,
+        seed: int = 1,
+        workers: int = 1,
+        checkpoint_every: int | Literal["auto"] = "auto",
+        others: Iterable[Rule] = (),
+        engine: str | EngineChoice = "compiled",
+        record: str | os.PathLike[str] | Recording | None = None,
+    ) -> None:
+        """
+        Parameters
+        ----------
+        network, task : copied; what is done to them later changes nothing here. The task takes the seed of the run.
+        rule : such as EProp(batch=8).
+        epochs, iterations : passes through the training data, or updates; one of the two.
+        seed : of weights, order of samples and noise.
+        workers : threads for the trials of a batch; any number gives the same bits.
+        checkpoint_every : rounds between checkpoints; "auto": about every 10 s.
+        others : the rules that projections name, connect(..., rule="delta").
+        engine : "compiled" or "runtime".
+        record : the file of the run (HDF5); None or "" for none; a `Recording` says what else is kept.
+
+        Raises
+        ------
+        UserError
+            Something is of another kind or value than is allowed.
+        """
+        for name, given, kind in (("network", network, Network), ("task", task, Task), ("rule", rule, Rule)):
+            if not isinstance(given, kind):
+                of = "; Experiment.of takes names and files" if isinstance(given, str | os.PathLike) else ""
+                raise UserError(f"Experiment: {name} = {short(given)}: a {kind.__name__} is needed{of}")
+        found = list(others)
+        for other in found:
+            if not isinstance(other, Rule):
+                raise UserError(f"Experiment: others: {short(other)}: a Rule is needed")
+        if record is None or isinstance(record, str | os.PathLike):
+            record = Recording(path=os.fspath(record) if record else "")
+        if not isinstance(record, Recording):
+            raise UserError(f"Experiment: record = {short(record)}: the path of a file, or a Recording, is needed")
+        lengths = {"epochs": epochs, "iterations": iterations}
+        length = {key: value for key, value in lengths.items() if value is not None}
+        model = model_of(network.copy().freeze(), copy.copy(task))()
+        self._fill(
+            model=model,
+            file=None,
+            network=model.network(),
+            rule=rule,
+            others={other.name: other for other in found},
+            engine=EngineChoice(name=engine) if isinstance(engine, str) else engine,
+            train=Training(seed=seed, workers=workers, checkpoint_every=checkpoint_every, **length),
+            record=record,
+            reads=Reads(),
+            numbered=False,
+        )
+        refuse_too_large(self.network)
+
+    def _fill(self, **fields: Any) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(cls, target: str | os.PathLike[str], *sets: str) -> Experiment:
+        """What the shell resolves: a model's name, an experiment file (.toml), a model file (.py) or a run (.h5).
+
+        sets: "key=value" texts as after `--set`. Raises `UserError`.
+        """
+        from snnplast.config.resolution import resolve  # which makes experiments
+
+        return resolve(os.fspath(target), sets)
+
+    @classmethod
+    def made(cls, **fields: Any) -> Experiment:
+        """The experiment with all these attributes."""
+        made = cls.__new__(cls)
+        made._fill(**{"reads": Reads(), "numbered": False, **fields})
+        return made
+
+    def changed(self, **fields: Any) -> Experiment:
+        """The same experiment with other values of some attributes."""
+        return self.made(**vars(self) | fields)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its settings: what a model file defines is made again from the file, which must be the same."""
+        if self.of_objects:
+            others = {key: value for key, value in vars(self).items() if key not in ("model", "network")}
+            return _of_objects, (self.network, self.model.task(self.train.seed), others)
         if self.file is None and self.model.name not in registry.names("model"):
-            return Experiment, tuple(getattr(self, each.name) for each in fields(self))
+            return _with, (vars(self),)
         return _made_again, (self.text(), self.reads.modules, self.numbered)
+
+    @property
+    def of_objects(self) -> bool:
+        """Whether network and task are Python objects, which no config can make again."""
+        return self.file is None and isinstance(self.model, ObjectModel)
 
     @property
     def title(self) -> str:
         """Name of the model, or of its file."""
-        return self.file.stem if self.file else self.model.name
+        return self.file.stem if self.file else self.model.name or "experiment"
 
     def task(self) -> Task:
         """The model's task for the run's seed."""
@@ -176,7 +282,7 @@ class Experiment:
 
     def text(self) -> str:
         """All settings as TOML; given back as a file it makes the same run."""
-        identity = {"file": str(self.file)} if self.file else {"name": self.model.name}
+        identity = {"file": str(self.file)} if self.file else {"name": OBJECTS if self.of_objects else self.model.name}
         rules = {self.rule.name: self.rule, **self.others}
         return toml_text(
             {
@@ -190,13 +296,22 @@ class Experiment:
         )
 
 
+def _with(fields: Mapping[str, Any]) -> Experiment:
+    return Experiment.made(**fields)
+
+
+def _of_objects(network: Network, task: Task, others: Mapping[str, Any]) -> Experiment:
+    model = model_of(network, task)()
+    return Experiment.made(model=model, network=model.network(), **others)
+
+
 def _made_again(text: str, modules: Mapping[str, str], numbered: bool) -> Experiment:
     from snnplast.config.resolution import resolve_text  # which makes experiments
 
     for file, before in modules.items():
         if not Path(file).is_file() or fingerprint(file) != before:
             raise UserError(f"a pickled experiment: '{file}' has changed or is gone since it was pickled")
-    return replace(resolve_text(text, "a pickled experiment: "), numbered=numbered)
+    return resolve_text(text, "a pickled experiment: ").changed(numbered=numbered)
 
 
 def _without_name(description: Description) -> dict[str, Any]:

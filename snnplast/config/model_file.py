@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 from snnplast import registry
 from snnplast.config.neighbours import Neighbours
@@ -22,6 +23,9 @@ from snnplast.network.network import Network
 from snnplast.reads import Reads
 from snnplast.task.model import Model
 from snnplast.task.task import Task
+
+OBJECTS = "(Python objects)"
+"""The name of a model, in a config, whose network and task are Python objects: none that can be loaded."""
 
 _loaded: dict[Path, Neighbours] = {}
 """The newest of each model file, for the sentences of errors."""
@@ -34,6 +38,10 @@ def load_model(name: str | Path, reads: Reads | None = None) -> tuple[type[Model
     """
     if isinstance(name, Path):
         found, file = _from_file(name, reads or Reads()), name
+    elif name == OBJECTS:
+        raise UserError(
+            "network and task of this run are Python objects; snnplast.resume, evaluate and predict take the same ones"
+        )
     else:
         found = registry.load("model", name)
         file = Path(sys.modules[found.__module__].__file__ or "")
@@ -90,7 +98,7 @@ def _from_file(path: Path, reads: Reads) -> type[Model]:
         raise UserError(
             f"{path.name}: no model: a subclass of Model is needed, or a Network called 'net' and a Task called 'task'"
         )
-    return _of_module(net, task)
+    return model_of(net, task)
 
 
 def _imported(path: Path, reads: Reads) -> ModuleType:
@@ -103,16 +111,26 @@ def _imported(path: Path, reads: Reads) -> ModuleType:
         return own.run()
 
 
-def _of_module(net: Network, described: Task) -> type[Model]:
-    class ModuleModel(Model):
+class ObjectModel(Model):
+    """A network and a task that are Python objects."""
+
+    net: ClassVar[Network]
+    described: ClassVar[Task]
+
+    def network(self) -> Network:
+        return self.net.copy()
+
+    def task(self, seed: int) -> Task:
+        task = copy.copy(self.described)
+        task.seed = seed
+        return task
+
+
+def model_of(net: Network, task: Task) -> type[Model]:
+    """The model that makes a network and a task that are there already."""
+
+    class OwnModel(ObjectModel):
         """The network `net` and the task `task` of a model file."""
 
-        def network(self) -> Network:
-            return net.copy()
-
-        def task(self, seed: int) -> Task:
-            task = copy.copy(described)
-            task.seed = seed
-            return task
-
-    return ModuleModel
+    OwnModel.net, OwnModel.described = net, task
+    return OwnModel

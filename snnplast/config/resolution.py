@@ -224,7 +224,7 @@ class _Resolution:
             refuse_too_large(network)
         path, record = self.table("record").get("path"), construct(Recording, self.table("record"), ("record",))
         others = dict.fromkeys(p.rule for p in network.projections.values() if p.rule and p.rule != chosen)
-        return Experiment(
+        return Experiment.made(
             model=model,
             file=file,
             network=network,

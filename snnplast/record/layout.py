@@ -29,6 +29,7 @@ that says so without a process behind it was killed. Spikes are stored uncompres
 
 from __future__ import annotations
 
+import io
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -74,14 +75,31 @@ class Kept(NamedTuple):
     answers: int = 0
 
 
-class RunLayout:
-    """An open file with the layout of a run; it changes on disk with `commit`."""
+class Memory(io.BytesIO):
+    """What stands in the place of an `AtomicFile` for a run that leaves no file: its content, which stays."""
 
-    def __init__(self, claim: Claim) -> None:
-        self.disk = AtomicFile(claim)
+    claim: Claim | None = None
+    failure: OSError | None = None
+    notice = ""
+
+    def commit(self) -> None:
+        """All of it is there already."""
+
+    def abandon(self) -> None:
+        """It stays as it is."""
+
+    def close(self) -> None:
+        """It stays, to be read."""
+
+
+class RunLayout:
+    """An open file with the layout of a run; it changes on disk with `commit`. claim: None for one in memory."""
+
+    def __init__(self, claim: Claim | None) -> None:
+        self.disk = Memory() if claim is None else AtomicFile(claim)
         try:
             # Version 1.8 of the format: later ones mark a file as open for writing, and a killed run would stay locked.
-            mode = "w" if claim.part else "r+"
+            mode = "w" if claim is None or claim.part else "r+"
             self.file: Any = h5py.File(self.disk, mode, libver=("v108", "v108"), rdcc_nbytes=4 * CHUNK_BYTES)
         except BaseException:
             self.disk.close()
@@ -90,7 +108,7 @@ class RunLayout:
     @classmethod
     def created(
         cls,
-        claim: Claim,
+        claim: Claim | None,
         attributes: Mapping[str, str | int | float],
         sizes: Mapping[str, int],
         states: Mapping[str, int],
@@ -101,7 +119,7 @@ class RunLayout:
 
         Parameters
         ----------
-        claim : on a new file.
+        claim : on a new file, or None.
         attributes : config, versions, seed and dt (ms), stored at the root.
         sizes : population to number of neurons, of the populations whose spikes are stored.
         states : "population/variable" to number of columns.

@@ -4,8 +4,9 @@
     run.metrics["loss"]                          # one row per iteration or epoch
     times, neurons = run.spikes("hidden")        # ms on the global time axis
     steps, neurons = run.trial_spikes("hidden", row=-1)
-    pre, post, weight = run.weights("input->hidden")
-    pre, post, weight = run.best_weights("input->hidden")
+    run.weights["input_to_hidden"]               # (n_synapses,); "hidden.bias": (n,)
+    pre, post, weight = run.synapses("input_to_hidden")
+    pre, post, weight = run.best_weights("input_to_hidden")
     run.confusion()                              # of the last test: wanted x answered
 
 `snnplast.record.layout` says what is in the file.
@@ -13,12 +14,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -29,8 +31,12 @@ from snnplast.errors import UserError, unknown
 from snnplast.files import usable
 from snnplast.record.apart import Stamp
 from snnplast.record.digest import digest, of_text
-from snnplast.record.layout import ANSWER
+from snnplast.record.layout import ANSWER, Memory
 from snnplast.record.reader import open_run
+from snnplast.record.weights import Weights
+
+IN_MEMORY = Path("run in memory")
+"""Where a run is said to be that left no file."""
 
 When = Literal["last", "initial", "best"]
 
@@ -52,10 +58,11 @@ class Metrics(dict[str, np.ndarray]):
 
 @dataclass(frozen=True)
 class Run:
-    """A run's file. What is small was read when it was opened; spikes, states and weights are read when asked for.
+    """What a run left. What is small was read when it was opened; spikes, states and weights are read when asked for.
 
     Attributes
     ----------
+    path : its file; a run that left none is kept in memory and is otherwise the same.
     status : "finished", "failed", "interrupted", or "running" (also after a kill).
     config : the resolved config, as text.
     dt : time step, seconds.
@@ -72,6 +79,7 @@ class Run:
     learned : names of projections and parameters whose first values are kept, since they change, and their sizes.
     best : the best round, whose weights are kept; None where there is none yet.
     resumable : whether it holds a checkpoint.
+    stopped : why it was ended before its last update, though "finished"; "" where it was not.
     stamp : which file it was, in which state.
     """
 
@@ -94,11 +102,31 @@ class Run:
     learned: dict[str, int]
     best: Best | None
     resumable: bool
+    stopped: str = ""
+    content: io.BytesIO | None = field(default=None, repr=False)
+
+    def plot(self) -> Any:
+        """A figure of its learning curves; `snnplast.plot` has more to draw of it."""
+        import snnplast  # the figures are rooms above, and offered at the top
+
+        return snnplast.plot.curves(self)
+
+    @property
+    def weights(self) -> Weights:
+        """The last stored weights and biases by name; unknown names are refused with the nearest."""
+        where = f"'{self.path}'" if self.content is None else "the run"
+        return Weights(where, self.projections, self.parameters, self._synapses)
+
+    @property
+    def lasting(self) -> dict[str, np.ndarray]:
+        """State that outlives trials, as the last checkpoint has it: 'population.variable' -> values."""
+        with self._opened() as file:
+            return {name: values[()] for name, values in file.get("checkpoint/persistent", {}).items()}
 
     def spikes(self, population: str) -> tuple[np.ndarray, np.ndarray]:
         """(times in ms on the global time axis, neuron indices) of all recorded spikes, by time."""
         _check("population with recorded spikes", population, self.populations)
-        with _opened(self.path) as (file, _):
+        with self._opened() as file:
             group = file["spikes"][population]
             return self._checked(population, group["timestamps"][:], group["node_ids"][:])
 
@@ -107,7 +135,7 @@ class Run:
         _check("population with recorded spikes", population, self.populations)
         start, stop = self._steps(row)
         dt = self.dt * 1e3
-        with _opened(self.path) as (file, _):
+        with self._opened() as file:
             group = file["spikes"][population]
             low, high = (bisect_left(group["timestamps"], (step - 0.5) * dt) for step in (start, stop))
             times, neurons = self._checked(population, group["timestamps"][low:high], group["node_ids"][low:high])
@@ -120,34 +148,36 @@ class Run:
         """
         _check("recorded state variable", name, self.states)
         start, stop = (None, None) if row is None else self._steps(row)
-        with _opened(self.path) as (file, _):
+        with self._opened() as file:
             rows = file[f"states/{name}"]
             if row is not None and rows.attrs["per"] == "trial":
                 start = range(len(self.trials))[row]
                 stop = start + 1
             return rows[start:stop]
 
-    def weights(self, projection: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def synapses(self, projection: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(pre, post, weight) of the last stored weights, in Brian2's synapse order."""
-        _check("projection with stored weights", projection, self.projections)
-        with _opened(self.path) as (file, _):
+        return self.weights.synapses(projection)
+
+    def _synapses(self, projection: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        with self._opened() as file:
             group = file[f"weights/{projection}"]
             return group["pre"][:], group["post"][:], group["weight"][:]
 
     def initial_weights(self, projection: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(pre, post, weight) before the first update."""
-        return (*self.weights(projection)[:2], self.values(projection, "initial"))
+        return (*self.weights.pairs(projection), self.values(projection, "initial"))
 
     def best_weights(self, projection: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(pre, post, weight) after the best round, which `best` tells."""
-        return (*self.weights(projection)[:2], self.values(projection, "best"))
+        return (*self.weights.pairs(projection), self.values(projection, "best"))
 
     def weight_history(self, projection: str) -> tuple[np.ndarray, np.ndarray]:
         """(rounds (k,), weights (k, n_synapses)): after which rounds they were kept, and what they were.
 
         Also of another parameter that is learned. Raises `UserError` where `record.weights` did not ask for them.
         """
-        with _opened(self.path) as (file, _):
+        with self._opened() as file:
             if "history" not in file:
                 raise UserError(f"'{self.path}' holds no weights over rounds; record.weights = 'every 10' keeps them")
             history = file["history"]
@@ -162,7 +192,7 @@ class Run:
         _check("projection or parameter with stored values", name, {**self.projections, **self.parameters})
         if when not in get_args(When):
             raise UserError(unknown("time", when, get_args(When)))
-        with _opened(self.path) as (file, _):
+        with self._opened() as file:
             if when == "best" and self.best is None:
                 raise UserError(f"'{self.path}' holds no best round: no metric of a whole round says which it is")
             if when != "last" and name in file.get(when, {}):
@@ -173,7 +203,7 @@ class Run:
         """All that was learned, after the best round; empty where there is none."""
         if self.best is None:
             return {}
-        with _opened(self.path) as (file, _):
+        with self._opened() as file:
             return {name: column[:] for name, column in file["best"].items()}
 
     def confusion(self, phase: str = "test", iteration: int | None = None) -> np.ndarray:
@@ -192,6 +222,15 @@ class Run:
         counts = np.zeros((len(self.classes),) * 2, "i8")
         np.add.at(counts, (rows["wanted"], rows["answered"]), 1)
         return counts
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        if self.content is None:
+            with _opened(self.path) as (file, _):
+                yield file
+        else:
+            with h5py.File(self.content, "r") as file:
+                yield file
 
     def _checked(self, population: str, times: np.ndarray, neurons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same spikes, if they are by time, of trials and neurons there are."""
@@ -223,7 +262,13 @@ def read_run(path: str | os.PathLike[str]) -> Run:
         return _run_in(path, stamp, file)
 
 
-def _run_in(path: Path, stamp: Stamp, file: Any) -> Run:
+def run_of(content: Memory) -> Run:
+    """The run whose file would hold this."""
+    with h5py.File(content, "r") as file:
+        return _run_in(IN_MEMORY, Stamp(0, 0, 0, 0), file, content)
+
+
+def _run_in(path: Path, stamp: Stamp, file: Any, content: Memory | None = None) -> Run:
     metrics, answers = file.get("metrics", {}), file.get("answers")
     return Run(
         path=path,
@@ -248,6 +293,8 @@ def _run_in(path: Path, stamp: Stamp, file: Any) -> Run:
         learned={name: column.size for name, column in file.get("initial", {}).items()},
         best=_best(file),
         resumable="checkpoint" in file,
+        stopped=str(file["checkpoint"].attrs.get("stopped", "")) if "checkpoint" in file else "",
+        content=content,
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from snnplast.errors import UserError, unknown
 from snnplast.record.claim import Claim
 from snnplast.record.digest import digest, of_text
-from snnplast.record.layout import ANSWER, TRIAL, Kept, RunLayout, TrialRows
+from snnplast.record.layout import ANSWER, TRIAL, Kept, Memory, RunLayout, TrialRows
 from snnplast.record.place import claim_existing, claim_new
 from snnplast.record.uninterrupted import uninterrupted
 
@@ -38,7 +38,7 @@ class RunFile:
 
     def __init__(
         self,
-        path: str | os.PathLike[str] | Claim,
+        path: str | os.PathLike[str] | Claim | None,
         *,
         config: str,
         seed: int,
@@ -59,7 +59,8 @@ class RunFile:
         """
         Parameters
         ----------
-        path : file to write, where nothing stands yet; or the claim on it (`record.place`), given up at the end.
+        path : file to write, where nothing stands yet; or the claim on it (`record.place`), given up at the end;
+            None keeps it all in memory, as `content`.
         config : the resolved config, as text.
         versions : package name to version.
         dt : time step, seconds.
@@ -100,14 +101,24 @@ class RunFile:
         self._layout: RunLayout | None = None
         self._metric_rows: dict[Per, int] = {"iteration": 0, "epoch": 0}
         self._clear()
-        self._claim = path if isinstance(path, Claim) else (claim_existing if kept else claim_new)(Path(path))
+        if path is None or isinstance(path, Claim):
+            self._claim = path
+        else:
+            self._claim = (claim_existing if kept else claim_new)(Path(path))
         if kept is not None:
             uninterrupted(lambda: self._reopen(kept))
 
     @property
-    def path(self) -> Path:
-        """Where the file is or is to be."""
-        return self._layout.disk.claim.path if self._layout else self._claim.path
+    def path(self) -> Path | None:
+        """Where the file is or is to be; None in memory."""
+        claim = self._layout.disk.claim if self._layout else self._claim
+        return claim.path if claim else None
+
+    @property
+    def content(self) -> Memory | None:
+        """Of a run in memory, what its file would hold."""
+        disk = self._layout.disk if self._layout else None
+        return disk if isinstance(disk, Memory) else None
 
     def trial(
         self,
@@ -230,7 +241,10 @@ class RunFile:
         if not self._ended and (self._begun or self._anything()):
             uninterrupted(lambda: self._burst(status))
         elif not self._ended:
-            self._layout.abandon() if self._layout else self._claim.close()
+            if self._layout:
+                self._layout.abandon()
+            elif self._claim:
+                self._claim.close()
         self._ended = True
 
     def __enter__(self) -> RunFile:
@@ -263,7 +277,7 @@ class RunFile:
 
     def _check_open(self) -> None:
         if self._ended:
-            raise ValueError(f"'{self.path}' is closed: nothing more can be recorded")
+            raise ValueError(f"'{self.path or 'the run'}' is closed: nothing more can be recorded")
 
     def _anything(self) -> bool:
         return bool(self._trials or self._answers or self._metrics["iteration"] or self._metrics["epoch"])
@@ -327,7 +341,8 @@ class RunFile:
         if self._layout:
             cause = self._layout.disk.failure or error
             self._layout.abandon()
-        self._claim.close()
+        if self._claim:
+            self._claim.close()
         if isinstance(cause, OSError):
             raise UserError(f"record.path: cannot write '{self.path}': {cause.strerror or cause}") from error
         raise error

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import IO, Protocol, Self
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -16,18 +20,27 @@ SHOWN = {"loss": "loss", "accuracy": "acc", "test_loss": "", "test_accuracy": "t
 """Metrics worth a place on a line, in this order, and what they are called where there is little room."""
 
 
+class Moment(Protocol):
+    """What is shown of `snnplast.training.callbacks.Moment`."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def iteration(self) -> int: ...
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def length(self) -> int: ...
+    @property
+    def metrics(self) -> Mapping[str, float]: ...
+
+
 class Display:
-    """Shows the progress of one run; a context manager.
+    """Shows the progress of one run: a callback, as `snnplast.training.callbacks` has them."""
 
-    updates: number of updates of the whole run. epoch: updates per epoch, 1 where the task has no epochs.
-    done: updates done before.
-    """
-
-    def __init__(
-        self, console: Console, title: str, updates: int, epoch: int, quiet: bool = False, done: int = 0
-    ) -> None:
-        self._console, self._title, self._updates, self._epoch = console, title, updates, epoch
-        self._lines = not quiet and not console.is_terminal and epoch > 1
+    def __init__(self, console: Console, quiet: bool = False) -> None:
+        self._console, self._quiet = console, quiet
+        self._title, self._updates, self._epoch, self._lines = "", 1, 1, False
         self._row: dict[str, float] = {}
         columns = (
             TextColumn("{task.description}", markup=False),
@@ -35,49 +48,86 @@ class Display:
             TextColumn("{task.fields[metrics]}", markup=False),
             TimeRemainingColumn(compact=True),
         )
-        self._progress = Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
-        self._bar = self._progress.add_task(self._place(done), total=updates, completed=done, metrics="")
+        self._progress = Progress(*columns, console=console, disable=not self._moving, transient=True)
+        self._opened = contextlib.ExitStack()
 
-    def update(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """After an update."""
-        recent = self._row | {name: value for name, value in metrics.items() if name in SHOWN}
-        place = self._place(iteration - 1)
-        self._progress.update(self._bar, completed=iteration, description=place, metrics=_short(recent))
+    @property
+    def _moving(self) -> bool:
+        """Whether what is shown can be drawn over."""
+        return not self._quiet and self._console.is_terminal
 
-    def row(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """After an epoch, or an iteration of a task without epochs."""
-        self._row = {name: value for name, value in metrics.items() if name in SHOWN}
+    def on_begin(self, moment: Moment) -> None:
+        self._opened.close()
+        self._title, self._updates, self._epoch = moment.title, moment.iterations, moment.length
+        self._lines = not self._quiet and not self._moving and moment.length > 1
+        place = self._place(moment.iteration)
+        self._bar = self._progress.add_task(place, total=self._updates, completed=moment.iteration, metrics="")
+        self._opened.enter_context(self._progress)
+
+    def on_update(self, moment: Moment) -> None:
+        recent = self._row | {name: value for name, value in moment.metrics.items() if name in SHOWN}
+        place = self._place(moment.iteration - 1)
+        self._progress.update(self._bar, completed=moment.iteration, description=place, metrics=_short(recent))
+
+    def on_round(self, moment: Moment) -> None:
+        self._row = {name: value for name, value in moment.metrics.items() if name in SHOWN}
         self._progress.update(self._bar, metrics=_short(self._row))
         if self._lines:
-            place = self._place(iteration - 1).removeprefix(f"{self._title} ")
+            place = self._place(moment.iteration - 1).removeprefix(f"{self._title} ")
             emit(self._console, f"{place}  {_line(self._row)}", wrap=False)
 
-    def testing(self) -> None:
-        """Test trials begin."""
+    def on_test(self, moment: Moment) -> None:
         self._progress.update(self._bar, description=f"{self._title} test")
 
-    def stopping(self) -> None:
-        """The run is to stop at the next moment at which nothing is half done."""
+    def on_stopping(self, moment: Moment) -> None:
         self._progress.update(self._bar, description=f"{self._title} stopping, once more stops at once")
 
-    def tell(self, sentence: str) -> None:
-        """What the user must know, also where nothing but errors is shown."""
-        emit(Console(stderr=True), f"snnplast: {sentence}", wrap=False)
-
     def __enter__(self) -> Self:
-        self._progress.__enter__()
+        if self._console.is_terminal and not self._quiet:
+            self._opened.enter_context(self._console.status("building the network"))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.__exit__(kind, error, trace)
+        self._opened.close()
 
     def _place(self, done: int) -> str:
         """Which round of how many the next update belongs to."""
         total = -(-self._updates // self._epoch)
         what = "epoch" if self._epoch > 1 else "iteration"
         return f"{self._title} {what} {done // self._epoch + 1:{len(str(total))}}/{total}"
+
+
+class TextBar:
+    """A bar of plain text, drawn over with carriage returns: what a notebook shows without widgets."""
+
+    EVERY = 0.2
+    """Seconds between two drawings, at least."""
+
+    def __init__(self, file: IO[str] | None = None) -> None:
+        self._file = file or sys.stdout
+        self._drawn, self._row, self._length = -np.inf, "", 0
+
+    def on_update(self, moment: Moment) -> None:
+        if time.monotonic() - self._drawn >= self.EVERY:
+            self._draw(moment, self._row or _short(moment.metrics))
+
+    def on_round(self, moment: Moment) -> None:
+        self._row = _short(moment.metrics)
+        if moment.length > 1:
+            self._draw(moment, self._row)
+
+    def on_end(self, moment: Moment) -> None:
+        self._draw(moment, _short(moment.metrics))
+        self._file.write("\n")
+
+    def _draw(self, moment: Moment, row: str) -> None:
+        done = round(20 * moment.iteration / moment.iterations)
+        text = f"{moment.title} [{'#' * done}{'.' * (20 - done)}] {moment.iteration}/{moment.iterations} {row}"
+        self._file.write(f"\r{text:{self._length}}")
+        self._file.flush()
+        self._drawn, self._length = time.monotonic(), len(text)
 
 
 def _line(metrics: Mapping[str, float]) -> str:

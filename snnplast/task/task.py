@@ -75,14 +75,22 @@ def _check(task: Task) -> None:
         count("task.epoch", task.epoch)
 
 
-class Classification(Task):
+class ShowsSamples(ABC):
+    """Of a task that can show samples of which nothing is known: the capability behind `predict`."""
+
+    @abstractmethod
+    def showing(self, x: Any) -> Task:
+        """The same task, set to its network, with these samples as its test trials. Raises `UserError`."""
+
+
+class Classification(Task, ShowsSamples):
     r"""Samples with class labels, each shown for a fixed time to a Poisson source, in a new order every epoch.
 
     x, x_test: real values in [0, 1], (samples, n_input), or (samples, steps, n_input) where they change over a sample;
         a memory-mapped array stays on its disk.
     labels, labels_test: one class per sample, (samples,): integers from 0, the number of the readout's unit; with
         `classes`, members of that list.
-    steps: duration of a sample in steps, >= 1.
+    steps: duration of a sample in steps, >= 1. seed: of the order of samples; an experiment sets its own.
     classes: what the readout's units stand for, in their order, e.g. ("cat", "dog") or (3, 8). The readout may have
         more units than there are classes.
     source, objective.readout: the populations that take part.
@@ -97,7 +105,7 @@ class Classification(Task):
         x_test: Any,
         labels_test: Any,
         steps: int,
-        seed: int,
+        seed: int = 0,
         source: str = "input",
         objective: Objective | None = None,
         classes: Sequence[Any] | None = None,
@@ -116,13 +124,14 @@ class Classification(Task):
         self.objective = CrossEntropy() if objective is None else objective
         self.seed, self.source = seed, source
         self.epoch, self.tests = len(samples["x"]), len(samples["x_test"])
-        self._sets = {
+        self._sets: dict[int, tuple[np.ndarray, np.ndarray | None]] = {
             TRAINING: (samples["x"], found["labels"]),
             TEST: (samples["x_test"], found["labels_test"]),
         }
         highest = max(int(values.max()) for values in found.values() if values.size)
         self.classes = named
         self._units = len(named) if named else highest + 1
+        self._inputs = samples["x"].shape[-1]
         _check(self)
 
     def on(self, network: Network, batch: int = 1) -> Self:
@@ -139,12 +148,24 @@ class Classification(Task):
         readout = self.objective.readout
         size = network.population(readout).size
         if self._units > size:
-            spanned = np.concatenate([labels for _, labels in self._sets.values()])
+            spanned = np.concatenate([labels for _, labels in self._sets.values() if labels is not None])
             raise UserError(
                 f"task: labels span {spanned.min()} to {spanned.max()} of {self._units} classes, but the readout "
                 f"{readout!r} has {size} units, 0 to {size - 1}; classes=(...) says which unit a label stands for"
             )
-        own._units = size
+        own._units, own._inputs = size, source.size
+        return own
+
+    def showing(self, x: Any) -> Task:
+        samples = _samples("x", x, self.steps, place="predict")
+        if not samples.size or samples.shape[-1] != self._inputs:
+            raise UserError(
+                f"predict: x has shape {samples.shape}; (samples, {self._inputs}), or (samples, {self.steps}, "
+                f"{self._inputs}) over steps, is needed"
+            )
+        own = copy.copy(self)
+        own._sets = {**self._sets, TEST: (samples, None)}
+        own.tests = len(samples)
         return own
 
     @lru_cache(maxsize=4)  # noqa: B019  a task lives as long as its run
@@ -162,15 +183,17 @@ class Classification(Task):
     def _show(self, phase: int, sample: int) -> Trial:
         x, labels = self._sets[phase]
         target = np.zeros(self._units)
-        target[labels[sample]] = 1
+        if labels is not None:
+            target[labels[sample]] = 1
         yield Segment(self.steps, {self.source: x[sample]}, {f"{self.objective.readout}.target": target})
 
 
-def _samples(name: str, given: Any, steps: int) -> np.ndarray:
-    x = reals(f"task.{name}", given, 0, 1)
+def _samples(name: str, given: Any, steps: int, place: str = "") -> np.ndarray:
+    place = f"{place}: {name}" if place else f"task.{name}"
+    x = reals(place, given, 0, 1)
     if x.size and (x.ndim not in (2, 3) or (x.ndim == 3 and x.shape[1] != steps)):
         raise UserError(
-            f"task.{name} has shape {x.shape}; (samples, inputs), or (samples, {steps}, inputs) over steps, is needed"
+            f"{place} has shape {x.shape}; (samples, inputs), or (samples, {steps}, inputs) over steps, is needed"
         )
     return x
 

@@ -7,6 +7,7 @@ was recorded from there on is dropped and done again. In the file, /checkpoint h
     round       sums behind the metrics of the round that has begun (JSON)
     origin      what else shapes the numbers (JSON, `snnplast.training.provenance`)
     metrics     names of the metrics there were (JSON)
+    stopped     why the run was ended before its last update, "" where it was not
     digest      of all this; `settings`: of the config. A file that other hands have changed does not go on
 """
 
@@ -98,7 +99,7 @@ class Checkpoint:
 
     def check_unfinished(self, iterations: int) -> None:
         """Raises `UserError` where nothing is left to do of a run of so many updates."""
-        if iterations == self.total and self.status == "finished":
+        if iterations == self.total == self.updates and self.status == "finished":
             raise UserError(
                 f"'{self.path}' is complete; --set train.epochs=N or train.iterations=N makes its run longer"
             )
@@ -126,10 +127,14 @@ class Checkpoint:
         trainer.restore(self.state)
 
 
-def save(file: RunFile, trainer: Trainer, partial: str, origin: Mapping[str, str]) -> None:
+def save(file: RunFile, trainer: Trainer, partial: str, origin: Mapping[str, str], stopped: str = "") -> None:
     """Write all that was recorded and a checkpoint, as one. Only between an update and what follows it."""
     file.checkpoint(
-        trainer.state(), total=trainer.iterations, round=partial, origin=json.dumps(dict(origin), sort_keys=True)
+        trainer.state(),
+        total=trainer.iterations,
+        round=partial,
+        origin=json.dumps(dict(origin), sort_keys=True),
+        stopped=stopped,
     )
 
 

@@ -11,6 +11,7 @@ import hashlib
 import platform
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,15 @@ import numpy as np
 
 from snnplast import __version__
 from snnplast.config.experiment import EngineChoice, Experiment
+from snnplast.description import Description
 from snnplast.errors import UserError
 from snnplast.native.compiler import compiler_version, processor
+from snnplast.network.network import Network
 from snnplast.reads import fingerprint
 from snnplast.task.task import Task
 
 MODEL_FILE, MODULE, DATA_FILE = "model file", "module", "data file"
-ARRAYS = "data of the task"
+ARRAYS, NETWORK = "data of the task", "description of the network"
 _FILE = re.compile(f"({MODEL_FILE}|{MODULE}|{DATA_FILE}) '(.*)'", re.DOTALL)
 BLOCK = 1 << 24
 
@@ -49,6 +52,9 @@ def origin(engine: EngineChoice, experiment: Experiment, task: Task) -> dict[str
         found["compiler"] = compiler_version()
     if digest := digest_of(task):
         found[ARRAYS] = digest
+    if experiment.of_objects:
+        found[NETWORK] = digest_of_description(experiment.network)
+        found["kind of task"] = f"{type(task).__module__}.{type(task).__qualname__}"
     return found | files(experiment)
 
 
@@ -77,8 +83,9 @@ def refuse_changes(run: str, then: Mapping[str, str], now: Mapping[str, str]) ->
         before, here = then.get(name), now.get(name)
         if before == here or _FILE.fullmatch(name):
             continue
-        if name == ARRAYS:
-            raise _refusal(run, f"the {name} are not those of the run ({before} then, {here} now)")
+        if name in (ARRAYS, NETWORK):
+            is_ = "are not those" if name == ARRAYS else "is not that"
+            raise _refusal(run, f"the {name} {is_} of the run ({before} then, {here} now)")
         raise _refusal(run, f"{name} was {before or 'absent'} in the run, here it is {here or 'absent'}")
 
 
@@ -102,6 +109,40 @@ def digest_of(task: Task) -> str:
         for block in (array[k : k + rows] for k in range(0, len(array), rows)) if array.ndim else [array]:
             digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()[:12] if any_there else ""
+
+
+def digest_of_description(network: Network) -> str:
+    """Of everything that a network is described by."""
+    digest = hashlib.sha256()
+    for text in _texts((network.dt, network.populations, network.projections, network.attachments)):
+        digest.update(text)
+    return digest.hexdigest()[:12]
+
+
+def _texts(value: Any) -> Iterator[bytes]:
+    """A description, however deep, as bytes that say all of it."""
+    if isinstance(value, np.ndarray):
+        yield repr((value.dtype.str, value.shape)).encode()
+        yield np.ascontiguousarray(value).tobytes()
+    elif isinstance(value, Mapping):
+        yield b"{"
+        for key, entry in value.items():
+            yield repr(key).encode()
+            yield from _texts(entry)
+    elif isinstance(value, list | tuple):
+        yield b"("
+        for entry in value:
+            yield from _texts(entry)
+    elif isinstance(value, Description):
+        yield type(value).__qualname__.encode()
+        yield from _texts({name: getattr(value, name) for name in type(value).model_fields})
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield type(value).__qualname__.encode()
+        yield from _texts({each.name: getattr(value, each.name) for each in fields(value)})
+    elif callable(value):
+        yield f"{value.__module__}.{value.__qualname__}".encode()
+    else:
+        yield repr(value).encode()
 
 
 def _arrays(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:

@@ -1,14 +1,15 @@
-"""Running an experiment: simulation, training, the file it leaves, and what the user sees of it."""
+"""Running an experiment: simulation, training, and the file it leaves. Nothing is shown: callbacks may do that."""
 
 from __future__ import annotations
 
 import contextlib
 import shlex
-from dataclasses import replace
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console, RenderableType
 
 from snnplast.config.experiment import EngineChoice, Experiment
 from snnplast.config.model_file import users_code
@@ -16,59 +17,70 @@ from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.record.claim import Claim
 from snnplast.record.place import claim_existing, claim_new
+from snnplast.record.results import Run, read_run, run_of
 from snnplast.record.run_file import RunFile
-from snnplast.report.console import emit
-from snnplast.report.progress import number, summary
+from snnplast.record.weights import Weights
+from snnplast.training.callbacks import Callbacks
 from snnplast.training.checkpoint import Checkpoint
 from snnplast.training.interrupt import Interrupted, number_of
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.provenance import origin
+from snnplast.training.saved_weights import load_values
 from snnplast.training.session import PHASES as PHASES
 from snnplast.training.session import Session
 
+NO_COMPILER = "no C++ compiler on the PATH: the runtime engine takes the place of the compiled one"
 
-def run(
-    experiment: Experiment,
-    console: Console,
-    quiet: bool = False,
-    checkpoint: Checkpoint | None = None,
-    force: bool = False,
-) -> Path | None:
-    """`perform`, then figures beside the file and a summary; the path of the file."""
-    session, engine, path = perform(experiment, console, quiet, checkpoint, force)
-    try:
-        figures = _figures(path) if path else []
-    except UserError as error:
-        raise UserError(f"{error}; the run itself is complete in '{path}'") from error
-    if not quiet:
-        summary(console, _summary(session, engine, path, figures))
-        if path:
-            emit(console, _metrics(path))
-    return path
+
+class Performed(NamedTuple):
+    """A run that has ended: its session, the engine, and its file, None where it left none."""
+
+    session: Session
+    engine: EngineChoice
+    file: RunFile
+
+    @property
+    def path(self) -> Path | None:
+        """Of the file; None where there is none."""
+        return self.file.path
+
+    def run(self) -> Run:
+        """What it left."""
+        if self.file.path is not None:
+            return read_run(self.file.path)
+        assert self.file.content is not None
+        return run_of(self.file.content)
 
 
 def perform(
     experiment: Experiment,
-    console: Console,
-    quiet: bool = False,
+    callbacks: Callbacks | None = None,
     checkpoint: Checkpoint | None = None,
     force: bool = False,
-) -> tuple[Session, EngineChoice, Path | None]:
-    """Train, and leave the file: the session that has ended, its engine, and the file, None where `record.path` is "".
+    weights: Run | Weights | None = None,
+    tell: Callable[[str], None] = warnings.warn,
+    keep: bool = True,
+) -> Performed:
+    """Train, and leave the file, or what it would hold in memory where `record.path` is "".
 
-    checkpoint: where to go on, in the file that it was read from. force: the file of another run may be overwritten.
+    callbacks: entered before anything is built. checkpoint: where to go on, in the file that it was read from.
+    force: the file of another run may be overwritten. weights: what a new run begins with.
+    tell: takes a sentence about a file that had to go elsewhere. keep: whether spikes and variables are kept in memory
+    where there is no file.
 
     Raises
     ------
     UserError
-        Settings, network, data and checkpoint do not fit, or something stands where the file is to be (nothing is
-        written); a loss or gradient that is not finite.
+        Settings, network, data, weights and checkpoint do not fit, or something stands where the file is to be
+        (nothing is written); a loss or gradient that is not finite.
     KeyboardInterrupt
         The file keeps what was recorded until then, with the status "interrupted".
     """
+    callbacks = callbacks or Callbacks()
     claim = _claim(experiment, checkpoint, force)
     try:
-        return _performed(experiment, console, quiet, checkpoint, claim)
+        with callbacks:
+            return _performed(experiment, callbacks, checkpoint, claim, weights, tell, keep)
     finally:
         if claim:
             claim.close()
@@ -83,43 +95,45 @@ def _claim(experiment: Experiment, checkpoint: Checkpoint | None, force: bool) -
 
 
 def _performed(
-    experiment: Experiment, console: Console, quiet: bool, checkpoint: Checkpoint | None, claim: Claim | None
-) -> tuple[Session, EngineChoice, Path | None]:
+    experiment: Experiment,
+    callbacks: Callbacks,
+    checkpoint: Checkpoint | None,
+    claim: Claim | None,
+    weights: Run | Weights | None,
+    tell: Callable[[str], None],
+    keep: bool,
+) -> Performed:
     if claim and not checkpoint and str(claim.path) != str(Path(experiment.record.path)):
-        experiment = replace(experiment, record=experiment.record.model_copy(update={"path": str(claim.path)}))
-    engine = available_engine(experiment.engine, console, quiet)
+        record = experiment.record.model_copy(update={"path": str(claim.path)})
+        experiment = experiment.changed(record=record)
+    engine = available_engine(experiment.engine)
     task = experiment.task()
     if experiment.train.epochs and not task.epoch:
         raise UserError(f"train.epochs: {experiment.title!r} has no epochs; train.iterations is needed")
-    with console.status("building the network") if console.is_terminal and not quiet else contextlib.nullcontext():
-        simulation = open_simulation(
-            experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target,
-            others=experiment.others, recorded=experiment.record.variables,
-        )  # fmt: skip
+    simulation = open_simulation(
+        experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target,
+        others=experiment.others, recorded=experiment.record.variables,
+    )  # fmt: skip
     # What overflows ends in a loss or gradient that is not finite, which the trainer reports.
     with simulation.engine, users_code(experiment.file), np.errstate(over="ignore", invalid="ignore"):
-        session = Session.of(experiment, simulation, task, origin(engine, experiment, task))
+        session = Session.of(experiment, simulation, task, origin(engine, experiment, task), callbacks)
         file: RunFile | None = None
         try:
+            if weights is not None:
+                load_values(weights, simulation)
             if checkpoint:
                 session.go_on(checkpoint)
-            with (
-                contextlib.closing(session.trainer),
-                session.display(console, quiet) as display,
-                session.open(claim, display.tell) as file,
-            ):
-                session.train(file, display)
+            with contextlib.closing(session.trainer), session.open(claim, tell) as file:
+                session.train(file, keep or claim is not None)
         except KeyboardInterrupt as interrupt:
             raise Interrupted(number_of(interrupt), _remains(session, file.path if file else None)) from None
-    return session, engine, file.path if file else None
+    return Performed(session, engine, file)
 
 
-def available_engine(wanted: EngineChoice, console: Console, quiet: bool = False) -> EngineChoice:
-    """The engine asked for, or, where there is no compiler, the one that needs none; says so."""
+def available_engine(wanted: EngineChoice) -> EngineChoice:
+    """The engine asked for, or, where there is no compiler, the one that needs none."""
     if wanted.name != "compiled" or compiler_available():
         return wanted
-    if not quiet:
-        emit(console, "no C++ compiler on the PATH: the runtime engine takes the place of the compiled one", wrap=False)
     return EngineChoice(name="runtime", target="numpy")  # Cython would need a compiler as well
 
 
@@ -130,53 +144,6 @@ def _remains(session: Session, path: Path | None) -> str:
     if not session.saved:
         return f"; '{path}' holds what was recorded until then"
     again = f"snnplast resume {shlex.quote(str(path))}"
+    if session.experiment.of_objects:
+        again = f"snnplast.resume({str(path)!r}, experiment)"
     return f"; '{again}' goes on after update {session.saved} of {session.trainer.iterations}"
-
-
-def _summary(session: Session, engine: EngineChoice, path: Path | None, figures: list[Path]) -> dict[str, str]:
-    """What the table at the end says."""
-    rule, trainer = session.experiment.rule, session.trainer
-    heard = f", third factor {rule.third_factor.name}" if rule.third_factor else ""
-    length = f"{trainer.iterations} updates"
-    if session.per == "epoch":
-        length += f" in {session.rounds} epoch{'s' * (session.rounds > 1)}"
-    if session.first:
-        length += f", {trainer.iterations - session.first} of them now"
-    shown = {
-        "model": session.experiment.title,
-        "data": data_of(session.experiment),
-        "rule": f"{rule.name}, {rule.evaluation}{heard}",
-        "engine": engine.name,
-        "training": f"{length}, {session.seconds:.1f} s",
-    }
-    if path is None:
-        shown |= {name.replace("_", " "): number(value) for name, value in session.row.items()}
-    else:
-        size = f"{path.stat().st_size / 1e6:.3g} MB"
-        shown |= {"recorded": session.recorded(), "file": f"{path}, {size}", "figures": ", ".join(map(str, figures))}
-    return {name: text for name, text in shown.items() if text}
-
-
-def data_of(experiment: Experiment) -> str:
-    """What the model says of its data; else the files that it has read."""
-    files = [f"'{file}'" for file in experiment.reads.data]
-    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-    return experiment.model.data() or ", ".join(files[:3]) + more
-
-
-def _figures(path: Path) -> list[Path]:
-    """Learning curves and raster, drawn beside the file."""
-    from snnplast.report.run_figures import write_figures  # matplotlib loads slowly, and training may fail before
-
-    return write_figures(path)
-
-
-def _metrics(path: Path) -> RenderableType:
-    """The table of what the file holds, in the style of the lines above it."""
-    from snnplast.record.results import read_run
-    from snnplast.report.run_figures import summary
-
-    table = summary(read_run(path))
-    table.box = table.title = None
-    table.padding = (0, 2, 0, 0)
-    return table

@@ -6,12 +6,11 @@ import contextlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError, nearest
@@ -19,10 +18,10 @@ from snnplast.random_streams import TEST, TRAINING
 from snnplast.record.claim import Claim
 from snnplast.record.layout import Kept
 from snnplast.record.run_file import Per, RunFile
-from snnplast.report.progress import Display
 from snnplast.simulation.simulation import Simulation
 from snnplast.task.task import Task
 from snnplast.task.trial import Record
+from snnplast.training.callbacks import TESTED, Callbacks, Moment
 from snnplast.training.checkpoint import Checkpoint, Pace, save
 from snnplast.training.interrupt import Interrupts, Stopped
 from snnplast.training.learned import Learned
@@ -37,6 +36,7 @@ class Session:
     """One training run, or the rest of one.
 
     trainer: holds all that learning changes. trials: phases whose trials are kept. origin: all else it depends on.
+    callbacks: what watches it. stopped: why it was ended early, "" where it was not.
     rounds: rows of metrics so far; a round is an epoch, or an iteration of a task without epochs. mean: the metrics of
     the updates of the round that has begun. row: the metrics of the last round.
     first: updates done before. saved: updates done at the last checkpoint. kept: what stays of the file that goes on.
@@ -47,6 +47,8 @@ class Session:
     experiment: Experiment
     trials: frozenset[int]
     origin: Mapping[str, str]
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    stopped: str = ""
     rounds: int = 0
     seconds: float = 0.0
     row: dict[str, float] = field(default_factory=dict)
@@ -63,7 +65,12 @@ class Session:
 
     @classmethod
     def of(
-        cls, experiment: Experiment, simulation: Simulation, task: Task, origin: Mapping[str, str] | None = None
+        cls,
+        experiment: Experiment,
+        simulation: Simulation,
+        task: Task,
+        origin: Mapping[str, str] | None = None,
+        callbacks: Callbacks | None = None,
     ) -> Session:
         """The session before its first update."""
         _check_names(experiment, simulation)
@@ -79,7 +86,7 @@ class Session:
             trainer.iterations = experiment.train.epochs * trainer.updates_per_epoch()
         chosen = experiment.record.trials or ("test" if task.tests else "training")
         kept = {phase for phase, name in PHASES.items() if chosen in (name, "all")}
-        return cls(trainer, experiment, frozenset(kept), origin or versions())
+        return cls(trainer, experiment, frozenset(kept), origin or versions(), callbacks or Callbacks())
 
     def go_on(self, checkpoint: Checkpoint) -> None:
         """Take up the run where the checkpoint was taken. Raises `UserError` where it does not fit."""
@@ -126,16 +133,29 @@ class Session:
             rounds = "the end"
         return f"{', '.join([*spikes, *record.variables])} in {' and '.join(trials)} of {rounds}"
 
-    def display(self, console: Console, quiet: bool) -> Display:
-        """What shows the progress."""
+    def moment(self, metrics: Mapping[str, float] | None = None, trials: Sequence[Record] = ()) -> Moment:
+        """Where the run stands."""
         trainer = self.trainer
-        title, epoch = self.experiment.title, trainer.updates_per_epoch()
-        return Display(console, title, trainer.iterations, epoch, quiet, done=self.first)
+        return Moment(
+            self.experiment.title,
+            trainer.iteration,
+            trainer.iterations,
+            min(self.rounds + 1, self.total),
+            self.total,
+            self.per,
+            trainer.updates_per_epoch(),
+            bool(trainer.task.tests) and self.per == "epoch",
+            trainer.simulation.values,
+            metrics or {},
+            tuple(trials),
+            self._stop,
+        )
 
-    def open(self, claim: Claim | None, tell: Callable[[str], None]) -> RunFile | contextlib.nullcontext[None]:
-        """The file of the run, nothing where there is none to be. tell: takes a sentence about where it had to go."""
-        if claim is None:
-            return contextlib.nullcontext()
+    def _stop(self, reason: str) -> None:
+        self.stopped = self.stopped or str(reason) or "a callback"
+
+    def open(self, claim: Claim | None, tell: Callable[[str], None]) -> RunFile:
+        """The file of the run, in memory without a claim. tell: takes a sentence about where it had to go."""
         experiment, simulation, record = self.experiment, self.trainer.simulation, self.experiment.record
         states = {name.replace(".", "/"): int(np.size(simulation.engine[name])) for name in record.variables}
         return RunFile(
@@ -169,53 +189,65 @@ class Session:
             )
         return {"units": units, "classes": classes}
 
-    def train(self, file: RunFile | None, display: Display) -> None:
-        """All rounds; the file gets trials and metrics as they come, weights at the end, however it comes.
+    def train(self, file: RunFile, keep: bool = True) -> None:
+        """All rounds; the file gets trials (to `keep`) and metrics as they come, weights at the end, however it comes.
 
         The first Ctrl-C waits for the end of the update, so that it leaves a checkpoint; the second one does not.
         """
-        if file is not None:
+        if keep:
             self.trainer.watch = lambda phase, record: self._keep(file, phase, record)
             if not self.first:
                 file.initial(self.learned.values(), self.start)
         started = time.monotonic()
-        self.interrupts = Interrupts(display.stopping)
+        self.interrupts = Interrupts(lambda: self.callbacks("on_stopping", self.moment()))
         try:
             with self.interrupts:
-                while self.rounds < self.total:
-                    self.row = self._round(file, display)
-                    if file is not None:
-                        file.metrics(self.per, self.row)
+                self.callbacks("on_begin", self.moment())
+                while self.rounds < self.total and not self.stopped:
+                    self.row = self._round(file)
+                    file.metrics(self.per, self.row)
+                    if keep:
                         self.learned.after(file, self.rounds, self.row)
+                self.callbacks("on_end", self.moment(self.row))
+                self.trainer.simulation.tie()
         except Stopped:
             raise
         except BaseException:
             with contextlib.suppress(UserError, ValueError):  # the file may be what failed: the first error is the one
                 self._store_parameters(file)
+                if self.callbacks.failed:  # the run itself is sound: it can go on
+                    if self.trainer.iteration > self.first and self.mean.values():
+                        self._save(file)
+                    file.finish("interrupted")
             raise
         self.seconds = time.monotonic() - started
         self._store_parameters(file)
 
-    def _round(self, file: RunFile | None, display: Display) -> dict[str, float]:
+    def _round(self, file: RunFile) -> dict[str, float]:
         """The updates of one epoch or one iteration, and the test trials that follow; its row of metrics."""
         trainer = self.trainer
         last = min((self.rounds + 1) * trainer.updates_per_epoch(), trainer.iterations)
         while trainer.iteration < last:
             step = trainer.update()
             self.mean.add(step.metrics, len(step.trials))
-            display.update(step.iteration, step.metrics)
+            self.callbacks("on_update", self.moment(step.metrics, step.trials))
             due = self._pace.due(self.rounds + 1, trainer.iteration == last)
             self._pause(file, due or trainer.iteration == trainer.iterations)
         row = self.mean.values()
-        if trainer.task.tests and (self.per == "epoch" or last == trainer.iterations):
-            row |= self._test(file, display)
+        tested = trainer.task.tests and (self.per == "epoch" or last == trainer.iterations)
+        if tested:
+            row |= self._test(file)
+        self.callbacks("on_round", self.moment(row))
+        if self.stopped:
+            if trainer.task.tests and not tested:
+                row |= self._test(file)
+            self._save(file)
         self.rounds += 1
         self.mean = Mean()
-        display.row(last, row)
         return row
 
-    def _test(self, file: RunFile | None, display: Display) -> dict[str, float]:
-        display.testing()
+    def _test(self, file: RunFile) -> dict[str, float]:
+        self.callbacks("on_test", self.moment())
         metrics = Mean()
         with contextlib.closing(self.trainer.evaluate()) as records:
             for record in records:
@@ -223,16 +255,21 @@ class Session:
                 if self.interrupts.wanted:
                     break
         self._pause(file, due=False)
-        return {f"test_{name}": value for name, value in metrics.values().items() if name in ("loss", "accuracy")}
+        return {f"test_{name}": value for name, value in metrics.values().items() if name in TESTED}
 
-    def _pause(self, file: RunFile | None, due: bool) -> None:
+    def _pause(self, file: RunFile, due: bool) -> None:
         """Where nothing is half done: a checkpoint if one is due or the run is to stop here, and Ctrl-C is heard."""
-        if file is not None and (due or self.interrupts.wanted):
+        if due or self.interrupts.wanted:
             with self._pace.measured():
                 self._store_parameters(file)
-                save(file, self.trainer, self.mean.text(), {**self.origin, **files(self.experiment)})
-            self.saved = self.trainer.iteration
+                self._save(file)
         self.interrupts.check()
+
+    def _save(self, file: RunFile) -> None:
+        """A checkpoint: the run can go on after its last update, with the rest of the round."""
+        origin = {**self.origin, **files(self.experiment)}
+        save(file, self.trainer, self.mean.text(), origin, self.stopped)
+        self.saved = self.trainer.iteration
 
     def _keeps_round(self) -> bool:
         """Whether trials of the round that has begun are kept."""
@@ -266,9 +303,7 @@ class Session:
             record.during("response").ends[name][None] if name in self.trainer.simulation.once else record.history[name]
         )
 
-    def _store_parameters(self, file: RunFile | None) -> None:
-        if file is None:
-            return
+    def _store_parameters(self, file: RunFile) -> None:
         simulation = self.trainer.simulation
         for name, projection in simulation.network.projections.items():
             wiring, ends = simulation.plan.wiring[name], {"source": projection.source, "target": projection.target}

@@ -9,6 +9,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,7 +18,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-from rich.console import Console
 
 from snnplast.config.experiment import Experiment
 from snnplast.config.resolution import resolve
@@ -153,7 +153,7 @@ def _run(point: Point, inexact: bool, force: bool) -> str:
             experiment = resolve(point.target, point.sets)
             before = read_run(point.path) if os.path.lexists(point.path) else None
             if before is None or before.config != experiment.text():
-                perform(experiment, Console(quiet=True), quiet=True, force=force)
+                perform(experiment, force=force, tell=_tell)
             elif before.status != "finished":  # `check_earlier` has looked at those
                 _go_on(point, experiment, before, inexact)
     except UserError as error:
@@ -166,7 +166,11 @@ def _go_on(point: Point, experiment: Experiment, before: Run, inexact: bool) -> 
     checkpoint = None
     if before.status != "failed" and before.resumable:
         experiment, checkpoint = continued(point.path, (), inexact)
-    perform(experiment, Console(quiet=True), quiet=True, checkpoint=checkpoint, force=True)
+    perform(experiment, checkpoint=checkpoint, force=True, tell=_tell)
+
+
+def _tell(sentence: str) -> None:
+    print(f"snnplast: {sentence}", file=sys.stderr)
 
 
 def _split(text: str) -> list[str]:

@@ -114,6 +114,15 @@ class Trainer:
         """One trial alone: a pure function of (seed, phase, index), the parameters and persistent state."""
         return self._simulate(self.simulation, phase, index, self._draw(phase, index))
 
+    def test(self, index: int) -> Record:
+        """One test trial alone, with persistent state as it is before and after."""
+        kept = {name: values.copy() for name, values in self.simulation.persistent().items()}
+        try:
+            return self.run(TEST, index)
+        finally:
+            for name, values in self.simulation.persistent().items():
+                values[:] = kept[name]
+
     def evaluate(self) -> Generator[Record, None, None]:
         """The test trials, with parameters and persistent state as they are before and after."""
         kept = {name: values.copy() for name, values in self.simulation.persistent().items()}

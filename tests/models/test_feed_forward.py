@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from snnplast.cli.run import run
 from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
 from snnplast.models.feed_forward import FeedForward
@@ -18,7 +19,6 @@ from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.simulation.design import design
 from snnplast.task.objective import CrossEntropy
 from snnplast.training.pretrain import open_simulation
-from snnplast.training.run import run
 from snnplast.training.trainer import Trainer
 
 

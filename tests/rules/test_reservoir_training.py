@@ -292,7 +292,7 @@ def test_all_weights_of_a_reservoir_are_in_the_file_of_a_run(tiny, settings):
     own = [name for name in simulation.network.projections if "reservoir" in name or "third_factor" in name]
     assert len(own) == 5
     for name in own:
-        assert np.array_equal(found.weights(name)[2], simulation.values[name])
+        assert np.array_equal(found.synapses(name)[2], simulation.values[name])
         assert np.any(simulation.values[name])
 
 

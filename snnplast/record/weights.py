@@ -1,0 +1,139 @@
+"""Weights alone: what a network has learned, by name, in memory, in the file of a run, or in a file of their own."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from snnplast.errors import UserError, unknown
+from snnplast.files import usable
+from snnplast.record.writable import check_writable, write_whole
+
+Pairs = tuple[np.ndarray, np.ndarray]
+PRE, POST = "pre/", "post/"
+"""How the names of arrays in a file begin that hold the pairs of a projection; its weights are called as it is."""
+SUFFIX = ".npz"
+
+
+class Weights(Mapping[str, np.ndarray]):
+    """Projection -> weights (n_synapses,), by source, then target; 'population.bias' -> (n,). Read when asked for.
+
+    where: whose they are, as a sentence says it. projections: names of those that are weights of synapses.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        projections: Mapping[str, object],
+        parameters: Mapping[str, np.ndarray],
+        read: Callable[[str], tuple[np.ndarray, np.ndarray, np.ndarray]],
+    ) -> None:
+        self.where, self.projections = where, tuple(projections)
+        self._parameters, self._read = parameters, read
+
+    def pairs(self, projection: str) -> Pairs:
+        """(pre, post): the neurons that each synapse connects, (n_synapses,) each."""
+        return self.synapses(projection)[:2]
+
+    def synapses(self, projection: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(pre, post, weight), (n_synapses,) each, in Brian2's order."""
+        if projection not in self.projections:
+            raise UserError(unknown("projection with stored weights", str(projection), self.projections))
+        return self._read(projection)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name in self._parameters:
+            return self._parameters[name]
+        if name not in self.projections:
+            raise UserError(unknown("projection or parameter", str(name), self))
+        return self._read(name)[2]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.projections or name in self._parameters
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.projections, *self._parameters])
+
+    def __len__(self) -> int:
+        return len(self.projections) + len(self._parameters)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {self[name].shape}" for name in self)
+        return f"<weights of {self.where}: {shapes or 'none'}>"
+
+
+def write_weights(path: str | os.PathLike[str], weights: Weights, force: bool = False) -> Path:
+    """A NumPy file (.npz) with the weights and pairs of all projections and all other parameters.
+
+    force: whether what stands there may be replaced. Raises `UserError`.
+    """
+    target = check_writable(path, "save_weights")
+    if target.suffix != SUFFIX:
+        raise UserError(f"save_weights: '{target}': the name of a NumPy file is needed, which ends in {SUFFIX}")
+    if target.exists() and not force:
+        raise UserError(f"save_weights: '{target}' exists; force=True overwrites it")
+    if not weights:
+        raise UserError(f"save_weights: {weights.where} holds no weights")
+    arrays: dict[str, np.ndarray] = {}
+    for name in weights.projections:
+        arrays[PRE + name], arrays[POST + name], arrays[name] = weights.synapses(name)
+    packed = io.BytesIO()
+    arrays |= {name: weights[name] for name in weights if name not in arrays}
+    np.savez(packed, **arrays)  # pyright: ignore[reportArgumentType]  # numpy 2.0 has no allow_pickle here
+    write_whole(target, packed.getvalue())
+    return target
+
+
+def load_weights(path: str | os.PathLike[str]) -> Weights:
+    """The weights in a file that `save_weights` has written, or in the file of a run (.h5).
+
+    Raises
+    ------
+    UserError
+        There is no such file, or it holds something else. Whether they fit a network is asked where they are used.
+    """
+    file = usable(path)
+    if not file.is_file():
+        raise UserError(f"there is no file '{file}'")
+    if not zipfile.is_zipfile(file):
+        from snnplast.record.results import read_run  # which has weights
+
+        return read_run(file).weights
+    arrays = _arrays(file)
+    starts = {name.removeprefix(PRE) for name in arrays if name.startswith(PRE)}
+    ends = {name.removeprefix(POST) for name in arrays if name.startswith(POST)}
+    for name in sorted(starts | ends):
+        there = [arrays.get(key) for key in (PRE + name, POST + name, name)]
+        if any(array is None or array.ndim != 1 for array in there) or len({len(a) for a in there}) > 1:  # type: ignore[arg-type]
+            raise UserError(f"'{file}' holds no weights of snnplast: {name!r} lacks pairs or weights")
+    for name, array in arrays.items():
+        pair = name.startswith((PRE, POST))
+        if array.dtype.kind not in ("iu" if pair else "f") or not np.all(np.isfinite(array)):
+            raise UserError(f"'{file}' holds no weights of snnplast: {name!r} is {array.dtype}, or not finite")
+    projections = {name: None for name in arrays if name in starts}
+    parameters = {name: a for name, a in arrays.items() if name not in starts and not name.startswith((PRE, POST))}
+    if not projections:
+        raise UserError(f"'{file}' holds no weights of snnplast: its arrays are {', '.join(arrays) or 'none'}")
+    return Weights(
+        f"'{file}'", projections, parameters, lambda name: (arrays[PRE + name], arrays[POST + name], arrays[name])
+    )
+
+
+def _arrays(file: Path) -> dict[str, np.ndarray]:
+    """All arrays of a .npz file; nothing in it is unpickled."""
+    name = ""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            found = {}
+            for name in archive.files:
+                found[name] = np.asarray(archive[name])
+            return found
+    except (OSError, EOFError, ValueError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"'{file}': {name or 'the file'} cannot be read: {reason}") from None

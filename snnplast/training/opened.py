@@ -1,0 +1,228 @@
+"""An experiment that stands open: single trials, updates and tests, predictions, activity; nothing is written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from snnplast.config.experiment import Experiment
+from snnplast.config.model_file import users_code
+from snnplast.described import count
+from snnplast.errors import UserError, short, unknown
+from snnplast.random_streams import TRAINING
+from snnplast.record.results import Run
+from snnplast.record.weights import Weights
+from snnplast.task.task import ShowsSamples
+from snnplast.task.trial import Record, Spikes
+from snnplast.training.pretrain import open_simulation
+from snnplast.training.run import available_engine
+from snnplast.training.saved_weights import kept_weights, load_values, weights_of
+from snnplast.training.session import Mean, Session
+from snnplast.training.trainer import Step
+
+Kept = Run | Weights | str | os.PathLike[str] | None
+
+
+class Opened:
+    """An experiment on its engine; close it, or use it in a `with` block.
+
+    weights: live views of all weights and biases by name; what is written there, as in
+    `sim.weights["input_to_hidden"][:] = 0`, the next trial uses.
+    """
+
+    def __init__(self, experiment: Experiment, weights: Kept = None) -> None:
+        if not isinstance(experiment, Experiment):
+            raise UserError(f"{short(experiment)}: an Experiment is needed; Experiment.of takes names and files")
+        self.experiment = experiment
+        kept, engine = kept_weights(weights), available_engine(experiment.engine)
+        task = experiment.task()
+        self._simulation = open_simulation(
+            experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target,
+            others=experiment.others, recorded=experiment.record.variables,
+        )  # fmt: skip
+        self._open = True
+        try:
+            self._trainer = Session.of(experiment, self._simulation, task, {}).trainer
+            if kept is not None:
+                load_values(kept, self._simulation)
+        except BaseException:
+            self._simulation.engine.close()
+            raise
+
+    @property
+    def weights(self) -> Mapping[str, np.ndarray]:
+        self._check_open()
+        return self._simulation.values
+
+    def snapshot(self) -> Weights:
+        """A copy of all weights and biases as they are, which `weights=` and `save_weights` take."""
+        self._check_open()
+        return weights_of(self._simulation)
+
+    def trial(self, index: int) -> Record:
+        """The record of training trial `index` = 0, 1, ...; nothing is learned from it."""
+        with self._working():
+            return _own(self._trainer.run(TRAINING, count("trial: index", index, low=0)))
+
+    def test(self, index: int) -> Record:
+        """The record of test trial `index`."""
+        tests = self._trainer.task.tests
+        if not tests:
+            raise UserError(f"test: {NONE}")
+        if count("test: index", index, low=0) >= tests:
+            raise UserError(f"test: index = {index}: there are {tests} test trials, 0 to {tests - 1}")
+        with self._working():
+            return _own(self._trainer.test(index))
+
+    def update(self) -> Step:
+        """One update: a batch of trials, the mean gradient, one optimiser step; its `metrics` and `trials`."""
+        trainer = self._trainer
+        if trainer.iteration >= trainer.iterations:
+            raise UserError(f"update: all {trainer.iterations} updates of this experiment are done")
+        with self._working():
+            return trainer.update()
+
+    def evaluate(self) -> dict[str, float]:
+        """Mean metrics of all test trials: loss, accuracy where the task classifies, spikes and operations."""
+        if not self._trainer.task.tests:
+            raise UserError(f"evaluate: {NONE}")
+        mean = Mean()
+        for record in self._tests():
+            mean.add(self._trainer.measure(record), 1)
+        return mean.values()
+
+    def predict(self, x: Any, labels: bool = False) -> np.ndarray:
+        """Readout activity for samples without labels, (samples, n): its mean over the learning window of each.
+
+        x: (samples, inputs), or (samples, steps, inputs) over steps, values in [0, 1]. Sample k is shown as the k-th
+        test trial is, so the same array gives the same numbers.
+        labels: the answers instead, (samples,): `classes` of the task, or numbers of the readout's units.
+        """
+        task, found = self._trainer.task, []
+        if task.objective is None:
+            raise UserError("predict: this task wants nothing of a readout; `activity` has what populations do")
+        readout = task.objective.readout
+        for record in self._tests(x):
+            if not labels:
+                found.append(record.activity(readout)[record.in_window(readout) > 0].mean(axis=0))
+                continue
+            answered = None if record.judgement is None else record.judgement.answered
+            if answered is None or len(answered) != 1:
+                raise UserError("predict: labels=True needs a task with one answer per sample, such as CrossEntropy()")
+            found.append(int(answered[0]))
+        if labels and task.classes is not None:
+            return np.array([task.classes[k] if k < len(task.classes) else k for k in found])
+        return np.array(found)
+
+    def activity(self, populations: str | Sequence[str], x: Any = None) -> dict[str, np.ndarray]:
+        """Firing rates of chosen populations, name -> (samples, n) in Hz, for samples as in `predict`.
+
+        Without x for the test trials.
+        """
+        names = self._spiking(populations)
+        rates: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        for record in self._tests(x):
+            for name in names:
+                rates[name].append(record.rates(name))
+        return {name: np.array(rows) for name, rows in rates.items()}
+
+    def spikes(self, populations: str | Sequence[str], x: Any = None) -> dict[str, list[Spikes]]:
+        """Spikes of chosen populations, name -> (steps, neurons) of every sample; x as in `activity`."""
+        names = self._spiking(populations)
+        found: dict[str, list[Spikes]] = {name: [] for name in names}
+        for record in self._tests(x):
+            for name in names:
+                steps, neurons = record.spikes[name]
+                found[name].append((steps.copy(), neurons.copy()))
+        return found
+
+    def close(self) -> None:
+        """Give up the engine."""
+        if self._open:
+            self._trainer.close()
+            self._simulation.engine.close()
+        self._open = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _tests(self, x: Any = None) -> Iterator[Record]:
+        """The records of all test trials, or of these samples in their place."""
+        trainer, task = self._trainer, self._trainer.task
+        if x is not None:
+            if not isinstance(task, ShowsSamples):
+                raise UserError(f"{type(task).__name__} shows no samples of one's own; a task that does has `showing`")
+            trainer.task = task.showing(x)
+        elif not task.tests:
+            raise UserError(NONE)
+        try:
+            with self._working(), contextlib.closing(trainer.evaluate()) as records:
+                yield from records
+        finally:
+            trainer.task = task
+
+    def _spiking(self, populations: str | Sequence[str]) -> list[str]:
+        names = [populations] if isinstance(populations, str) else list(populations)
+        for name in names:
+            if name not in self._simulation.spiking:
+                raise UserError(unknown("spiking population", str(name), self._simulation.spiking))
+        return names
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        self._check_open()
+        with users_code(self.experiment.file), np.errstate(over="ignore", invalid="ignore"):
+            self._simulation.tie()
+            yield
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise UserError("this experiment is closed; snnplast.open opens it again")
+
+
+NONE = "this task has no test trials"
+
+
+def _own(record: Record) -> Record:
+    """The record with histories of its own, which the next trial leaves alone."""
+    record.history = {name: rows.copy() for name, rows in record.history.items()}
+    record.spikes = {name: (steps.copy(), neurons.copy()) for name, (steps, neurons) in record.spikes.items()}
+    return record
+
+
+def open(experiment: Experiment, weights: Kept = None) -> Opened:
+    """Put an experiment on its engine, to look at single trials, update it by hand, or ask it about other inputs.
+
+        with snnplast.open(experiment, weights=run) as sim:
+            sim.trial(0).counts("hidden")
+            sim.update().metrics["loss"]
+
+    weights: a run, what `load_weights` reads, or the file of either; by default as they are drawn.
+    Raises `UserError` where anything does not fit.
+    """
+    return Opened(experiment, weights)
+
+
+def evaluate(experiment: Experiment, weights: Kept = None) -> dict[str, float]:
+    """Mean metrics of all test trials: `loss`, `accuracy` where the task classifies, `spikes_per_trial`, ...
+
+    With the weights that a run has left, to the bit what its last test has found.
+    """
+    with open(experiment, weights) as opened:
+        return opened.evaluate()
+
+
+def predict(experiment: Experiment, x: Any, weights: Kept = None, labels: bool = False) -> np.ndarray:
+    """What the readout says to samples without labels, (samples, n), or the labels; see `Opened.predict`."""
+    with open(experiment, weights) as opened:
+        return opened.predict(x, labels)

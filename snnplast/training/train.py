@@ -1,0 +1,127 @@
+"""Training from Python: no terminal, no console, no file needed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from snnplast.config.experiment import Experiment
+from snnplast.errors import UserError, short
+from snnplast.record.results import Run
+from snnplast.report.progress import Display, TextBar
+from snnplast.training.callbacks import Callbacks
+from snnplast.training.opened import Kept
+from snnplast.training.resume import continued, continued_with
+from snnplast.training.run import NO_COMPILER, available_engine, perform
+from snnplast.training.saved_weights import kept_weights
+
+WORDS = {
+    "--force overwrites": "force=True overwrites",
+    "--inexact goes": "inexact=True goes",
+    "--set train.epochs=N or train.iterations=N makes its run longer": "a longer experiment goes on",
+}
+"""What the sentences of the command line call otherwise."""
+
+
+def train(
+    experiment: Experiment,
+    *,
+    callbacks: Iterable[Any] = (),
+    weights: Kept = None,
+    progress: bool | None = None,
+    force: bool = False,
+) -> Run:
+    """Train, and return what the run leaves: metrics, weights, and whatever `record` of the experiment keeps.
+
+        run = train(experiment, callbacks=[EarlyStopping("test_accuracy", patience=3)])
+        run.metrics["test_accuracy"], run.weights["input_to_hidden"]
+
+    Parameters
+    ----------
+    callbacks : functions called after every update, or objects as `snnplast.training.callbacks` says.
+    weights : what to begin with instead of what is drawn: a run, what `load_weights` reads, or the file of either.
+    progress : whether to show a bar or lines; by default on a terminal and in a notebook.
+    force : whether the file of an earlier run may be overwritten.
+
+    Raises
+    ------
+    UserError
+        Anything does not fit, or a file stands where that of the run is to be; nothing is written then.
+    KeyboardInterrupt
+        Ctrl-C, or the notebook's stop, after the update under way; with a file, `resume` goes on from there.
+    """
+    if not isinstance(experiment, Experiment):
+        raise UserError(f"train: {short(experiment)}: an Experiment is needed; Experiment.of takes names and files")
+    with _in_python():
+        _mention_engine(experiment)
+        begun = kept_weights(weights)
+        return perform(experiment, _callbacks(callbacks, progress), force=force, weights=begun).run()
+
+
+def resume(
+    path: str | os.PathLike[str],
+    experiment: Experiment | None = None,
+    *,
+    sets: Sequence[str] = (),
+    callbacks: Iterable[Any] = (),
+    progress: bool | None = None,
+    inexact: bool = False,
+) -> Run:
+    """Let the run of a file go on from its last checkpoint, in the same file, bit by bit as if it had never stopped.
+
+    Parameters
+    ----------
+    experiment : the same as before; needed where network and task are Python objects. It may be longer.
+    sets : without one, settings to change, such as "train.epochs=20".
+    callbacks, progress : as in `train`.
+    inexact : go on also where data, code, versions or machine have changed.
+
+    Raises
+    ------
+    UserError
+        The run is complete or failed, or the experiment is another.
+    """
+    with _in_python():
+        if experiment is None:
+            experiment, checkpoint = continued(path, sets, inexact)
+        elif sets:
+            raise UserError("resume: sets are for a run without an experiment; give this one another length instead")
+        else:
+            experiment, checkpoint = continued_with(Path(path), experiment, inexact)
+        _mention_engine(experiment)
+        return perform(experiment, _callbacks(callbacks, progress), checkpoint).run()
+
+
+def _callbacks(given: Iterable[Any], progress: bool | None) -> Callbacks:
+    """The user's, and what shows the progress."""
+    mine, console = Callbacks(given), Console()
+    if progress is None:
+        progress = console.is_terminal or console.is_jupyter
+    if not progress:
+        return mine
+    return Callbacks([TextBar() if console.is_jupyter else Display(console), *mine.given])
+
+
+def _mention_engine(experiment: Experiment) -> None:
+    if available_engine(experiment.engine).name != experiment.engine.name:
+        warnings.warn(NO_COMPILER, stacklevel=4)
+
+
+@contextlib.contextmanager
+def _in_python() -> Iterator[None]:
+    """Sentences that name an option of the command line name the argument instead."""
+    try:
+        yield
+    except UserError as error:
+        text = str(error)
+        for option, argument in WORDS.items():
+            text = text.replace(option, argument)
+        if text == str(error):
+            raise
+        raise UserError(text) from error
