@@ -310,7 +310,7 @@ def test_a_real_ctrl_c_from_outside_finishes_the_file(tiny):
 
 def test_the_engine_is_closed_however_a_run_ends(tiny, snnplast, monkeypatch):
     closed = []
-    original = run.open_simulation
+    original = open_simulation
 
     def watched(*arguments, **settings):
         simulation = original(*arguments, **settings)
