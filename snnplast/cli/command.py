@@ -1,4 +1,4 @@
-"""The command line: `snnplast run`, `resume`, `sweep`, `trial`, `compare`, `cite`, and the lists of plugins."""
+"""The command line: `snnplast run`, `resume`, `sweep`, `trial`, `plot`, `compare`, `cite`, and the lists of plugins."""
 
 from __future__ import annotations
 
@@ -91,6 +91,7 @@ def _parse(given: list[str]) -> argparse.Namespace:
     _add_surrogates(commands)
     _add_cite(commands)
     _add_compare(commands)
+    _add_plot(commands)
     _check_word(given, list(commands.choices))
     if not given:
         parser.print_help()
@@ -202,6 +203,13 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="what runs have left (.h5)")
 
 
+def _add_plot(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "plot", "draw learning curves, a raster, weights and the confusion matrix of a run", _plot)
+    parser.add_argument("file", metavar="FILE", help="what the run has left (.h5)")
+    parser.add_argument("--output", metavar="DIR", help="where the figures (.png) go, default beside the file")
+    _add_force(parser, "overwrite figures that look otherwise")
+
+
 def _run(options: argparse.Namespace) -> None:
     from snnplast.cli.run import run
     from snnplast.config.resolution import resolve
@@ -278,3 +286,10 @@ def _compare(options: argparse.Namespace) -> None:
     from snnplast.report.console import standard_output
 
     compare(standard_output(), options.files)
+
+
+def _plot(options: argparse.Namespace) -> None:
+    from snnplast.cli.plot import plot
+    from snnplast.report.console import standard_output
+
+    plot(standard_output(), options.file, options.output, options.force)

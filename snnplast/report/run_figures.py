@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from rich.table import Table
 from snnplast.record.results import Run, read_run
 from snnplast.record.writable import write_whole
 from snnplast.report.figures import GREY, SHOWN_SPIKES, colours, image, panels, spike_size
+from snnplast.report.kept_figures import confusion, weights
 
 RASTER_INCHES = 1.9
 
@@ -24,10 +26,9 @@ def write_figures(path: str | os.PathLike[str]) -> list[Path]:
     Returns the paths of those written. Needs no display and leaves matplotlib's global state alone.
     """
     run = read_run(path)
-    figures = {"learning": learning_curves(run), "raster": raster(run)}
     written = []
-    for name, figure in figures.items():
-        if figure:
+    for name in ("learning", "raster"):
+        if figure := FIGURES[name](run):
             target = run.path.with_name(f"{run.path.stem}.{name}.png")
             write_whole(target, image(figure, "png"))
             written.append(target)
@@ -101,6 +102,15 @@ def summary(run: Run) -> Table:
         cells = [known[0], best() if best else None, known[-1]] if len(known) else [None] * 3
         table.add_row(name, f"{len(values)} per {run.per[name]}", *("" if x is None else f"{x:.4g}" for x in cells))
     return table
+
+
+FIGURES: dict[str, Callable[[Run], Figure | None]] = {
+    "learning": learning_curves,
+    "raster": raster,
+    "weights": weights,
+    "confusion": confusion,
+}
+"""All figures of a run, by name."""
 
 
 def _is_loss(name: str) -> bool:
