@@ -21,7 +21,7 @@ from snnplast.record.results import read_run
 from snnplast.record.run_file import RunFile
 from snnplast.record.writable import check_writable
 
-STEPS = 100
+STEPS, WEIGHTS = 100, 50
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def open_run(path, **changes):
         "populations": {"input": 40, "hidden": 10, "output": 2},
         "spikes": ["input", "hidden"],
         "states": {"output/v": 2},
+        "units": 2,
     }
     return RunFile(path, **{**settings, **changes})
 
@@ -53,9 +54,13 @@ def trial_of(k, n_steps=STEPS):
 
 
 def write(run, trials, first=0):
+    if not first:
+        run.initial({"a->b": np.zeros(WEIGHTS)})
     for k in range(first, first + trials):
         run.trial(k, "train", STEPS, iteration=k, **trial_of(k))
         run.metrics("iteration", {"loss": 1 / (k + 1)})
+        run.answers(k, "train", [k % 2], [1], k)
+        run.history(k + 1, {"a->b": np.full(WEIGHTS, k + 1.0)})
 
 
 # What is in the file
@@ -131,14 +136,14 @@ def test_what_was_recorded_does_not_change_with_the_callers_arrays(path):
     with open_run(path, interval=1e9) as run:
         write(run, 1)
         run.trial(1, "train", STEPS, **trial)
-        bias = np.ones(3)
-        run.parameter("hidden.bias", bias)
+        bias = np.ones(WEIGHTS)
+        run.parameter("a->b", bias)
         for array in (*trial["spikes"]["hidden"], trial["states"]["output/v"], bias):
             array[...] = 0
     found = read_run(path)
     assert np.array_equal(found.trial_spikes("hidden", 1)[0], trial_of(0)["spikes"]["hidden"][0])
     assert np.array_equal(found.state("output/v", 1), trial_of(0)["states"]["output/v"])
-    assert found.parameters["hidden.bias"].tolist() == [1, 1, 1]
+    assert found.parameters["a->b"].tolist() == [1] * WEIGHTS
 
 
 def test_metrics_have_one_row_per_iteration_or_epoch(path):
@@ -385,6 +390,10 @@ def check_prefix(path):
     """
     found = read_run(path)
     assert len(found.metrics.get("loss", ())) in (len(found.trials), len(found.trials) - 1)
+    assert len(found.answers) in (len(found.trials), len(found.trials) - 1)
+    if len(found.answers) > 2:
+        rounds, history = found.weight_history("a->b")
+        assert np.array_equal(history[:, -1], rounds) and len(rounds) in (len(found.answers), len(found.answers) - 1)
     with h5py.File(path) as file:
         trials = len(file["trials"])
         loss = file["metrics"].get("loss", np.empty(0))[:]
