@@ -186,6 +186,7 @@ def generate(
     device.main_queue.insert(0, ("insert_code", "snnplast_seed();"))
     device.insert_code("before_network_run", "return 0;")
     network.run(0 * second, namespace=dict(namespace or {}))
+    _order(device, network)
     device.build(directory=str(directory), compile=False, run=False)
     one_dimensional = [v for v in device.arrays if v not in device.dynamic_arrays_2d]
     names = {device.get_array_name(v, access_data=False): v for v in one_dimensional}
@@ -203,6 +204,20 @@ def generate(
         network=network.name,
         clocks=tuple(clock.name for clock in internals.clocks(network)),
     )
+
+
+def _order(device: EngineDevice, network: BrianNetwork) -> None:
+    """Put what Brian2 generates for each clock of a set into one order: the sources are the cache's key."""
+    clocks = internals.clocks(network)
+    names = {device.get_array_name(clock.variables[v]) for clock in clocks for v in ("timestep", "t")}
+    queue = device.main_queue
+    places = [k for k, (what, args) in enumerate(queue) if what == "set_by_single_value" and args[0] in names]
+    for k, entry in zip(places, sorted((queue[k] for k in places), key=lambda entry: entry[1][0]), strict=True):
+        queue[k] = entry
+    lines = next(args[1] for what, args in reversed(queue) if what == "run_network")
+    idle = [k for k, line in enumerate(lines) if line.endswith(", NULL);")]
+    for k, line in zip(idle, sorted(lines[k] for k in idle), strict=True):
+        lines[k] = line
 
 
 def _texts(directory: Path, pattern: str) -> dict[str, str]:

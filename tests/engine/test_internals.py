@@ -11,6 +11,7 @@ import pytest
 from brian2.core.names import Nameable
 from brian2.core.variables import ArrayVariable
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
+from brian2_examples import several_clocks
 from engine_networks import N_HIDDEN, N_IN, needs_compiler, recurrent, relay
 
 from snnplast.engine import internals, internals_cpp, unity
@@ -244,3 +245,41 @@ def test_every_header_the_sources_need_is_hoisted(generated):
     text = unity.assemble(generated[2])["unity.cpp"]
     assert text.index("#include <fstream>") < text.index("#define exit")
     assert "brianlib/" not in text.split("#define exit")[0]
+
+
+def test_clocks_are_set_to_zero_in_the_order_of_their_names(tmp_path):
+    """Brian2 goes through a set of them: in another order each time, and the sources would be others."""
+    device = internals_cpp.EngineDevice()
+    with internals.private_brian(device, **internals_cpp.PREFERENCES):
+        network = several_clocks()
+        sources = internals_cpp.generate(device, network, tmp_path)
+        assert [float(clock.dt_) for clock in internals.clocks(network)] == [0.1e-3, 0.25e-3, 1e-3]
+    zeros = re.findall(r"(_array_\w+_clock_(?:timestep|t))\[0\] = 0", sources.sources["main.cpp"])
+    assert len(zeros) >= 6
+    assert zeros == sorted(zeros)
+    assert list(sources.clocks) == ["fast_clock", "synapses_clock", "slow_clock"]
+
+
+def test_the_function_that_makes_a_network_is_told():
+    def make(secret):
+        return brian2.Network()
+
+    with internals.networks_made() as made:
+        network = make(3)
+    ((same, frame),) = made
+    assert same is network
+    assert frame.f_locals == {"secret": 3}
+    assert brian2.Network.__init__.__qualname__ == "Network.__init__"
+
+
+def test_names_taken_inside_are_free_again_outside():
+    with internals.private_brian(internals.runtime_device()):
+        kept = brian2.NeuronGroup(1, "v : 1", name="taken_inside")
+        kept._network = "given up"
+    assert brian2.NeuronGroup(1, "v : 1", name="taken_inside*").name == kept.name
+
+
+def test_random_numbers_begin_with_a_seed_before_everything_else(generated):
+    main = generated[2].sources["main.cpp"]
+    assert main.index("snnplast_seed();") < main.index("snnplast_connect(0);")
+    assert "void seed(unsigned long seed)" in generated[2].headers["objects.h"]
