@@ -28,11 +28,13 @@ def brian2_does_not_wonder_at_networks_that_are_refused():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ctrl_c_is_heard():
-    """Also where the tests run in the background of a shell, which lets its children ignore Ctrl-C."""
-    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+def signals_are_heard():
+    """Also where the tests run in the background of a shell or under nohup, which let their children ignore them."""
+    heard = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    usual = {number: signal.signal(number, handler) for number, handler in heard.items()}
     yield
-    signal.signal(signal.SIGINT, usual)
+    for number, handler in usual.items():
+        signal.signal(number, handler)
 
 
 class Folder:

@@ -324,3 +324,11 @@ def test_a_file_is_looked_at_once_while_it_stays_as_it_is(run, monkeypatch):
     os.utime(run, (2, 2))
     read_run(run)
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("name", ["states/output/y", "spikes/hidden/node_ids"])
+def test_what_a_run_goes_on_to_write_must_be_there(run, capsys, name):
+    longer = ["resume", "tiny.h5", "--set", "train.epochs=3", "--quiet"]
+    change(run, lambda file: file.__delitem__(name))
+    assert main(longer) == 2
+    assert capsys.readouterr().err.count("\n") == 1

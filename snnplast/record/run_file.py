@@ -318,6 +318,10 @@ class RunFile:
     def _reopen(self, kept: Kept) -> None:
         try:
             self._layout = layout = RunLayout(self._claim)
+            names = [f"spikes/{name}/{column}" for name in self._sizes for column in ("timestamps", "node_ids")]
+            for name in [*names, *(f"states/{name}" for name in self._states)]:
+                if name not in layout.file:
+                    raise UserError(f"'{self.path}': '{name}', which its run records, is not there: it cannot go on")
             self._steps = layout.cut(kept, self._attributes)
             self._per = {name: column.attrs["per"] for name, column in layout.file["metrics"].items()}
             self._metric_rows |= dict.fromkeys(self._per.values(), kept.rows)
