@@ -1,4 +1,4 @@
-"""The command line: `snnplast run`, `resume`, `sweep`, `trial`, `plot`, `compare`, `cite`, and the lists of plugins."""
+"""The command line: `snnplast run`, `resume`, `sweep`, `trial`, `evaluate`, `plot`, ..., and the lists of plugins."""
 
 from __future__ import annotations
 
@@ -92,6 +92,7 @@ def _parse(given: list[str]) -> argparse.Namespace:
     _add_cite(commands)
     _add_compare(commands)
     _add_plot(commands)
+    _add_evaluate(commands)
     _check_word(given, list(commands.choices))
     if not given:
         parser.print_help()
@@ -118,6 +119,10 @@ def _add(commands: argparse._SubParsersAction, name: str, text: str, command: Ca
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="NAME|FILE", help=TARGETS)
+    _add_sets(parser)
+
+
+def _add_sets(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", dest="sets", metavar="KEY=VALUE", action="append", default=[],
         help="change a setting, such as rule=ib-hebbian or rules.e-prop.evaluation=online; may be repeated",
@@ -127,6 +132,9 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 def _add_run(commands: argparse._SubParsersAction) -> None:
     parser = _add(commands, "run", "train a model and write what happened to a file", _run)
     _add_target(parser)
+    parser.add_argument(
+        "--weights", metavar="FILE", help="begin with the weights and biases of a run (.h5), or of weights alone (.npz)"
+    )
     _add_force(parser, "overwrite the file of an earlier run")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
@@ -210,12 +218,25 @@ def _add_plot(commands: argparse._SubParsersAction) -> None:
     _add_force(parser, "overwrite figures that look otherwise")
 
 
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "evaluate", "test the weights of a run, also with other settings", _evaluate)
+    parser.add_argument("file", metavar="FILE", help="what the run has left (.h5)")
+    _add_sets(parser)
+    parser.add_argument("--best", action="store_true", help="take the weights of its best round, not the last ones")
+
+
 def _run(options: argparse.Namespace) -> None:
     from snnplast.cli.run import run
     from snnplast.config.resolution import resolve
     from snnplast.report.console import standard_output
 
-    run(resolve(options.target, options.sets), standard_output(), options.quiet, force=options.force)
+    run(
+        resolve(options.target, options.sets),
+        standard_output(),
+        options.quiet,
+        force=options.force,
+        weights=options.weights,
+    )
 
 
 def _resume(options: argparse.Namespace) -> None:
@@ -293,3 +314,10 @@ def _plot(options: argparse.Namespace) -> None:
     from snnplast.report.console import standard_output
 
     plot(standard_output(), options.file, options.output, options.force)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from snnplast.cli.evaluate import show_evaluation
+    from snnplast.report.console import standard_output
+
+    show_evaluation(standard_output(), options.file, options.sets, options.best)

@@ -16,6 +16,7 @@ from snnplast.training.callbacks import Callbacks
 from snnplast.training.checkpoint import Checkpoint
 from snnplast.training.resume import continued
 from snnplast.training.run import NO_COMPILER, Performed, available_engine, perform
+from snnplast.training.saved_weights import kept_weights
 
 
 def run(
@@ -24,11 +25,16 @@ def run(
     quiet: bool = False,
     checkpoint: Checkpoint | None = None,
     force: bool = False,
+    weights: str | None = None,
 ) -> Path | None:
-    """`perform`, with its progress on the console; then figures beside the file and a summary; the file's path."""
+    """`perform`, with its progress on the console; then figures beside the file and a summary; the file's path.
+
+    weights: the file of a run, or of weights alone, that the first weights are taken from.
+    """
+    begun = kept_weights(weights, "--weights")
     if not quiet:
         say_engine(experiment.engine, console)
-    performed = perform(experiment, Callbacks([Display(console, quiet)]), checkpoint, force, tell=_tell, keep=False)
+    performed = perform(experiment, Callbacks([Display(console, quiet)]), checkpoint, force, begun, _tell, keep=False)
     path = performed.path
     try:
         figures = _figures(path) if path else []
@@ -80,6 +86,7 @@ def _summary(performed: Performed, figures: list[Path]) -> dict[str, str]:
         "model": session.experiment.title,
         "data": data_of(session.experiment),
         "rule": f"{rule.name}, {rule.evaluation}{heard}",
+        "weights": f"begun with those of {session.start}" if session.start else "",
         "engine": performed.engine.name,
         "training": f"{length}, {session.seconds:.1f} s",
     }

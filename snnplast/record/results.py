@@ -164,6 +164,16 @@ class Run:
             group = file[f"weights/{projection}"]
             return group["pre"][:], group["post"][:], group["weight"][:]
 
+    def weights_at(self, when: When) -> Weights:
+        """All weights and biases as `weights`, at the "last", "initial" or "best": what `evaluate` and `train` take."""
+        parameters = {name: self.values(name, when) for name in self.parameters}
+        return Weights(
+            f"{self.weights.where} ({when})",
+            self.projections,
+            parameters,
+            lambda name: (*self.weights.pairs(name), self.values(name, when)),
+        )
+
     def initial_weights(self, projection: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(pre, post, weight) before the first update."""
         return (*self.weights.pairs(projection), self.values(projection, "initial"))

@@ -121,6 +121,7 @@ def _performed(
         try:
             if weights is not None:
                 load_values(weights, simulation)
+                session.start = str(weights.path) if isinstance(weights, Run) else weights.where
             if checkpoint:
                 session.go_on(checkpoint)
             with contextlib.closing(session.trainer), session.open(claim, tell) as file:

@@ -51,8 +51,12 @@ def load_values(source: Run | Weights, simulation: Simulation) -> None:
     simulation.tie()
 
 
+class Misfit(UserError):
+    """What was kept is that of another network."""
+
+
 def _misfit(kept: Weights, what: str) -> UserError:
-    return UserError(f"{kept.where} does not fit this network: {what}; model and rule must be those of the run")
+    return Misfit(f"{kept.where} does not fit this network: {what}; model and rule must be those of the run")
 
 
 def kept_weights(source: Any, place: str = "weights") -> Run | Weights | None:
