@@ -1,8 +1,9 @@
 """Spiking neural networks that learn by local plasticity rules, on Brian2.
 
-What users write networks with is offered here:
+What users write networks, experiments and runs with is offered here, built-in rules and third factors included:
 
     from snnplast import LIF, LeakyReadout, Network, Normal, PoissonSource
+    import snnplast as snn; run = snn.train(snn.Experiment(net, task, snn.EProp(batch=8), epochs=5))
 
 Names are imported when they are first used, so that the command line starts without loading Brian2.
 """
@@ -10,9 +11,12 @@ Names are imported when they are first used, so that the command line starts wit
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from snnplast import registry
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from snnplast import plot as plot
     from snnplast.config.experiment import Experiment as Experiment
     from snnplast.config.experiment import Recording as Recording
     from snnplast.engine.brian_network import compile as compile
@@ -87,13 +91,27 @@ _HOME = {
     "network.weights": "ExplicitWeights Gaussian Glorot Normal Uniform",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
+_BUILT_IN = {
+    target.partition(":")[2]: (kind, name)
+    for kind in ("rule", "third-factor")
+    for name, target in registry.BUILT_IN[kind].items()
+}
+"""Rules and third factors that come with the library, by the name of their class."""
+_NEVER_UNASKED = {"open", "compile"}
+"""What Python itself calls something else: `from snnplast import *` leaves it alone; `snnplast.open` has it."""
+
+__all__ = sorted({*_MODULE, *_BUILT_IN, "plot"} - _NEVER_UNASKED)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "plot":
+        return import_module("snnplast.plot")
+    if name in _BUILT_IN:
+        return registry.load(*_BUILT_IN[name])
     if name not in _MODULE:
         raise AttributeError(f"module 'snnplast' has no attribute {name!r}")
     return getattr(import_module(f"snnplast.{_MODULE[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*_MODULE, "__version__"])
+    return sorted([*_MODULE, *_BUILT_IN, "plot", "__version__"])

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(import_module("snnplast").__file__).parent
-GROUND = "errors lazy brian notices reads files described units description registry named random_streams time_steps"
+GROUND = (
+    "errors lazy brian notices reads files described units description registry named random_streams time_steps shown"
+)
 STAIR = [
     *GROUND.split(),
-    *"native record network engine report task learning config simulation training activity testing cli".split(),
+    *"native record network engine report task learning config simulation training plot activity testing cli".split(),
     "__main__",
 ]
 FILES = sorted(

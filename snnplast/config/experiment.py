@@ -26,6 +26,7 @@ from snnplast.network.memory import refuse_too_large
 from snnplast.network.network import Network
 from snnplast.network.population import SpikeSource
 from snnplast.reads import Reads, fingerprint
+from snnplast.shown import Rows, Shown, listed
 from snnplast.task.model import Model
 from snnplast.task.task import Task
 
@@ -134,7 +135,7 @@ class Recording(Description):
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
-class Experiment:
+class Experiment(Shown):
     """Everything a run needs: a network, a task, the rule that learns, and how long. It cannot be changed.
 
         Experiment(net, task, EProp(batch=8), epochs=5, record="run.h5")     # from Python objects
@@ -261,6 +262,19 @@ class Experiment:
     def of_objects(self) -> bool:
         """Whether network and task are Python objects, which no config can make again."""
         return self.file is None and isinstance(self.model, ObjectModel)
+
+    def _shown(self) -> tuple[str, Rows]:
+        train = self.train
+        length = f"{train.epochs} epochs" if train.epochs else f"{train.iterations} updates"
+        rows = [
+            ("network", listed(f"{name} ({p.size})" for name, p in self.network.populations.items())),
+            ("rule", listed(dict.fromkeys([self.rule.name, *self.others]))),
+            ("third factor", listed(factor.name for factor in self.rule.factors)),
+            ("length", f"{length}, batch {self.rule.batch}, seed {train.seed}"),
+            ("engine", self.engine.name),
+            ("record", self.record.path),
+        ]
+        return f"Experiment: {self.title}", [(name, text) for name, text in rows if text]
 
     @property
     def title(self) -> str:

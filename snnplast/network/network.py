@@ -19,6 +19,7 @@ from snnplast.network.population import PoissonSource, Population
 from snnplast.network.projection import Projection, ProjectionSettings
 from snnplast.network.readouts import RateReadout
 from snnplast.network.weights import ExplicitWeights, Transposed, as_weights
+from snnplast.shown import Rows, Shown
 from snnplast.time_steps import whole_steps
 from snnplast.units import parse_quantity
 
@@ -27,7 +28,7 @@ _OWN_NAME = re.compile(r".*_(traces(_\d+)?|sum|update_\d+)")
 """Names of the Brian2 objects that `build.py` adds beside those of populations and projections."""
 
 
-class Network:
+class Network(Shown):
     """A network under description: add populations, connect them, hand it to an experiment.
 
     dt: time step, default 1 ms.
@@ -115,6 +116,12 @@ class Network:
         }
         received = [f"{name} : 1" for name in into if name and name not in found.names()]
         return merge(population, [found, Fragment(tuple(received))])
+
+    def _shown(self) -> tuple[str, Rows]:
+        populations = [(name, f"{type(p).__name__} of {p.size}") for name, p in self.populations.items()]
+        learned = {True: ", plastic", False: ""}
+        projections = [(p.name, f"{p.source} -> {p.target}{learned[p.plastic]}") for p in self.projections.values()]
+        return f"Network, dt = {self.dt * 1e3:g} ms", [*populations, *projections]
 
     def population(self, name: str) -> Population:
         """A population by name; an unknown name raises `UserError`."""

@@ -34,6 +34,7 @@ from snnplast.record.digest import digest, of_text
 from snnplast.record.layout import ANSWER, Memory
 from snnplast.record.reader import open_run
 from snnplast.record.weights import Weights
+from snnplast.shown import Rows, Shown, listed
 
 IN_MEMORY = Path("run in memory")
 """Where a run is said to be that left no file."""
@@ -56,8 +57,8 @@ class Metrics(dict[str, np.ndarray]):
         raise UserError(unknown("metric", str(name), self))
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
     """What a run left. What is small was read when it was opened; spikes, states and weights are read when asked for.
 
     Attributes
@@ -104,6 +105,15 @@ class Run:
     resumable: bool
     stopped: str = ""
     content: io.BytesIO | None = field(default=None, repr=False)
+
+    def _shown(self) -> tuple[str, Rows]:
+        rows = [(name, f"{v[-1]:.5g} after {len(v)} {self.per[name]}s") for name, v in self.metrics.items() if len(v)]
+        more = [
+            ("ended early", self.stopped),
+            ("spikes of", listed(self.populations)),
+            ("weights", listed(self.weights)),
+        ]
+        return f"Run: {self.path.name}, {self.status}, seed {self.seed}", [*rows, *((n, t) for n, t in more if t)]
 
     def plot(self) -> Any:
         """A figure of its learning curves; `snnplast.plot` has more to draw of it."""

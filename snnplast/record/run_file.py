@@ -115,6 +115,11 @@ class RunFile:
         return claim.path if claim else None
 
     @property
+    def begun(self) -> bool:
+        """Whether anything has been written."""
+        return self._begun
+
+    @property
     def content(self) -> Memory | None:
         """Of a run in memory, what its file would hold."""
         disk = self._layout.disk if self._layout else None

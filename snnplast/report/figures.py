@@ -20,9 +20,16 @@ def colours(count: int) -> list[str]:
     return [COLOURS[k % len(COLOURS)] for k in range(count)]
 
 
+class Shown(Figure):
+    """A figure that a notebook shows, whatever its backend is."""
+
+    def _repr_png_(self) -> bytes:
+        return image(self, "png")
+
+
 def blank_figure(height: float, width: float = 7.2) -> Figure:
     """An empty figure (inches) that needs no display and leaves matplotlib's global state alone."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Shown(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

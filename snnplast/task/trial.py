@@ -12,6 +12,7 @@ from snnplast.described import count, integers, reals
 from snnplast.errors import UserError
 from snnplast.network.network import Network
 from snnplast.network.projection import Wiring
+from snnplast.shown import Rows, Shown, listed
 from snnplast.task.objective import Judgement
 
 Spikes = tuple[np.ndarray, np.ndarray]
@@ -96,8 +97,8 @@ class Stretch:
     ends: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-@dataclass
-class Record:
+@dataclass(repr=False)
+class Record(Shown):
     """What one trial left, as rules, third factors and metrics read it.
 
     What is said of steps, spikes and history is about phase "trial"; `during` has the others.
@@ -133,6 +134,13 @@ class Record:
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     phases: dict[Phase, Stretch] = field(default_factory=dict)
     judgement: Judgement | None = None
+
+    def _shown(self) -> tuple[str, Rows]:
+        spikes = [(name, f"{len(steps)} spikes") for name, (steps, _) in self.spikes.items()]
+        history = [("history", listed(self.history)), ("series", listed(self.series))]
+        judged = [] if self.judgement is None else [("loss", f"{self.judgement.loss:.5g}")]
+        rows = [*judged, *spikes, *((name, text) for name, text in history if text)]
+        return f"Record of trial {self.index}, {self.steps} steps", rows
 
     def during(self, phase: Phase) -> Stretch:
         """What a phase left."""

@@ -216,7 +216,7 @@ class Session:
             with contextlib.suppress(UserError, ValueError):  # the file may be what failed: the first error is the one
                 self._store_parameters(file)
                 if self.callbacks.failed:  # the run itself is sound: it can go on
-                    if self.trainer.iteration > self.first and self.mean.values():
+                    if file.begun and self.trainer.iteration > self.first and self.mean.values():
                         self._save(file)
                     file.finish("interrupted")
             raise
