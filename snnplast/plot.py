@@ -110,23 +110,10 @@ def rates(shown: Record | Mapping[str, np.ndarray]) -> Figure:
 
 
 def confusion(run: Run, phase: str = "test") -> Figure:
-    """How often which class was answered in the last test: rows are the true classes. Raises as `Run.confusion`."""
-    from snnplast.report.figures import blank_figure
+    """How often which class was answered in the last test: rows are what was wanted. Raises as `Run.confusion`."""
+    from snnplast.report.kept_figures import confusion as of_run
 
-    counts = _run("confusion", run).confusion(phase)
-    figure = blank_figure(4.4, 5.0)
-    axis = figure.subplots()
-    drawn = axis.imshow(counts, cmap="Blues")
-    figure.colorbar(drawn, ax=axis)
-    ticks = range(len(run.classes)) if len(run.classes) <= 20 else []
-    labels = [str(run.classes[k]) for k in ticks]
-    axis.set_xticks(list(ticks), labels=labels)
-    axis.set_yticks(list(ticks), labels=labels)
-    for row, column in np.argwhere(counts > 0) if len(run.classes) <= 20 else ():
-        shade = "white" if counts[row, column] > counts.max() / 2 else "black"
-        axis.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8, color=shade)
-    axis.set(xlabel="answered", ylabel="true class")
-    return figure
+    return of_run(_run("confusion", run), phase)
 
 
 def _run(what: str, given: Any) -> Run:

@@ -30,12 +30,9 @@ def weights(run: Run) -> Figure | None:
     return figure
 
 
-def confusion(run: Run) -> Figure | None:
-    """How often which class was answered in the last test, else in the last round of training; None without answers."""
-    phases = [phase for phase in ("test", "training") if np.any(run.answers["phase"] == phase)]
-    if not phases:
-        return None
-    counts, (phase, *_) = run.confusion(phases[0]), phases
+def confusion(run: Run, phase: str = "test") -> Figure:
+    """How often which class was answered in the last test, or round of training. Raises as `Run.confusion`."""
+    counts = run.confusion(phase)
     size = len(counts)
     figure = blank_figure(5.2, 5.8)
     axis = figure.subplots()

@@ -104,11 +104,17 @@ def summary(run: Run) -> Table:
     return table
 
 
+def _answers(run: Run) -> Figure | None:
+    """The confusion matrix of the test, else of training; None without answers."""
+    phases = [phase for phase in ("test", "training") if phase in run.answers["phase"]]
+    return confusion(run, phases[0]) if phases else None
+
+
 FIGURES: dict[str, Callable[[Run], Figure | None]] = {
     "learning": learning_curves,
     "raster": raster,
     "weights": weights,
-    "confusion": confusion,
+    "confusion": _answers,
 }
 """All figures of a run, by name."""
 
