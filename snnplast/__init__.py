@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from snnplast.task.task import Task as Task
     from snnplast.task.trial import Record as Record
     from snnplast.task.trial import Segment as Segment
+    from snnplast.training.attach import attach as attach
     from snnplast.training.callbacks import CSVLogger as CSVLogger
     from snnplast.training.callbacks import EarlyStopping as EarlyStopping
     from snnplast.training.opened import evaluate as evaluate
@@ -81,6 +82,7 @@ _HOME = {
     "task.objective": "CrossEntropy MeanSquaredError",
     "learning.optimizer": "SGD Adam Schedule",
     "learning.rule": "Rule",
+    "training.attach": "attach",
     "task.task": "Classification Task",
     "learning.third_factor": "ThirdFactor",
     "task.trial": "Record Segment",

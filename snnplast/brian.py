@@ -75,6 +75,7 @@ with _without_a_trace():
     from brian2.core.functions import FunctionImplementationContainer as FunctionImplementationContainer
     from brian2.core.names import Nameable as Nameable
     from brian2.core.namespace import DEFAULT_UNITS as DEFAULT_UNITS
+    from brian2.core.namespace import get_local_namespace as get_local_namespace
     from brian2.core.variables import ArrayVariable as ArrayVariable
     from brian2.core.variables import Constant as Constant
     from brian2.core.variables import DynamicArrayVariable as DynamicArrayVariable
@@ -86,7 +87,10 @@ with _without_a_trace():
     from brian2.equations.equations import dimensions_and_type_from_string as dimensions_and_type_from_string
     from brian2.groups.group import CodeRunner as CodeRunner
     from brian2.groups.group import Group as Group
+    from brian2.groups.subgroup import Subgroup as Subgroup
     from brian2.parsing.sympytools import str_to_sympy as str_to_sympy
+    from brian2.stateupdaters.base import StateUpdateMethod as StateUpdateMethod
+    from brian2.stateupdaters.base import UnsupportedEquationsException as UnsupportedEquationsException
     from brian2.synapses.synapses import SynapticPathway as SynapticPathway
     from brian2.units import Quantity as Quantity
     from brian2.units import allunits as allunits

@@ -10,6 +10,8 @@ and where the distance to the threshold that surrogate derivatives take is v les
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import sympy
@@ -39,9 +41,12 @@ def refuse_other_membranes(rule: str, network: Network, projection: Projection) 
         raise UserError(f"{place}: nothing is known of the membrane of {type(target).__name__}; LIF, ALIF are allowed")
 
 
-def _check_equations(place: str, name: str, target: CustomNeurons, dt: float) -> None:
-    fragment = target.fragment(dt)
-    membrane, told = target.membrane, f"{place}: its traces take the membrane {target.membrane!r} of {name!r} for one"
+def decay(place: str, name: str, membrane: str, fragment: Fragment) -> sympy.Expr:
+    """Derivative of d<membrane>/dt by the membrane itself: an expression of constants.
+
+    Raises `UserError`, with a place and the name of the population, for a membrane that is not one exponential.
+    """
+    told = f"{place}: its traces take the membrane {membrane!r} of {name!r} for one"
     forms = _expressions(fragment)
     rate = forms.get(f"d{membrane}/dt")
     if rate is None:
@@ -53,18 +58,27 @@ def _check_equations(place: str, name: str, target: CustomNeurons, dt: float) ->
             )
     own = sympy.Symbol(membrane, real=True)
     changing = _changing(fragment, forms)
-    slope, others = sympy.diff(rate, own), _names(rate) & changing - {membrane}
-    if _names(slope) & (changing | {membrane}) or others:
+    slope, others = sympy.diff(rate, own), names(rate) & changing - {membrane}
+    if names(slope) & (changing | {membrane}) or others:
         why = f"depends on {', '.join(sorted(others))}" if others else "is not linear in it"
         raise UserError(
             f"{told} exponential, but d{membrane}/dt {why}; they cannot be derived from other equations yet"
         )
-    expected, found = np.broadcast_arrays(-1 / np.asarray(target.tau_m), _value(place, slope, fragment))
+    return slope
+
+
+def _check_equations(place: str, name: str, target: CustomNeurons, dt: float) -> None:
+    fragment, membrane = target.fragment(dt), target.membrane
+    slope = decay(place, name, membrane, fragment)
+    expected, found = np.broadcast_arrays(-1 / np.asarray(target.tau_m), value(place, slope, fragment.constants))
     if not np.allclose(found, expected, rtol=1e-9):
         said, is_ = (-1e3 / rates.reshape(-1)[np.argmax(np.abs(found - expected))] for rates in (expected, found))
-        raise UserError(f"{told} exponential of tau_m = {said:g} ms, but its equation decays with {is_:g} ms")
-    distance = str_to_sympy(target.distance)
-    moving = _names(distance) & changing - {membrane}
+        raise UserError(
+            f"{place}: its traces take the membrane {membrane!r} of {name!r} for one exponential of "
+            f"tau_m = {said:g} ms, but its equation decays with {is_:g} ms"
+        )
+    own, distance = sympy.Symbol(membrane, real=True), str_to_sympy(target.distance)
+    moving = names(distance) & _changing(fragment, _expressions(fragment)) - {membrane}
     if moving or sympy.simplify(sympy.diff(distance, own) - 1) != 0:
         raise UserError(
             f"{place}: distance = {target.distance!r}: it must be {membrane!r} less a constant"
@@ -95,15 +109,15 @@ def _assigned(code: str) -> set[str]:
     return set(re.findall(r"^\s*(\w+)\s*[-+*/]?=(?!=)", code, re.M))
 
 
-def _names(form: sympy.Expr) -> set[str]:
+def names(form: sympy.Expr) -> set[str]:
+    """Names in an expression."""
     return {str(symbol) for symbol in form.free_symbols}
 
 
-def _value(place: str, form: sympy.Expr, fragment: Fragment) -> np.ndarray:
+def value(place: str, form: sympy.Expr, constants: Mapping[str, Any]) -> np.ndarray:
     """Value of an expression of constants, () or (n,), in SI units."""
-    units = {str(unit): float(unit) for unit in all_units}
+    known = {**{str(unit): float(unit) for unit in all_units}, **constants}
     symbols = sorted(form.free_symbols, key=str)
-    known = {**units, **fragment.constants}
     for symbol in symbols:
         if str(symbol) not in known:
             raise UserError(

@@ -87,14 +87,21 @@ class Simulation:
 
 def open_engine_on(designed: Design, engine: str, target: str) -> Simulation:
     """The design in an engine, as it is before anything was learned."""
-    drawn = designed.plan
     try:
-        running = open_engine(construct(drawn), engine, target)
+        running = open_engine(construct(designed.plan), engine, target)
     except BrianObjectException as error:
-        raise refusal(drawn, error) from error
+        raise refusal(designed.plan, error) from error
+    simulation = simulation_on(designed, running, compiled=engine == "compiled")
+    simulation.tie()
+    return simulation
+
+
+def simulation_on(designed: Design, running: Engine, compiled: bool) -> Simulation:
+    """The design on an engine that is there. compiled: whether gradients may use compiled code."""
+    drawn = designed.plan
     simulated = {f"{name}.{variable}" for name, code in drawn.populations.items() for variable in code.names()}
     once = [name for name in designed.recorded if name not in drawn.asked and once_per_trial(drawn, name)]
-    simulation = Simulation(
+    return Simulation(
         drawn.network,
         drawn,
         running,
@@ -105,10 +112,8 @@ def open_engine_on(designed: Design, engine: str, target: str) -> Simulation:
         tuple(name for name, population in drawn.network.populations.items() if population.spiking),
         tuple(dict.fromkeys([*_response(drawn), *once])),
         frozenset(once),
-        engine == "compiled",
+        compiled,
     )
-    simulation.tie()
-    return simulation
 
 
 def _response(drawn: Plan) -> Iterator[str]:

@@ -1,0 +1,155 @@
+"""What of a plain Brian2 script learns, checked, and the description that learns the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from snnplast.brian import (
+    BrianNetwork,
+    NeuronGroup,
+    RuntimeDevice,
+    Subgroup,
+    Synapses,
+    brian2,
+    second,
+)
+from snnplast.errors import UserError, short
+from snnplast.learning.capabilities import Explores
+from snnplast.learning.rule import Rule
+from snnplast.network.connectivity import ExplicitPairs
+from snnplast.network.network import Network
+from snnplast.network.population import SpikeSource
+from snnplast.network.weights import ExplicitWeights
+from snnplast.training.brian_neurons import Neurons, spiking
+from snnplast.training.brian_synapses import Plastic, emitter
+
+
+class Script:
+    """What of a script learns, checked."""
+
+    def __init__(self, rule: Rule, network: Any, synapses: Any, readout: Any, namespace: Mapping[str, Any]) -> None:
+        if not isinstance(rule, Rule):
+            raise UserError(f"attach: rule = {short(rule)}: a rule, such as EProp(), is needed")
+        if not isinstance(network, BrianNetwork):
+            raise UserError(f"attach: network = {short(network)}: the Brian2 Network that runs is needed")
+        if not isinstance(brian2.get_device(), RuntimeDevice):
+            raise UserError("attach: Brian2's standalone mode runs once and as a whole; its runtime mode is needed")
+        if rule.evaluation != "factored":
+            raise UserError(f"attach: evaluation = {rule.evaluation!r}: 'factored', after each trial, is allowed")
+        if isinstance(rule, Explores):
+            raise UserError(
+                f"attach: rule {rule.name!r} explores in steps of its own after a trial, and Brian2 runs the script"
+            )
+        if isinstance(synapses, Synapses) or not isinstance(synapses, Sequence) or not synapses:
+            raise UserError(f"attach: synapses = {short(synapses)}: a list of Brian2's Synapses is needed")
+        self.rule, self.network, self.readout = rule, network, readout
+        for given in synapses:
+            if not isinstance(given, Synapses):
+                raise UserError(f"attach: synapses: {short(given)}: Brian2's Synapses are needed")
+            self._refuse_ends(given)
+        heard = {"all": (True, False), "hidden": (False,), "readouts": (True,)}[rule.learns]
+        learnt = [s for s in synapses if (s.target is readout) in heard]
+        if not learnt:
+            raise UserError(
+                f"attach: rule {rule.name!r} learns synapses onto {rule.learns} only, and none of these is one"
+            )
+        groups = {group.name: group for s in learnt for group in (s.source, s.target)}
+        groups |= {} if readout is None else {readout.name: readout}
+        self.dt = _refuse_other_timing(network, [*groups.values(), *(s.pre for s in learnt)])
+        self.groups = {s.source.name: s.source for s in learnt}
+        self.neurons: dict[str, Neurons] = {}
+        self.plastic: dict[str, Plastic] = {}
+        for s in learnt:
+            plastic = self.plastic[s.name] = Plastic(s, {**namespace, **s.namespace}, self.dt)
+            if s.target is not readout:
+                self.groups[s.target.name] = s.target
+            if s.target.name not in self.neurons:
+                own = s.target is readout
+                self.neurons[s.target.name] = (
+                    Neurons(s.target, plastic.into, namespace) if own else spiking(s.target, namespace)
+                )
+            if s.target is readout and plastic.into != (others := self.neurons[s.target.name].membrane):
+                raise UserError(
+                    f"attach: {s.name} adds to {plastic.into!r}, others to {others!r}; one activity is allowed"
+                )
+        if readout is not None and readout.name not in self.neurons:
+            self.neurons[readout.name] = Neurons(readout, _activity(readout), namespace)
+        self.scale: dict[str, np.ndarray] = {}
+
+    def _refuse_ends(self, given: Any) -> None:
+        place = f"attach: {given.name}"
+        if given not in self.network.objects:
+            raise UserError(f"{place}: it is not in the network, and would not run")
+        for end, group in (("source", given.source), ("target", given.target)):
+            if isinstance(group, Subgroup):
+                raise UserError(f"{place}: its {end} {group.name!r} is part of a group; a whole one is needed")
+        if not isinstance(given.target, NeuronGroup):
+            raise UserError(f"{place}: its target {given.target.name!r} is no NeuronGroup")
+        spikes = "spike" in given.target.events
+        if given.target is self.readout and spikes:
+            raise UserError(
+                f"{place}: the readout {self.readout.name!r} spikes; neurons without a threshold are needed"
+            )
+        if given.target is not self.readout and not spikes:
+            raise UserError(
+                f"{place}: its target {given.target.name!r} does not spike; readout=... says what it is for"
+            )
+
+    def described(self) -> Network:
+        """The network that learns the same: groups whose weights stay as they are show their spikes as sources."""
+        network = Network(dt=f"{self.dt!r} second")
+        for name, group in self.groups.items():
+            known = self.neurons.get(name)
+            network.add(name, SpikeSource(group.N) if known is None else known.described(self.dt))
+        if self.readout is not None and self.readout.name in self.neurons:
+            network.add(self.readout.name, self.neurons[self.readout.name].described(self.dt))
+        for name, s in self.plastic.items():
+            source, target = s.synapses.source.name, s.synapses.target.name
+            gain, late = s.place(self.neurons[target])
+            described = network.populations[target]
+            late -= int(not (described.readout or isinstance(network.populations[source], SpikeSource)))
+            steps = s.delays + late
+            if steps.min() < 0:
+                raise UserError(f"attach: {name}: spikes act in the step they come from; a step later is needed")
+            network.connect(
+                source,
+                target,
+                name=name,
+                connectivity=ExplicitPairs(pre=s.pre, post=s.post),
+                weights=ExplicitWeights(values=s.values),
+                delay=(steps[0] if np.ptp(steps) == 0 else steps) * self.dt * second,
+                into=s.into,
+                plastic=True,
+            )
+            scale = np.broadcast_to(gain / described.input_gain(self.dt), (described.size,))
+            self.scale[name] = scale[s.post]
+        return network
+
+    def refuse_changed(self) -> None:
+        """What was described is still so."""
+        for known in (*self.neurons.values(), *self.plastic.values()):
+            known.refuse_changed()
+
+
+def _activity(readout: Any) -> str:
+    """The variable of a readout that no synapses learn to change."""
+    found = [e.varname for e in readout.user_equations.values() if e.type == "differential equation"]
+    if len(found) != 1:
+        raise UserError(
+            f"attach: readout {readout.name!r} has {len(found)} equations such as dy/dt = -y/tau; one is needed"
+        )
+    return found[0]
+
+
+def _refuse_other_timing(network: BrianNetwork, groups: Sequence[Any]) -> float:
+    """The one time step (s) of what learns. Raises `UserError` for several, and for slots of the script's own."""
+    steps = {group.name: float(emitter(group).clock.dt / brian2.second) for group in groups}
+    if len(set(steps.values())) != 1:
+        shown = ", ".join(f"{name}: {1e3 * dt:g} ms" for name, dt in steps.items())
+        raise UserError(f"attach: several time steps ({shown}); one for all that learns is needed")
+    if network.schedule != ["start", "groups", "thresholds", "synapses", "resets", "end"]:
+        raise UserError(f"attach: network.schedule = {network.schedule}: Brian2's own is needed")
+    return next(iter(steps.values()))
