@@ -11,6 +11,7 @@ import pytest
 
 from snnplast.cli.command import main
 from snnplast.config.resolution import resolve
+from snnplast.engine import compiler_available
 from snnplast.record.results import read_run
 
 TEXT = (Path(__file__).parents[1] / "README.md").read_text()
@@ -55,6 +56,28 @@ def test_the_example_takes_every_rule_that_is_named_as_a_swap(example, rule):
     quick = [f"rule={rule}", "engine=runtime", "engine.target=numpy", "train.epochs=1"]
     assert main(["run", "experiment.toml", "--quiet", *[word for s in quick for word in ("--set", s)]]) == 0
     assert len(read_run("run.h5").metrics["test_accuracy"]) == 1
+
+
+def test_the_python_it_shows_runs(example, monkeypatch):
+    (text,) = (text for text in blocks("python") if "snn.train(" in text)
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    for shown, quick in (("epochs=20, seed=1", 'epochs=2, seed=1, engine="runtime"'), ('"digits"', '"xor"')):
+        assert shown in text
+        text = text.replace(shown, quick)
+    scope = {}
+    exec(text, scope)
+    assert scope["run"].metrics["test_accuracy"].size and scope["exp"].rule.name == "ib-hebbian"
+    (logger,) = (text for text in blocks("python") if "on_round" in text)
+    exec(logger, scope)
+
+
+@pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
+def test_the_brian2_network_it_shows_runs_compiled():
+    (text,) = (text for text in blocks("python") if "snnplast.compile(" in text)
+    scope = {}
+    exec(text, scope)
+    assert len(scope["times"]) == len(scope["indices"]) > 0
+    scope["net"].close()
 
 
 def test_the_rule_it_shows_keeps_the_contract():
