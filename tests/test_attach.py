@@ -13,7 +13,9 @@ from snnplast import (
     LIF,
     SGD,
     CrossEntropy,
+    CustomNeurons,
     ExplicitPairs,
+    LayerNorm,
     LeakyReadout,
     MeanSquaredError,
     Network,
@@ -27,6 +29,7 @@ from snnplast.rules.frozen import Frozen
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.reward_hebbian import RewardHebbian
 from snnplast.rules.third_factors.firing_rate import BatchFiringRate, FiringRate
+from snnplast.rules.third_factors.hsic import HSIC
 from snnplast.rules.third_factors.readout_error import ReadoutError
 from snnplast.rules.third_factors.zero import Zero
 from snnplast.training.pretrain import open_simulation
@@ -109,7 +112,7 @@ class Script:
     def attach(self, rule, **settings):
         return snnplast.attach(rule, self.network, synapses=self.synapses, readout=self.output, **settings)
 
-    def show(self, learner, k) -> None:
+    def show(self, learner, k, **given) -> None:
         """Trial k from rest: no neuron is refractory, and no spike is under way."""
         self.cells.v = -1000
         self.network.run(10 * MS)
@@ -117,7 +120,7 @@ class Script:
         self.output.y = 0
         steps, indices = GIVEN.spikes[k]
         self.inputs.set_spikes(indices, steps * MS + self.network.t)
-        with learner.trial(GIVEN.targets[k]):
+        with learner.trial(GIVEN.targets[k], **given):
             self.network.run(STEPS * MS)
 
     def matrix(self, name, values) -> np.ndarray:
@@ -132,15 +135,21 @@ class Shown(Task):
         self.objective, self.seed = objective, 0
 
     def trial(self, index):
-        yield Segment(STEPS, {"inputs": GIVEN.spikes[index]}, {"output.target": GIVEN.targets[index]})
+        shown = {"output.target": GIVEN.targets[index], "inputs.value": value(index)}
+        yield Segment(STEPS, {"inputs": GIVEN.spikes[index]}, shown)
 
 
-def described(early=True) -> Network:
+def value(k) -> np.ndarray:
+    """What the spikes of trial k stand for."""
+    return np.bincount(GIVEN.spikes[k][1], minlength=N_IN) / STEPS
+
+
+def described(early=True, representation=None) -> Network:
     """The network of the script, as this library describes it."""
     late, s_in, s_out = (0, 1.0, 1.0) if early else (1, ALPHA, 1 / (1 - KAPPA))
     net = Network()
     net.add("inputs", SpikeSource(N_IN))
-    net.add("cells", LIF(N, tau_m="20 ms", v_threshold=0.6, refractory="2 ms"))
+    net.add("cells", LIF(N, tau_m="20 ms", v_threshold=0.6, refractory="2 ms", representation=representation))
     net.add("output", LeakyReadout(N_OUT, tau_m="15 ms"))
     net.connect("inputs", "cells", name="S_in", weights=s_in * GIVEN.w_in, delay=f"{late} ms", plastic=True)
     net.connect(
@@ -253,6 +262,24 @@ def test_spikes_that_arrive_where_brian2_lets_them():
                 np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-10)
 
 
+def test_a_rule_of_layers():
+    """HSIC over a window of two samples: no signal for the first."""
+    rule, objective = IBHebbian(third_factor=HSIC(window=2)), MeanSquaredError()
+    script = Script()
+    learner = script.attach(rule, seed=3, representation=LayerNorm(), updates=3)
+    simulation = open_simulation(described(representation=LayerNorm()), objective, rule, 3, "runtime", "numpy")
+    with simulation.engine:
+        trainer = Trainer(simulation, Shown(objective), 3)
+        for k in range(3):
+            script.show(learner, k, values={"inputs": value(k)})
+            assert learner.update().metrics["loss"] == pytest.approx(trainer.update().metrics["loss"], rel=1e-10)
+            assert ("S_in" in learner.gradient) == (k > 0)
+            for s in script.synapses:
+                matrix = simulation.plan.wiring[s.name].matrix(simulation.values[s.name])
+                np.testing.assert_allclose(script.matrix(s.name, s.w[:]), matrix, rtol=0, atol=1e-10)
+        assert np.abs(learner.gradient["S_in"]).max() > 0
+
+
 @pytest.mark.slow
 def test_the_gradient_of_a_readout_is_the_derivative_of_the_loss():
     loss = {}
@@ -324,7 +351,8 @@ REFUSED = {
     "third factor 'readout-error' learns weights of its own": (
         None, EProp(third_factor=ReadoutError(feedback="adaptive")), {}
     ),
-    "RateReadout|representation|acts step by step|once per trial": (None, IBHebbian(), {}),
+    "third factor 'hsic': population 'cells' has no rate representation": (None, IBHebbian(), {}),
+    "representation = 3: LayerNorm": (None, IBHebbian(), {"representation": 3}),
     "rule 'delta' has a schedule, which needs their number": (None, Delta(), {}),
     "updates = 0: an integer of at least 1": (None, Delta(), {"updates": 0}),
     "objective.readout = 'input', but readout is 'output'": (
@@ -441,3 +469,37 @@ def test_a_rule_without_a_readout():
         script.network.run(STEPS * MS)
     learner.update()
     assert np.any(learner.gradient["S_in"])
+
+
+def test_time_constants_and_thresholds_of_each_neuron():
+    """Parameters of the group, as they were when it was attached; a subexpression may stand for the threshold."""
+    tau, vt = np.linspace(10, 30, N), np.linspace(0.4, 0.8, N)
+    script = Script(early=False)
+    cells(script, "dv/dt = -v/tau : 1\ntau : second\nvt : 1\ntop = 1*vt : 1", "v > top", reset="v -= vt")
+    script.cells.tau, script.cells.vt = tau * MS, vt
+    script.s_in.w, script.s_out.w = GIVEN.w_in.reshape(-1), GIVEN.w_out.reshape(-1)
+    third = ReadoutError(feedback="symmetric")
+    learner = script.attach(EProp(third_factor=third))
+    name, (s_in, s_out) = script.cells.name, (s.name for s in script.synapses)
+    alpha = np.exp(-1 / tau)
+    net = Network()
+    net.add("inputs", SpikeSource(N_IN))
+    lines = "dv/dt = -v/tau : 1\ntau : second (constant)\nvt : 1 (constant)"
+    own = {"constants": {"tau": tau * MS, "vt": vt}, "reset": "v -= vt", "tau_m": tau * MS, "threshold": "v > vt"}
+    net.add(name, CustomNeurons(N, equations=lines, distance="v - vt", threshold_scale="vt", **own))
+    net.add("output", LeakyReadout(N_OUT, tau_m="15 ms"))
+    net.connect("inputs", name, name=s_in, weights=alpha * GIVEN.w_in, delay="1 ms", plastic=True)
+    net.connect(name, "output", name=s_out, weights=GIVEN.w_out / (1 - KAPPA), plastic=True)
+    objective = MeanSquaredError()
+    simulation = open_simulation(net, objective, EProp(third_factor=third), 0, "runtime", "numpy")
+    with simulation.engine:
+        trainer = Trainer(simulation, Shown(objective), 1)
+        applied = gradients(trainer)
+        script.show(learner, 0)
+        assert learner.update().metrics["loss"] == pytest.approx(trainer.update().metrics["loss"], rel=1e-10)
+    wanted = (applied[s_in].reshape(N_IN, N) * alpha).reshape(-1)
+    assert np.abs(wanted).max() > 0
+    np.testing.assert_allclose(learner.gradient[s_in], wanted, rtol=1e-10, atol=1e-10 * np.abs(wanted).max())
+    script.cells.vt = 0.5
+    with pytest.raises(snnplast.UserError, match="'vt' has changed since"):
+        script.show(learner, 1)

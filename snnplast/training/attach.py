@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,11 +15,12 @@ from snnplast.brian import (
     prefs,
 )
 from snnplast.described import count
-from snnplast.errors import UserError, short
+from snnplast.errors import UserError, short, unknown
 from snnplast.learning.capabilities import Adaptive, Pretrained, Speaks
 from snnplast.learning.rule import Rule
 from snnplast.native.compiler import compiler_available
 from snnplast.network.fragments import Fragment
+from snnplast.network.population import LayerNorm
 from snnplast.simulation.design import Design, design
 from snnplast.simulation.simulation import simulation_on
 from snnplast.task.objective import MeanSquaredError, Objective
@@ -36,6 +37,7 @@ def attach(
     synapses: Sequence[Any],
     readout: Any = None,
     objective: Objective | None = None,
+    representation: LayerNorm | None = None,
     seed: int = 0,
     updates: int | None = None,
 ) -> Learner:
@@ -47,6 +49,7 @@ def attach(
         Brian2 are their names here.
     readout: the group of neurons without a threshold that the objective is about.
     objective: what is wanted of it, default `MeanSquaredError()`; its readout is that group.
+    representation: rate representation of all neurons that learn, for layer-wise rules.
     seed: of what third factors draw. updates: how many there will be, where the optimiser has a schedule.
 
     Neurons that learn have a membrane of one exponential, without a unit, and a constant threshold. Where spikes arrive
@@ -72,7 +75,9 @@ def attach(
     """
     learnt = Script(rule, network, synapses, readout, get_local_namespace(1))
     objective = _about(objective, readout)
-    designed = design(learnt.described(), objective, rule, count("attach: seed", seed, low=0))
+    if not isinstance(representation, LayerNorm | None):
+        raise UserError(f"attach: representation = {short(representation)}: LayerNorm() or None is allowed")
+    designed = design(learnt.described(representation), objective, rule, count("attach: seed", seed, low=0))
     _refuse_more(designed, learnt)
     return Learner(learnt, designed, None if updates is None else count("attach: updates", updates))
 
@@ -101,17 +106,20 @@ class Learner:
             )
 
     @contextmanager
-    def trial(self, target: Any = None, in_window: Any = None) -> Iterator[None]:
+    def trial(
+        self, target: Any = None, in_window: Any = None, values: Mapping[str, Any] | None = None
+    ) -> Iterator[None]:
         """What Brian2 runs meanwhile is one trial, with traces that begin at 0.
 
         target: of the readout, a number, (n,), or (steps, n); in_window: (steps,), 1 where a step counts, 0 elsewhere.
+        values: by the name of a source, what its spikes stand for, for third factors that compare samples.
         """
         script, witness, trainer = self._script, self._witness, self._trainer
         if self._watching:
             raise UserError("attach: a trial is under way; one at a time is allowed")
         if self._full:
             raise UserError(f"attach: {len(trainer.gathered)} trials wait for update(); batch = {script.rule.batch}")
-        given = _wanted(script.readout, target, in_window)
+        given = _wanted(script.readout, target, in_window) | _shown(script.groups, values or {})
         for name, plastic in script.plastic.items():
             trainer.simulation.values[name][:] = plastic.values
         self._watching = True
@@ -204,6 +212,14 @@ def _refuse_more(designed: Design, script: Script) -> None:
             raise UserError(
                 f"attach: rule {script.rule.name!r} adds code to {name!r}; rules that read neurons alone are allowed"
             )
+
+
+def _shown(groups: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Series of what sources showed."""
+    for name in values:
+        if name not in groups:
+            raise UserError(f"attach: trial: values: {unknown('source', name, groups)}")
+    return {f"{name}.value": np.asarray(shown) for name, shown in values.items()}
 
 
 def _wanted(readout: Any, target: Any, in_window: Any) -> dict[str, np.ndarray]:

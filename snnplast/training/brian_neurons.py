@@ -25,6 +25,7 @@ from snnplast.learning.membrane import decay, names, value
 from snnplast.network import code
 from snnplast.network.fragments import Fragment, Update, substitute
 from snnplast.network.neurons import CustomNeurons
+from snnplast.network.population import LayerNorm
 from snnplast.network.readouts import LeakyReadout
 
 
@@ -113,8 +114,8 @@ class Neurons:
                     f"attach: {self.group.name}: {name!r} has changed since; detach() and attach() again are needed"
                 )
 
-    def described(self, dt: float) -> CustomNeurons | LeakyReadout:
-        """The same as a description."""
+    def described(self, dt: float, representation: LayerNorm | None) -> CustomNeurons | LeakyReadout:
+        """The same as a description. representation: rate representation of neurons that spike."""
         place, tau = f"attach: {self.group.name}", self.tau * second
         if not self.threshold:
             return LeakyReadout(self.group.N, tau_m=tau)
@@ -128,6 +129,7 @@ class Neurons:
             "threshold": self.group.events["spike"],
             "distance": f"{self.membrane} - ({self.threshold})",
             "threshold_scale": f"({self.threshold})",
+            "representation": representation,
         }
         still = (0 if self.group._refractory is False else dt) * second  # whether, not how long: psi asks the group
         try:

@@ -21,7 +21,7 @@ from snnplast.learning.capabilities import Explores
 from snnplast.learning.rule import Rule
 from snnplast.network.connectivity import ExplicitPairs
 from snnplast.network.network import Network
-from snnplast.network.population import SpikeSource
+from snnplast.network.population import LayerNorm, SpikeSource
 from snnplast.network.weights import ExplicitWeights
 from snnplast.training.brian_neurons import Neurons, spiking
 from snnplast.training.brian_synapses import Plastic, emitter
@@ -98,14 +98,14 @@ class Script:
                 f"{place}: its target {given.target.name!r} does not spike; readout=... says what it is for"
             )
 
-    def described(self) -> Network:
+    def described(self, representation: LayerNorm | None) -> Network:
         """The network that learns the same: groups whose weights stay as they are show their spikes as sources."""
         network = Network(dt=f"{self.dt!r} second")
         for name, group in self.groups.items():
             known = self.neurons.get(name)
-            network.add(name, SpikeSource(group.N) if known is None else known.described(self.dt))
+            network.add(name, SpikeSource(group.N) if known is None else known.described(self.dt, representation))
         if self.readout is not None and self.readout.name in self.neurons:
-            network.add(self.readout.name, self.neurons[self.readout.name].described(self.dt))
+            network.add(self.readout.name, self.neurons[self.readout.name].described(self.dt, None))
         for name, s in self.plastic.items():
             source, target = s.synapses.source.name, s.synapses.target.name
             gain, late = s.place(self.neurons[target])
