@@ -112,12 +112,12 @@ def test_killed_runs_open_keep_what_was_flushed_and_go_on_to_the_same_numbers(fo
                 break  # it ended first: such a run shows nothing
             kills += 1
             found, _, run = contents(path)
-            assert run.status == "running"
+            assert run.status in ("running", "finished")  # the file may be complete before its process has ended
             flushed += len(found["trials"])
             assert is_a_beginning(found, expected)
             with h5py.File(path) as file:  # a plain reader, too
                 assert len(file["trials"]) >= 0
-            if not run.resumable:
+            if run.status == "finished" or not run.resumable:
                 break
             words = ["resume", str(path), "--quiet"]
         if run is None:
