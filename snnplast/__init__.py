@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from snnplast import registry
+from snnplast.lazy import offers
 
 __version__ = "0.1.0"
 
@@ -92,7 +93,7 @@ _HOME = {
     "training.train": "resume train",
     "network.weights": "ExplicitWeights Gaussian Glorot Normal Uniform",
 }
-_MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
+_OFFERED, _offered, _ = offers(__name__, _HOME)
 _BUILT_IN = {
     target.partition(":")[2]: (kind, name)
     for kind in ("rule", "third-factor")
@@ -102,18 +103,14 @@ _BUILT_IN = {
 _NEVER_UNASKED = {"open", "compile"}
 """What Python itself calls something else: `from snnplast import *` leaves it alone; `snnplast.open` has it."""
 
-__all__ = sorted({*_MODULE, *_BUILT_IN, "plot"} - _NEVER_UNASKED)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = sorted({*_OFFERED, *_BUILT_IN, "plot"} - _NEVER_UNASKED)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
     if name == "plot":
         return import_module("snnplast.plot")
-    if name in _BUILT_IN:
-        return registry.load(*_BUILT_IN[name])
-    if name not in _MODULE:
-        raise AttributeError(f"module 'snnplast' has no attribute {name!r}")
-    return getattr(import_module(f"snnplast.{_MODULE[name]}"), name)
+    return registry.load(*_BUILT_IN[name]) if name in _BUILT_IN else _offered(name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*_MODULE, *_BUILT_IN, "plot", "__version__"])
+    return sorted([*_OFFERED, *_BUILT_IN, "plot", "__version__"])

@@ -7,6 +7,15 @@ from importlib import import_module
 import pytest
 
 NAMES = {
+    "snnplast": """
+        ALIF Adam AllToAll Analog Backprop BatchFiringRate CSVLogger ClassMemory Classification CrossEntropy
+        CustomNeurons Delta EProp EarlyStopping Experiment ExplicitPairs ExplicitWeights FiringRate FixedInDegree
+        Fragment Frozen Gaussian Glorot HSIC IBHebbian Injection LIF LayerNorm LeakyReadout MeanSquaredError Model
+        Network Normal OneToOne PoissonSource Probability Random RateReadout ReadoutError Record Recording Reservoir
+        Reward RewardHebbian Rule SGD Schedule Segment SpikeSource Task ThirdFactor Uniform Update UserError Zero
+        attach evaluate load_weights plot predict resume save_weights train
+    """,
+    "snnplast.record": "Run RunFile check_writable read_run",
     "snnplast.network": """
         ALIF AllToAll Analog Connectivity CustomNeurons ExplicitPairs ExplicitWeights FixedInDegree Fragment Gaussian
         Glorot Injection LIF LayerNorm LeakyReadout Network Normal OneToOne PoissonSource Population Probability

@@ -1,5 +1,7 @@
 """The file a run leaves: written while it runs, read back afterwards."""
 
-from snnplast.record.results import read_run as read_run
-from snnplast.record.run_file import RunFile as RunFile
-from snnplast.record.writable import check_writable as check_writable
+from snnplast.record.results import Run, read_run
+from snnplast.record.run_file import RunFile
+from snnplast.record.writable import check_writable
+
+__all__ = ["Run", "RunFile", "check_writable", "read_run"]
