@@ -358,6 +358,8 @@ REFUSED = {
     "objective.readout = 'input', but readout is 'output'": (
         None, EProp(), {"objective": MeanSquaredError(readout="input")}
     ),
+    "unknown name of synapses 'S_im': did you mean 'S_in'": (None, EProp(), {"bounds": {"S_im": (0, 1)}}),
+    "S_in: initial weights span .* beyond bounds": (None, EProp(), {"bounds": {"S_in": (0, 1)}}),
     "objective = 'mse': an Objective": (None, EProp(), {"objective": "mse"}),
     "target 'output' does not spike; readout=... says": (None, EProp(), {"readout": None}),
     "synapses = .*: a list of Brian2's Synapses": (None, EProp(), {"synapses": []}),
@@ -450,11 +452,15 @@ def test_the_script_stays_as_it_is():
     assert set(script.network.objects) == objects
 
 
-def test_a_readout_whose_weights_stay():
+def test_weights_within_bounds_and_a_readout_whose_weights_stay():
     script = Script()
-    learner = snnplast.attach(EProp(), script.network, synapses=[script.s_in], readout=script.output)
+    script.s_in.w = np.abs(script.s_in.w)
+    low = script.s_in.w[:].min()
+    given = {"synapses": [script.s_in], "readout": script.output, "bounds": {"S_in": (low, None)}}
+    learner = snnplast.attach(EProp(), script.network, **given)
     script.show(learner, 0)
     assert learner.update().metrics["loss"] > 0
+    assert script.s_in.w[:].min() == low
     assert list(learner.gradient) == ["S_in"] and np.any(learner.gradient["S_in"])
 
 

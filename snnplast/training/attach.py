@@ -38,6 +38,7 @@ def attach(
     readout: Any = None,
     objective: Objective | None = None,
     representation: LayerNorm | None = None,
+    bounds: Mapping[str, tuple[float | None, float | None]] | None = None,
     seed: int = 0,
     updates: int | None = None,
 ) -> Learner:
@@ -50,6 +51,7 @@ def attach(
     readout: the group of neurons without a threshold that the objective is about.
     objective: what is wanted of it, default `MeanSquaredError()`; its readout is that group.
     representation: rate representation of all neurons that learn, for layer-wise rules.
+    bounds: (lowest, highest) weight by the name of the synapses; None leaves a side open.
     seed: of what third factors draw. updates: how many there will be, where the optimiser has a schedule.
 
     Neurons that learn have a membrane of one exponential, without a unit, and a constant threshold. Where spikes arrive
@@ -77,7 +79,9 @@ def attach(
     objective = _about(objective, readout)
     if not isinstance(representation, LayerNorm | None):
         raise UserError(f"attach: representation = {short(representation)}: LayerNorm() or None is allowed")
-    designed = design(learnt.described(representation), objective, rule, count("attach: seed", seed, low=0))
+    designed = design(
+        learnt.described(representation, bounds or {}), objective, rule, count("attach: seed", seed, low=0)
+    )
     _refuse_more(designed, learnt)
     return Learner(learnt, designed, None if updates is None else count("attach: updates", updates))
 

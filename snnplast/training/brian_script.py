@@ -16,7 +16,7 @@ from snnplast.brian import (
     brian2,
     second,
 )
-from snnplast.errors import UserError, short
+from snnplast.errors import UserError, short, unknown
 from snnplast.learning.capabilities import Explores
 from snnplast.learning.rule import Rule
 from snnplast.network.connectivity import ExplicitPairs
@@ -98,8 +98,11 @@ class Script:
                 f"{place}: its target {given.target.name!r} does not spike; readout=... says what it is for"
             )
 
-    def described(self, representation: LayerNorm | None) -> Network:
+    def described(self, representation: LayerNorm | None, bounds: Mapping[str, Any]) -> Network:
         """The network that learns the same: groups whose weights stay as they are show their spikes as sources."""
+        for name in bounds:
+            if name not in self.plastic:
+                raise UserError(f"attach: bounds: {unknown('name of synapses', name, self.plastic)}")
         network = Network(dt=f"{self.dt!r} second")
         for name, group in self.groups.items():
             known = self.neurons.get(name)
@@ -122,6 +125,7 @@ class Script:
                 weights=ExplicitWeights(values=s.values),
                 delay=(steps[0] if np.ptp(steps) == 0 else steps) * self.dt * second,
                 into=s.into,
+                bounds=bounds.get(name, (None, None)),
                 plastic=True,
             )
             scale = np.broadcast_to(gain / described.input_gain(self.dt), (described.size,))
