@@ -36,7 +36,14 @@ class WrongValue(UserError):
 
 
 class Description(_Validated):
-    """Typed, immutable data. A wrong value raises `UserError` naming the class, field, value and what is allowed."""
+    """Typed, immutable data. A wrong value raises `UserError` naming the class, field, value and what is allowed.
+
+    >>> class Box(Description):
+    ...     width: int = 1
+    >>> Box(width=2.5)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: Box.width = 2.5: an integer is needed
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True, allow_inf_nan=False

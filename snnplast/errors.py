@@ -11,6 +11,13 @@ class UserError(ValueError):
     """A mistake in what the user wrote: one sentence naming the place, the value and what is allowed.
 
     The command line prints it without a traceback and exits with status 2.
+
+    >>> from snnplast import LIF
+    >>> try:
+    ...     LIF(100, tau_m=20)
+    ... except UserError as error:
+    ...     print(error)
+    LIF.tau_m: 20 has no unit: a time is needed, write '20 ms' if ms is meant
     """
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Every example in a docstring runs and prints what it says."""
+"""Every example in a docstring runs and prints what it says, and every public name has one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,19 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(import_module("snnplast").__file__).parent
-FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if ">>>" in path.read_text()]
+import snnplast
+
+PACKAGE = Path(snnplast.__file__).parent
+FOLDERS = [PACKAGE, PACKAGE / "rules", PACKAGE / "models"]
+"""In a checkout the last two are links, which are not followed from the first."""
+FILES = [path for path in sorted({p for folder in FOLDERS for p in folder.rglob("*.py")}) if ">>>" in path.read_text()]
+PUBLIC = sorted({*snnplast.__all__, "compile", "open"})
+WAITING = frozenset(
+    """Backprop BatchFiringRate CSVLogger ClassMemory Delta EProp EarlyStopping Experiment
+    FiringRate Frozen HSIC IBHebbian Random ReadoutError Recording Reservoir Reward RewardHebbian Zero evaluate
+    load_weights plot predict resume save_weights train open""".split()
+)
+"""Public names whose example is still to be written."""
 
 
 def test_there_are_examples():
@@ -21,3 +32,14 @@ def test_the_examples_of_a_file_run(path):
     name = ".".join(["snnplast", *path.relative_to(PACKAGE).with_suffix("").parts])
     found = doctest.testmod(import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     assert found.attempted > 0 and found.failed == 0
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_has_an_example(name):
+    if name in WAITING:
+        pytest.skip("its example is still to be written")
+    assert ">>>" in (getattr(snnplast, name).__doc__ or "")
+
+
+def test_only_public_names_are_waited_for():
+    assert set(PUBLIC) >= WAITING

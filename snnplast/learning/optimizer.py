@@ -18,6 +18,12 @@ class Schedule(Description):
     r"""Learning rate over the run: constant, or linear from eta down to final * eta.
 
     name: "constant" (default) or "linear". final: fraction left at the end, default 0.1, in [0, 1].
+
+    >>> Schedule(name="linear", final=0.2)(progress=0.5)
+    0.6
+    >>> Schedule(name="cosine")
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: Schedule.name = 'cosine': input should be 'constant' or 'linear'
     """
 
     name: Literal["constant", "linear"] = "constant"
@@ -42,7 +48,8 @@ else:
 class Optimizer(Description):
     r"""What all optimisers share: g <- clip(g) + weight_decay * w, one step of the optimiser, then the bounds.
 
-    learning_rate: eta, > 0. schedule: how eta changes over the run. clip: largest |g|, default none.
+    learning_rate: eta, default 1e-3, > 0. schedule: how eta changes over the run, default constant.
+    clip: largest |g|, > 0, default none.
     weight_decay: default 0, >= 0.
     """
 
@@ -81,7 +88,17 @@ class Optimizer(Description):
 
 
 class SGD(Optimizer):
-    """w <- w - eta g."""
+    """w <- w - eta g.
+
+    learning_rate, schedule, clip, weight_decay: see `Optimizer`.
+
+    >>> w = np.array([1.0, -1.0])
+    >>> SGD(learning_rate=0.1, clip=1.0).update(w, gradient=np.array([5.0, 0.5]), state={}); w
+    array([ 0.9 , -1.05])
+    >>> SGD(learning_rate=0)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: SGD.learning_rate = 0: input should be greater than 0
+    """
 
     name: ClassVar[str] = "sgd"
 
@@ -96,6 +113,13 @@ class Adam(Optimizer):
     w <- w - eta sqrt(1 - b2^n) / (1 - b1^n) * m / (sqrt(u) + epsilon)
 
     beta_1: default 0.9. beta_2: default 0.999, both in [0, 1). epsilon: default 1e-8, > 0. Kingma & Ba (2015).
+
+    >>> adam, w = Adam(learning_rate=0.01), np.array([1.0, -1.0])
+    >>> adam.update(w, gradient=np.array([5.0, -0.5]), state=adam.init(w)); w.round(3)
+    array([ 0.99, -0.99])
+    >>> Adam(beta_1=1)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: Adam.beta_1 = 1: input should be less than 1
     """
 
     name: ClassVar[str] = "adam"

@@ -26,6 +26,24 @@ class Rule(Description):
         their own error), onto "hidden" populations only, or onto "readouts" only, which then hear the third factor
         if the rule has one.
     batch_mode: "independent", or "sequential" where a trial depends on the one before; then batch must be 1.
+    evaluation: "factored" (default), after the trial from records of neurons, or "online", by traces in the synapses.
+    third_factor, regularisers: an object, its name or its table each; signals are added; default none.
+    optimizer, optimizers: of all parameters, and others by parameter name; an object, its name or its table each.
+    batch: trials per update, default 1, >= 1.
+
+    >>> class Decay(Rule):
+    ...     name = "decay"
+    ...
+    ...     def inject(self, network, projection, kinds):
+    ...         return Injection()
+    ...
+    ...     def gradient(self, record, projections, signals):
+    ...         return {projection.name: record.values[projection.name] for projection in projections}
+    >>> Decay(optimizer={"name": "sgd", "learning_rate": 0.1}, batch=8).optimizer.learning_rate
+    0.1
+    >>> Decay(optimizer="sgd", batch=0)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: Decay.batch = 0: input should be greater than or equal to 1
     """
 
     name: ClassVar[str]

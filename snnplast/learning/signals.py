@@ -42,6 +42,11 @@ class Signal:
     variable: the target neurons' variable that holds a step signal while an online rule runs.
     feedback: (k, n); the signal is values (T, k) @ feedback. Filters act on the k columns, which is exact for
         different kappas and cheaper.
+
+    >>> errors, feedback = np.zeros((100, 2)), np.ones((2, 50))
+    >>> signal = Signal.of(Broadcast(errors, feedback), SignalKind("learning_signal", "step", tau=0.02), dt=1e-3)
+    >>> signal.values.shape, round(float(signal.decay), 3)
+    ((100, 2), 0.951)
     """
 
     values: np.ndarray

@@ -23,7 +23,12 @@ State = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Context:
-    """What a source may rely on: the network so far, the populations it serves, the objective, face and seed."""
+    """What a source may rely on: the network so far, the populations it serves, the objective, face and seed.
+
+    >>> from snnplast import CrossEntropy
+    >>> Context(Network(), targets=("hidden",), objective=CrossEntropy(readout="choice"), online=False).readout
+    'choice'
+    """
 
     network: Network
     targets: tuple[str, ...]
@@ -51,6 +56,19 @@ class ThirdFactor(Description):
 
     reference: BibTeX entry of where it comes from.
     batch_mode: "sequential" where the signal depends on earlier trials: then a batch holds one trial.
+
+    >>> class Praise(ThirdFactor):
+    ...     name = "praise"
+    ...
+    ...     def kind(self, context, population):
+    ...         return SignalKind("praise", "trial")
+    ...
+    ...     def signal(self, record, context, state):
+    ...         return {name: np.ones(context.network.population(name).size) for name in context.targets}
+    >>> from snnplast import LIF
+    >>> net = Network(); net.add("hidden", LIF(3))
+    >>> Praise().signal(record=None, context=Context(net, ("hidden",), None, online=False), state={})
+    {'hidden': array([1., 1., 1.])}
     """
 
     name: ClassVar[str]

@@ -34,7 +34,13 @@ class Connectivity(Description):
 
 
 class AllToAll(Connectivity):
-    """Every source neuron to every target neuron."""
+    """Every source neuron to every target neuron: n_pre * n_post synapses.
+
+    From a population to itself those of a neuron with itself are among them, unless self_connections = False.
+
+    >>> AllToAll().count(3, 2, itself=False), AllToAll().count(3, 3, itself=True)
+    (6, 6)
+    """
 
     def count(self, n_pre: int, n_post: int, itself: bool) -> int:
         return n_pre * (n_post - itself)
@@ -46,7 +52,15 @@ class AllToAll(Connectivity):
 
 
 class Probability(Connectivity):
-    """Each pair with probability p, independently. 0 < p <= 1."""
+    """Each pair with probability p, independently. 0 < p <= 1.
+
+    >>> pre, post = Probability(0.5).pairs(np.random.default_rng(1), 100, 100, itself=False)
+    >>> 4900 < pre.size < 5100, bool((pre[1:] >= pre[:-1]).all())
+    (True, True)
+    >>> Probability(1.5)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: Probability.p = 1.5: input should be less than or equal to 1
+    """
 
     if TYPE_CHECKING:
         p: float = Field(kw_only=False)
@@ -72,7 +86,15 @@ class Probability(Connectivity):
 
 
 class FixedInDegree(Connectivity):
-    """Every target neuron from k different source neurons, drawn without replacement. k >= 1."""
+    """Every target neuron from k different source neurons, drawn without replacement. 1 <= k <= sources there are.
+
+    >>> pre, post = FixedInDegree(5).pairs(np.random.default_rng(1), 100, 3, itself=False)
+    >>> np.bincount(post)
+    array([5, 5, 5])
+    >>> FixedInDegree(5).count(4, 3, itself=False)
+    Traceback (most recent call last):
+    snnplast.errors.UserError: FixedInDegree(k=5): only 4 source neurons are available
+    """
 
     if TYPE_CHECKING:
         k: int = Field(kw_only=False)
@@ -105,7 +127,14 @@ class FixedInDegree(Connectivity):
 
 
 class OneToOne(Connectivity):
-    """Neuron i to neuron i; both populations have the same size."""
+    """Neuron i to neuron i; both populations have the same size.
+
+    >>> OneToOne().count(3, 3, itself=False)
+    3
+    >>> OneToOne().count(3, 4, itself=False)
+    Traceback (most recent call last):
+    snnplast.errors.UserError: OneToOne: sizes 3 and 4 differ; equal sizes are needed
+    """
 
     def count(self, n_pre: int, n_post: int, itself: bool) -> int:
         if n_pre != n_post:
@@ -120,7 +149,16 @@ class OneToOne(Connectivity):
 
 
 class ExplicitPairs(Connectivity):
-    """Given pairs: two index arrays of equal length; a pair may occur once."""
+    """Given pairs, in any order: two index arrays of equal length; a pair may occur once.
+
+    pre, post: integers (n_synapses,), from 0 to the size of the population - 1.
+
+    >>> ExplicitPairs(pre=[0, 0, 1], post=[0, 2, 1]).count(2, 3, itself=False)
+    3
+    >>> ExplicitPairs(pre=[0, 0], post=[1, 1]).count(2, 3, itself=False)
+    Traceback (most recent call last):
+    snnplast.errors.UserError: a pair of neurons is listed twice; each may occur once
+    """
 
     pre: Any
     post: Any

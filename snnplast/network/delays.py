@@ -19,7 +19,14 @@ LAST_STEP = 2**31 - 2
 
 
 class UniformDelay(Description):
-    """A delay for every synapse, drawn from U(low, high). low, high: times, 0 <= low <= high."""
+    """A delay for every synapse, drawn from U(low, high). low, high: times, 0 <= low <= high.
+
+    >>> UniformDelay(low="1 ms", high="5 ms").high
+    0.005
+    >>> UniformDelay(low="5 ms", high="1 ms")
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: UniformDelay: low = 5 ms must not exceed high = 1 ms
+    """
 
     low: NonNegativeTime = 0.0
     high: NonNegativeTime

@@ -43,7 +43,17 @@ def _parsed(place: str, lines: Sequence[str], parse: Callable[[str], object]) ->
 
 @dataclass(frozen=True)
 class Update:
-    """Code run once per step in a scheduling slot; with `event`, only when that event of the population occurs."""
+    """Code run once per step in a scheduling slot; with `event`, only when that event of the population occurs.
+
+    code: statements, one per line. when: slot, default "after_groups". order: integer, within a slot from low to high.
+    event: None (default), at every step, or "trial", once per trial.
+
+    >>> Update("error = y - target", when="after_synapses", order=2).event is None
+    True
+    >>> Update("n +")
+    Traceback (most recent call last):
+    snnplast.network.code.WrongCode: Update.code: 'n +' is no statement: 'name = expression', ... is needed
+    """
 
     code: str
     when: str = "after_groups"
@@ -68,6 +78,12 @@ class Fragment:
     units: Brian2 unit of a constant, where it is not dimensionless.
     on_spike: statements: at a population's own spikes, or at each presynaptic spike of a projection.
     on_arrival: statements of a projection when a spike arrives at its target, after latency and delay.
+
+    >>> trace = Fragment(("dx/dt = -x/tau : 1",), {"tau": 0.02}, {"tau": "second"}, on_spike=("x += 1",))
+    >>> print(trace.text())
+    dx/dt = -x/tau : 1
+    tau = 0.02  (constant)
+    on spike: x += 1
     """
 
     equations: tuple[str, ...] = ()
@@ -125,6 +141,10 @@ class Injection:
     recorded: neurons' variables kept step by step, e.g. 'post.psi'. read: synaptic variables read after the trial.
     Where another rule means something else by a name, both code and record get another one; the rule asks the record
     by its own: `record.kept(projection, 'post.psi')`, `record.gathered(projection, 'gradient')`.
+
+    >>> psi = Injection(post=Fragment(("psi = 1/(1 + v**2) : 1",)), recorded=("post.psi",))
+    >>> psi.renamed("post", {"psi": "psi_2"}).recorded
+    ('post.psi_2',)
     """
 
     pre: Fragment = Fragment()

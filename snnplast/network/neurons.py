@@ -85,7 +85,16 @@ class LIF(SpikingPopulation):
     refractory: time after a spike in which v integrates but cannot spike, default 0 ms, >= 0, in whole steps.
     v_min: floor of v, default none.
     bias: b, added each step, default none; a number or array makes it a parameter that rules may learn.
-    normalise_input: c = 1 - alpha instead of c = 1.
+    normalise_input: c = 1 - alpha instead of c = 1, default False.
+    representation: rate representation z for layer-wise rules, such as LayerNorm(), default none.
+
+    >>> LIF(100, tau_m="20 ms").tau_m
+    0.02
+    >>> LIF(3, tau_m=["10 ms", "20 ms", "30 ms"], bias=0).parameters
+    {'bias': 0.0}
+    >>> LIF(100, tau_m=20)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: LIF.tau_m: 20 has no unit: a time is needed, write '20 ms' if ms is meant
     """
 
     input_variable: ClassVar[str | None] = "v"
@@ -145,6 +154,12 @@ class ALIF(LIF):
 
     tau_adapt: time constant of the adaptation, default 2000 ms, > 0; number or one per neuron.
     beta: rise of the threshold per spike, dimensionless, default 0.017, >= 0; 0 makes a neuron a LIF neuron.
+
+    >>> ALIF(3, beta=[0, 0, 0.2], tau_adapt="1 s").adaptation
+    (array([0. , 0. , 0.2]), 1.0)
+    >>> ALIF(100, beta=-1)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: ALIF.beta: -1 is out of range: at least 0 is allowed
     """
 
     tau_adapt: Annotated[PositiveTimes, Field(description="time constant of the adaptation")] = "2000 ms"
@@ -180,8 +195,16 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
     membrane: the variable that spikes add to (`membrane += c * w`).
     distance: expression of the membrane's distance to the threshold, e.g. 'v - vt'.
     threshold_scale: expression of the base threshold, the scale of surrogate derivatives, e.g. 'theta'.
-    tau_m: time constant with which the membrane forgets its input.
+    tau_m: time constant with which the membrane forgets its input, default 20 ms, > 0; number or one per neuron.
+    normalise_input, representation: see `LIF`.
     refractory: refractory time, default 0 ms, in whole steps.
+
+    >>> qif = {"equations": "dv/dt = (v**2 - v)/(20*ms) : 1", "reset": "v = 0", "threshold_scale": "1"}
+    >>> CustomNeurons(10, threshold="v > 2", distance="v - 2", **qif).tau_m
+    0.02
+    >>> CustomNeurons(10, threshold="u > 2", distance="v - 2", **qif)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: CustomNeurons.threshold: 'u > 2': unknown name 'u': Known: exploring, ...
     """
 
     in_steps: ClassVar[tuple[str, ...]] = ("refractory",)

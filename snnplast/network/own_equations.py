@@ -100,11 +100,18 @@ class OwnEquations(Population):
 
 
 class Analog(OwnEquations):
-    """Non-spiking units with your own equations, e.g. a rate reservoir or a feedback population.
+    r"""Non-spiking units with your own equations, e.g. a rate reservoir or a feedback population.
 
     equations: may hold differential equations (integrated exactly or by Euler).
     into: the variable that projections add to unless they name another, default "drive".
     All else: see `OwnEquations`.
+
+    >>> rates = "dr/dt = (tanh(drive) - r)/tau : 1\ndrive : 1\ntau : second (constant)"
+    >>> Analog(5, equations=rates, constants={"tau": "50 ms"}).own.constants
+    {'tau': 0.05}
+    >>> Analog(5, equations=rates, constants={"tau": "50 ms"}, into="current")
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: Analog.into: 'current' is not declared by the equations: drive, r, tau are
     """
 
     into: str = "drive"

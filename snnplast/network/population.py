@@ -66,6 +66,9 @@ class LayerNorm(Description):
     z = (r - mean(r)) / sqrt(var(r) + offset),   r = spike count / duration
 
     offset: regulariser of the variance, Hz^2, default 1, > 0.
+
+    >>> LayerNorm()(np.array([10.0, 20.0, 30.0])).round(2)
+    array([-1.22,  0.  ,  1.22])
     """
 
     offset: Annotated[float, Field(gt=0, description="added to the variance (Hz^2)")] = 1.0
@@ -159,7 +162,14 @@ def refuse_undeclared(fragment: Fragment, wanted: Iterable[str]) -> None:
 
 
 class SpikeSource(Population):
-    """Spikes handed over by the task: arrays of steps and neuron indices."""
+    """Spikes handed over by the task in every trial: integers (steps, indices), see `Segment`.
+
+    >>> from snnplast import Segment
+    >>> SpikeSource(3).spiking
+    True
+    >>> Segment(10, {"input": ([0, 9], [2, 0])}).inputs["input"]
+    (array([0, 9]), array([2, 0]))
+    """
 
     spiking: ClassVar[bool] = True
 
@@ -174,6 +184,14 @@ class PoissonSource(SpikeSource):
 
     peak_rate: firing rate at u = 1, default 200 Hz, > 0.
     rate: of every neuron at every step, for a background that the task knows nothing of; default none.
+
+    >>> PoissonSource(64, peak_rate="100 Hz").peak_rate
+    100.0
+    >>> PoissonSource(64, rate="5 Hz").driven
+    False
+    >>> PoissonSource(64, peak_rate=100)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: PoissonSource.peak_rate: 100 has no unit: a rate is needed, write '100 Hz' if ...
     """
 
     peak_rate: Annotated[PositiveRate, Field(description="firing rate at input value 1")] = "200 Hz"

@@ -18,6 +18,9 @@ class LeakyReadout(Population):
     y_k^t = kappa y_k^{t-1} + (1 - kappa) sum_j w_kj z_j^t,   kappa = exp(-dt/tau_out)
 
     tau_m: time constant tau_out, default 20 ms, > 0; number or one per readout.
+
+    >>> LeakyReadout(2, tau_m=["20 ms", "30 ms"]).tau_m
+    array([0.02, 0.03])
     """
 
     readout: ClassVar[bool] = True
@@ -37,6 +40,9 @@ class RateReadout(Population):
     Fed by projections with kind = "analog", every = "trial".
 
     biased: whether there is a bias b, default True; it is learnable and starts at 0.
+
+    >>> RateReadout(10).parameters, RateReadout(10, biased=False).parameters
+    ({'bias': 0.0}, {})
     """
 
     readout: ClassVar[bool] = True

@@ -42,7 +42,13 @@ def _fan(neurons: np.ndarray, size: int) -> np.ndarray:
 
 
 class Normal(Weights):
-    """w ~ N(0, (gain / sqrt(fan_in))^2), fan_in being the target neuron's. gain: default 1, >= 0."""
+    """w ~ N(0, (gain / sqrt(fan_in))^2), fan_in being the target neuron's. gain: default 1, >= 0.
+
+    >>> pre, post = np.repeat(np.arange(400), 100), np.tile(np.arange(100), 400)
+    >>> weights = Normal(gain=2).draw(np.random.default_rng(1), pre, post, (400, 100))
+    >>> round(float(weights.std()), 2)
+    0.1
+    """
 
     gain: Annotated[float, Field(ge=0)] = 1.0
 
@@ -56,7 +62,14 @@ class Normal(Weights):
 
 
 class Gaussian(Weights):
-    """w ~ N(0, std^2), whatever the fan-in. std: default 1, >= 0."""
+    """w ~ N(0, std^2), whatever the fan-in. std: default 1, >= 0.
+
+    >>> Gaussian(std=0.5).std
+    0.5
+    >>> Gaussian(std=-1)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: Gaussian.std = -1: input should be greater than or equal to 0
+    """
 
     std: Annotated[float, Field(ge=0)] = 1.0
 
@@ -67,7 +80,13 @@ class Gaussian(Weights):
 
 
 class Glorot(Weights):
-    """w ~ U(-l, l), l = gain sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010). gain: default 1, >= 0."""
+    """w ~ U(-l, l), l = gain sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010). gain: default 1, >= 0.
+
+    >>> pre, post = np.repeat(np.arange(400), 200), np.tile(np.arange(200), 400)
+    >>> weights = Glorot().draw(np.random.default_rng(1), pre, post, (400, 200))
+    >>> round(float(abs(weights).max()), 3)  # sqrt(6 / (400 + 200))
+    0.1
+    """
 
     gain: Annotated[float, Field(ge=0)] = 1.0
 
@@ -79,7 +98,14 @@ class Glorot(Weights):
 
 
 class Uniform(Weights):
-    """w ~ U(low, high). Defaults -1, 1; low <= high."""
+    """w ~ U(low, high). Defaults -1, 1; low <= high.
+
+    >>> Uniform(low=0, high=0.1).high
+    0.1
+    >>> Uniform(low=0.1, high=0)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: Uniform: low = 0.1 must not exceed high = 0
+    """
 
     low: float = -1.0
     high: float = 1.0
@@ -95,7 +121,17 @@ class Uniform(Weights):
 
 
 class ExplicitWeights(Weights):
-    """Given weights: a number, a matrix (n_pre, n_post), or one value per synapse in source-major order."""
+    """Given weights: a number, a matrix (n_pre, n_post), or one value per synapse in source-major order; real, finite.
+
+    `Network.connect` takes them without this class, and raises `UserError` for a shape that does not fit.
+
+    >>> from snnplast import LIF, Network
+    >>> net = Network(); net.add("a", LIF(2)); net.add("b", LIF(3))
+    >>> net.connect("a", "b", weights=[[1, 2, 3], [4, 5, 6]])
+    >>> net.connect("b", "a", weights=[1, 2])
+    Traceback (most recent call last):
+    snnplast.errors.UserError: network.b_to_a: weights have shape (2,); allowed are a number, ... (3, 2) or ...
+    """
 
     values: Any
 
@@ -122,6 +158,11 @@ class Transposed(Weights):
     """The weights of another projection the other way round, pairs included, kept equal to it as that one learns.
 
     of: name of the projection, described before, from this one's target to its source.
+
+    >>> from snnplast import LIF, Network
+    >>> net = Network(); net.add("a", LIF(2)); net.add("b", LIF(3))
+    >>> net.connect("a", "b", weights=Normal(), plastic=True)
+    >>> net.connect("b", "a", weights=Transposed(of="a_to_b"))
     """
 
     of: str

@@ -13,6 +13,21 @@ class Model(Description):
     """One experiment's network and task. Fields are what a config's [model] table may set.
 
     The defaults for every rule that makes sense on it stand in a .toml file beside its module.
+
+    >>> from snnplast import LIF
+    >>> class Column(Model):
+    ...     cells: int = 20
+    ...
+    ...     def network(self):
+    ...         net = Network()
+    ...         net.add("cells", LIF(self.cells))
+    ...         return net
+    >>> Column(cells=50).network()
+    Network, dt = 1 ms
+      cells  LIF of 50
+    >>> Column(cell=50)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: Column.cell: unknown key; did you mean 'cells'? Known: cells
     """
 
     name: ClassVar[str] = ""

@@ -20,6 +20,9 @@ class Judgement:
         mean over readouts (squared error) or over the steps of the window (cross-entropy).
     wanted, answered: where the task is a classification, the readout's unit that should have been the answer, and the
         one that was, in each stretch of steps that the window holds, (stretches,); None elsewhere.
+
+    >>> Judgement(np.zeros((4, 2)), 0.0, wanted=np.array([0, 1]), answered=np.array([0, 0])).correct
+    0.5
     """
 
     error: np.ndarray
@@ -42,6 +45,12 @@ class Objective(Description):
 
     Arrays of one trial: y and target have shape (T, n); a readout that acts once per trial has T = 1.
     optional: whether nothing may be wanted of a trial, no step of which counts then; its error and loss are 0.
+
+    >>> MeanSquaredError(window=2).in_window(5)
+    array([0., 0., 0., 1., 1.])
+    >>> MeanSquaredError(window=0)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: MeanSquaredError.window = 0: input should be greater than or equal to 1
     """
 
     optional: ClassVar[bool] = False
@@ -82,7 +91,14 @@ class Objective(Description):
 
 
 class MeanSquaredError(Objective):
-    r"""E = y - y*;  loss = 1/2 mean_k sum_t (y_k - y*_k)^2."""
+    r"""E = y - y*;  loss = 1/2 mean_k sum_t (y_k - y*_k)^2.
+
+    readout, window: see `Objective`.
+
+    >>> judged = MeanSquaredError().judge(y=np.array([[0.5, 1.0]]), target=np.array([[1.0, 1.0]]))
+    >>> judged.error, judged.loss
+    (array([[-0.5,  0. ]]), 0.0625)
+    """
 
     def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
         error = y - target
@@ -98,6 +114,10 @@ class CrossEntropy(Objective):
 
     Targets that sum to 1 are probabilities; a weight of a class or step scales its row. The answer in a stretch of the
     window is the class whose softmax, summed over the stretch, is largest.
+
+    >>> judged = CrossEntropy().judge(y=np.array([[0.0, 0.0]]), target=np.array([[1.0, 0.0]]))
+    >>> judged.error, round(judged.loss, 3), judged.correct
+    (array([[-0.5,  0.5]]), 0.693, 1.0)
     """
 
     def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:

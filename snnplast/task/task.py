@@ -30,6 +30,15 @@ class Task(ABC):
     epoch: number of training trials in an epoch; None for an endless stream.
     tests: number of test trials. batch: trials per update; only published draws depend on it.
     classes: what the readout's units stand for, in their order; None where they are just numbered.
+
+    >>> from snnplast import MeanSquaredError
+    >>> class Follow(Task):
+    ...     objective, epoch = MeanSquaredError(), 2
+    ...
+    ...     def trial(self, index):
+    ...         yield Segment(100, {"input": [index % 2]}, {"output.target": [index % 2]})
+    >>> next(Follow().trial(3)).inputs
+    {'input': array([1.])}
     """
 
     objective: Objective | None = None
@@ -94,6 +103,13 @@ class Classification(Task, ShowsSamples):
     classes: what the readout's units stand for, in their order, e.g. ("cat", "dog") or (3, 8). The readout may have
         more units than there are classes.
     source, objective.readout: the populations that take part.
+
+    >>> task = Classification([[0, 1], [1, 0]], ["b", "a"], [[0, 1]], ["b"], steps=50, classes=("a", "b"))
+    >>> task.epoch, task.tests, next(task.test(0)).series
+    (2, 1, {'output.target': array([0., 1.])})
+    >>> Classification([[0, 255]], [0], [[0, 1]], [1], steps=50)
+    Traceback (most recent call last):
+    snnplast.errors.UserError: task.x: values must lie in [0, 1], these span 0 to 255
     """
 
     objective: Objective

@@ -31,7 +31,7 @@ class Segment:
     this order. While a phase other than "trial" runs, a variable of each population whose code names it is 1:
     `responding`, `working`, `exploring`.
 
-    steps: its length, >= 1.
+    steps: its length, an integer, >= 1.
     inputs: source population -> values in [0, 1] of shape (n,) or (steps, n) for a `PoissonSource`; or a tuple
         (steps, indices), integers of equal number, for any source: spikes at steps 0 to steps - 1 of the segment.
     series: 'population.variable' -> array (steps, n), or (n,) for a constant; written before each step where the
@@ -39,6 +39,12 @@ class Segment:
         '<readout>.in_window' of shape (steps, 1), or (1,), says which steps count: 1 where they do, 0 elsewhere.
 
     Raises `UserError` for a value that is not real, finite, complete and within these ranges.
+
+    >>> Segment(100, {"input": [0, 0.5]}, {"output.target": [1, 0]}).inputs
+    {'input': array([0. , 0.5])}
+    >>> Segment(100, {"input": ([3, 100], [0, 1])})
+    Traceback (most recent call last):
+    snnplast.errors.UserError: Segment.inputs['input']: steps: integers must lie in [0, 99], these span 3 to 100
     """
 
     steps: int
@@ -116,6 +122,12 @@ class Record(Shown):
     names: projection -> what its rule calls a variable ('post.psi', 'synapse.gradient') -> its name here.
     phases: the other phases that the trial has.
     judgement: what the task's objective says of the trial, at its end; None without an objective.
+
+    >>> from snnplast import LIF
+    >>> net = Network(); net.add("hidden", LIF(3))
+    >>> record = Record(net, {}, {}, steps=100, spikes={"hidden": (np.array([5, 9, 9]), np.array([0, 0, 2]))})
+    >>> record.counts("hidden"), record.rates("hidden")
+    (array([2, 0, 1]), array([20.,  0., 10.]))
     """
 
     network: Network
