@@ -1,4 +1,4 @@
-"""From descriptions and injections to Brian2 objects: the only place that makes any."""
+"""From descriptions and injections to Brian2 objects: the only place that makes those of a described network."""
 
 from __future__ import annotations
 
