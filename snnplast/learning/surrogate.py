@@ -28,6 +28,12 @@ class Surrogate(Description):
     height: peak times the threshold, dimensionless, default 0.3, > 0.
     relative_width: width over the threshold, dimensionless, default 1, > 0.
     per_threshold: divide the height by the threshold (default, as in e-prop's papers) or not.
+
+    >>> PiecewiseLinear(height=0.5)(np.array([-1.0, -0.5, 0.0]))
+    array([0.  , 0.25, 0.5 ])
+    >>> PiecewiseLinear(relative_width=0)
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: PiecewiseLinear.relative_width = 0: input should be greater than 0
     """
 
     name: ClassVar[str]

@@ -57,17 +57,17 @@ class ThirdFactor(Description):
     reference: BibTeX entry of where it comes from.
     batch_mode: "sequential" where the signal depends on earlier trials: then a batch holds one trial.
 
-    >>> class Praise(ThirdFactor):
-    ...     name = "praise"
+    >>> class Constant(ThirdFactor):
+    ...     name = "constant"
     ...
     ...     def kind(self, context, population):
-    ...         return SignalKind("praise", "trial")
+    ...         return SignalKind("constant", "trial")
     ...
     ...     def signal(self, record, context, state):
     ...         return {name: np.ones(context.network.population(name).size) for name in context.targets}
     >>> from snnplast import LIF
     >>> net = Network(); net.add("hidden", LIF(3))
-    >>> Praise().signal(record=None, context=Context(net, ("hidden",), None, online=False), state={})
+    >>> Constant().signal(record=None, context=Context(net, ("hidden",), None, online=False), state={})
     {'hidden': array([1., 1., 1.])}
     """
 

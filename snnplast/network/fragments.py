@@ -45,7 +45,8 @@ def _parsed(place: str, lines: Sequence[str], parse: Callable[[str], object]) ->
 class Update:
     """Code run once per step in a scheduling slot; with `event`, only when that event of the population occurs.
 
-    code: statements, one per line. when: slot, default "after_groups". order: integer, within a slot from low to high.
+    code: statements, one per line or parted by ';'. when: slot, default "after_groups".
+    order: integer, default 0; lower ones run first in a slot.
     event: None (default), at every step, or "trial", once per trial.
 
     >>> Update("error = y - target", when="after_synapses", order=2).event is None
@@ -74,7 +75,7 @@ class Fragment:
     """Brian2 code of one owner (a population, or the synapses of a projection).
 
     equations: lines such as 'dzbar/dt = -zbar/tau_m : 1' or 'eligibility : 1'.
-    constants: name -> value; a scalar becomes a shared constant, an array one constant per element.
+    constants: name -> value in SI units; a scalar becomes a shared constant, an array one constant per element.
     units: Brian2 unit of a constant, where it is not dimensionless.
     on_spike: statements: at a population's own spikes, or at each presynaptic spike of a projection.
     on_arrival: statements of a projection when a spike arrives at its target, after latency and delay.

@@ -31,7 +31,7 @@ _OWN_NAME = re.compile(r".*_(traces(_\d+)?|sum|update_\d+)")
 class Network(Shown):
     """A network under description: add populations, connect them, hand it to an experiment.
 
-    dt: time step, default 1 ms.
+    dt: time step, default 1 ms, > 0.
 
     >>> from snnplast import LIF, Network, Normal, PoissonSource
     >>> net = Network()
@@ -50,7 +50,13 @@ class Network(Shown):
         self._frozen = False
 
     def add(self, name: str, population: Population) -> None:
-        """Add a population under a name (letters, digits, underscores)."""
+        """Add a population under a name (letters, digits, underscores).
+
+        >>> from snnplast import LIF
+        >>> Network(dt="1 ms").add("hidden", LIF(100, refractory="1.5 ms"))
+        Traceback (most recent call last):
+        snnplast.errors.UserError: network.hidden.refractory = 1.5 ms is no multiple of the time step, 1 ms; ...
+        """
         self._claim(name)
         if not isinstance(population, Population):
             raise UserError(f"network.{name}: {population!r} is not a population")
@@ -66,7 +72,15 @@ class Network(Shown):
     def connect(
         self, source: str, target: str, *, name: str | None = None, **values: Unpack[ProjectionSettings]
     ) -> None:
-        """Add a `Projection`, called 'source_to_target' unless named; its fields are the keyword arguments."""
+        """Add a `Projection`, called 'source_to_target' unless named; its fields are the keyword arguments.
+
+        >>> from snnplast import LIF, Probability
+        >>> net = Network(); net.add("hidden", LIF(100))
+        >>> net.connect("hidden", "hidden", name="back", connectivity=Probability(0.1), sign="inhibitory", delay="2 ms")
+        >>> net.connect("hidden", "output")
+        Traceback (most recent call last):
+        snnplast.errors.UserError: network.hidden_to_output: unknown target population 'output': Known: hidden
+        """
         name = name or f"{source}_to_{target}"
         self._claim(name)
         for role, population in (("source", source), ("target", target)):
@@ -89,7 +103,15 @@ class Network(Shown):
         self.projections[name] = projection
 
     def change(self, projection: str, **values: Unpack[ProjectionSettings]) -> None:
-        """Give fields of a projection other values, checked as in `connect`, e.g. whether it is plastic."""
+        """Give fields of a projection other values, checked as in `connect`, e.g. whether it is plastic.
+
+        >>> from snnplast import LIF
+        >>> net = Network(); net.add("hidden", LIF(100)); net.connect("hidden", "hidden", name="back")
+        >>> net.change("back", plastic=True); net
+        Network, dt = 1 ms
+          hidden  LIF of 100
+          back    hidden -> hidden, plastic
+        """
         self._must_be_open()
         if projection not in self.projections:
             raise UserError(f"network: {unknown('projection', projection, self.projections)}")

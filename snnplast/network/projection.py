@@ -41,20 +41,21 @@ class Projection(Description):
     Latency: a source's spike acts in the same step; a neuron's spike acts on neurons one step later and on
     readouts in the same step. A delay comes on top of it.
 
-    weights: initial weights; a `Weights` description, a number or an array.
+    weights: initial weights, dimensionless; a `Weights` description, a number or an array; default Normal().
     connectivity: which pairs are connected, default all.
-    delay: conduction delay of spikes, default 0 ms, rounded to steps: a time, one per synapse, or `UniformDelay`.
+    delay: conduction delay of spikes, default 0 ms, >= 0: a time or one per synapse, in whole steps, or `UniformDelay`,
+        whose draws are rounded to steps.
     sign: of all weights: "excitatory", "inhibitory", or +1 or -1 for each source neuron (Dale's principle). Initial
-        weights get it, and learning stops at 0.
-    kind: "spiking" (each spike adds c*w to the target), or "analog" (the target receives w * variable).
+        weights get it, and learning stops at 0. Default: any sign.
+    kind: "spiking" (default; each spike adds c*w to the target), or "analog" (the target receives w * variable).
     variable: the source's variable that an analog projection carries.
     into: the target's variable that receives it; default the one that input adds to.
-    every: an analog projection acts each "step", or once per "trial", in the response step.
+    every: an analog projection acts each "step" (default), or once per "trial", in the response step.
     order: of a projection that acts once per trial: lower ones act first, default 0.
-    plastic: whether the experiment's rule learns these weights.
+    plastic: whether the experiment's rule learns these weights, default False.
     rule: name of another rule for this projection; default the experiment's.
-    self_connections: whether a neuron may project to itself.
-    bounds: (lowest, highest) weight; None leaves a side open.
+    self_connections: whether a neuron may project to itself, default True.
+    bounds: (lowest, highest) weight; None, the default of both, leaves a side open.
     simulated: False keeps the weights as a parameter only, for factors computed after the trial.
     """
 
@@ -143,6 +144,13 @@ class Wiring(Description):
     """The pairs of one projection. pre, post: (n_synapses,), int32, sorted by pre, then post; shape: (n_pre, n_post).
 
     delays: conduction delays (n_synapses,) in steps, int32; None where there are none.
+
+    >>> wiring = Wiring.of(np.array([0, 0, 1]), np.array([0, 2, 1]), (2, 3))
+    >>> wiring.matrix(np.array([0.1, 0.2, 0.3]))
+    array([[0.1, 0. , 0.2],
+           [0. , 0.3, 0. ]])
+    >>> wiring.fan_out()
+    array([2, 1])
     """
 
     pre: np.ndarray
