@@ -18,7 +18,16 @@ from snnplast.rules.references import WIDROW_1960
 
 
 class Delta(ThreeFactorRule):
-    """Delta rule of readouts (Widrow & Hoff 1960)."""
+    """Delta rule of readouts (Widrow & Hoff 1960).
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> rule = snn.Delta()
+    >>> with snn.open(snn.Experiment(small_network(), small_task(), rule, iterations=1, engine="runtime")) as sim:
+    ...     before, update = sim.snapshot(), sim.update()
+    ...     [name for name in before if (sim.weights[name] != before[name]).any()]
+    ['second_to_output']
+    """
 
     name: ClassVar[str] = "delta"
     reference: ClassVar[str] = WIDROW_1960

@@ -30,6 +30,14 @@ class EProp(ThreeFactorRule):
     """Eligibility propagation (Bellec et al. 2020) for LIF neurons.
 
     average_gradient: divide all gradients by this many steps (the learning window of a classification), default 1.
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> rule = snn.EProp(batch=4, average_gradient=60)
+    >>> with snn.open(snn.Experiment(small_network(), small_task(), rule, iterations=1, engine="runtime")) as sim:
+    ...     before, update = sim.snapshot(), sim.update()
+    ...     [name for name in before if (sim.weights[name] != before[name]).any()]
+    ['input_to_first', 'first_to_first', 'first_to_second', 'second_to_output']
     """
 
     name: ClassVar[str] = "e-prop"

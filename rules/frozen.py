@@ -10,7 +10,16 @@ from snnplast.rules.e_prop import EProp
 
 
 class Frozen(EProp):
-    """Random hidden features with readouts trained by the delta rule, exactly as under e-prop."""
+    """Random hidden features with readouts trained by the delta rule, exactly as under e-prop.
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> rule = snn.Frozen()
+    >>> with snn.open(snn.Experiment(small_network(), small_task(), rule, iterations=1, engine="runtime")) as sim:
+    ...     before, update = sim.snapshot(), sim.update()
+    ...     [name for name in before if (sim.weights[name] != before[name]).any()]
+    ['second_to_output']
+    """
 
     name: ClassVar[str] = "frozen"
     reference: ClassVar[str] = ""

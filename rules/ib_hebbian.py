@@ -58,6 +58,14 @@ class IBHebbian(ThreeFactorRule):
     local: "surrogate" (default), "spike" or "rate", the local term; "rate" is larger and wants a tenth of the learning
     rate. surrogate: psi of the first; the others ignore it.
     homeostasis: keeps firing rates, where the population has a bias. readout_optimizer: eta_o of the readout.
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> rule = snn.IBHebbian(third_factor="random", homeostasis=None)
+    >>> with snn.open(snn.Experiment(small_network(), small_task(), rule, iterations=1, engine="runtime")) as sim:
+    ...     before, update = sim.snapshot(), sim.update()
+    ...     [name for name in before if (sim.weights[name] != before[name]).any()]
+    ['input_to_first', 'first_to_first', 'first_to_second', 'second_to_output']
     """
 
     name: ClassVar[str] = "ib-hebbian"

@@ -39,6 +39,14 @@ class RewardHebbian(Explores, ThreeFactorRule):
     """Reward-modulated Hebbian learning of readouts that act once per trial (Hoerzer et al. 2014).
 
     noise: sigma, default 0.5, > 0. steps: K, default 10, >= 2. memory: of obar, default 0.8, in [0, 1).
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> rule = snn.RewardHebbian(noise=0.3, steps=20)
+    >>> with snn.open(snn.Experiment(small_network("rate"), small_task(), rule, iterations=1, engine="runtime")) as sim:
+    ...     before, update = sim.snapshot(), sim.update()
+    ...     [name for name in before if (sim.weights[name] != before[name]).any()]
+    ['second_to_output', 'output.bias']
     """
 
     name: ClassVar[str] = "reward-hebbian"

@@ -22,6 +22,16 @@ class Backprop(LayerwiseFactor):
     """Gradient of the loss with respect to the representation of a layer that a `RateReadout` reads.
 
     It goes one step back: a layer whose spikes reach the readout only through other layers is refused.
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> net = small_network("rate")
+    >>> net.connect("first", "output", plastic=True, kind="analog", variable="z", every="trial")
+    >>> rule = snn.IBHebbian(third_factor=snn.Backprop(), homeostasis=None)
+    >>> with snn.open(snn.Experiment(net, small_task(), rule, iterations=1, engine="runtime")) as sim:
+    ...     before, update = sim.snapshot(), sim.update()
+    ...     [name for name in before if (sim.weights[name] != before[name]).any()]
+    ['input_to_first', 'first_to_first', 'first_to_second', 'second_to_output', 'first_to_output', 'output.bias']
     """
 
     name: ClassVar[str] = "backprop"

@@ -26,6 +26,15 @@ class ClassMemory(LayerwiseFactor):
 
     Classes are one-hot targets. No signal for a sample whose class is new, nor before a second class has been seen.
     memory: share of an average that a new sample leaves, default 0.9, in [0, 1).
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> rule = snn.IBHebbian(third_factor=snn.ClassMemory(memory=0.5))
+    >>> with snn.open(snn.Experiment(small_network(), small_task(), rule, iterations=5, engine="runtime")) as sim:
+    ...     for _ in range(5):
+    ...         before, _ = sim.snapshot()["input_to_first"], sim.update()
+    ...         print(bool((sim.weights["input_to_first"] != before).any()), end=" ")
+    False False False False True
     """
 
     name: ClassVar[str] = "class-memory"

@@ -25,6 +25,15 @@ class FiringRate(ThirdFactor):
     """Firing-rate regularisation (Bellec et al. 2020, methods).
 
     coefficient: c_reg, default 300, >= 0. target: f*, default 10 Hz, >= 0.
+
+    >>> import numpy as np
+    >>> from snnplast import LIF, FiringRate, Network, Record
+    >>> from snnplast.learning import Context
+    >>> net = Network()
+    >>> net.add("hidden", LIF(2))
+    >>> trial = Record(net, {}, {}, steps=100, spikes={"hidden": (np.array([3, 50]), np.array([0, 0]))})
+    >>> FiringRate().signal(trial, Context(net, ("hidden",), None, online=False), {})["hidden"].round(6).tolist()
+    [0.03, -0.03]
     """
 
     name: ClassVar[str] = "firing-rate"
@@ -50,6 +59,17 @@ class BatchFiringRate(OverBatch, FiringRate):
     """The same of firing rates averaged over the batch; of a batch of one trial, `firing-rate` itself.
 
     coefficient: c_reg, default 300, >= 0. target: f*, default 10 Hz, >= 0.
+
+    >>> import numpy as np
+    >>> from snnplast import LIF, BatchFiringRate, Network, Record
+    >>> from snnplast.learning import Context
+    >>> net = Network()
+    >>> net.add("hidden", LIF(2))
+    >>> fired = (np.array([3, 50]), np.array([0, 0])), (np.array([7, 9]), np.array([1, 1]))
+    >>> batch = [Record(net, {}, {}, steps=100, spikes={"hidden": spikes}) for spikes in fired]
+    >>> rule = BatchFiringRate(target="5 Hz")
+    >>> rule.batch_signal(batch, Context(net, ("hidden",), None, online=False))["hidden"].round(6).tolist()
+    [0.015, 0.015]
     """
 
     name: ClassVar[str] = "batch-firing-rate"

@@ -38,6 +38,15 @@ class HSIC(LayerwiseFactor):
     for N > 2; for comparison.
     window: N, default 32, >= 2. gamma: weight of the class term, default 10, >= 0.
     sigma_x, sigma_y, sigma_z: kernel widths, defaults 0.5, 0.25, 1, > 0.
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> rule = snn.IBHebbian(third_factor=snn.HSIC(window=3))
+    >>> with snn.open(snn.Experiment(small_network(), small_task(), rule, iterations=4, engine="runtime")) as sim:
+    ...     for _ in range(4):
+    ...         before, _ = sim.snapshot()["input_to_first"], sim.update()
+    ...         print(bool((sim.weights["input_to_first"] != before).any()), end=" ")
+    False False True True
     """
 
     name: ClassVar[str] = "hsic"

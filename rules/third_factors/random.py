@@ -13,7 +13,17 @@ from snnplast.task import Record
 
 
 class Random(LayerwiseFactor):
-    """xi_j ~ N(0, 1), independent over neurons and trials, then the same transforms as a real signal."""
+    """xi_j ~ N(0, 1), independent over neurons and trials, then the same transforms as a real signal.
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> rule = snn.IBHebbian(third_factor=snn.Random())
+    >>> with snn.open(snn.Experiment(small_network(), small_task(), rule, iterations=2, engine="runtime")) as sim:
+    ...     for _ in range(2):
+    ...         before, _ = sim.snapshot()["input_to_first"], sim.update()
+    ...         print(bool((sim.weights["input_to_first"] != before).any()), end=" ")
+    True True
+    """
 
     name: ClassVar[str] = "random"
 

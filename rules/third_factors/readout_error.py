@@ -35,6 +35,13 @@ class ReadoutError(Adaptive, ThirdFactor):
     feedback: "random", "symmetric" or "adaptive", see above.
     scale: standard deviation of random and of initial adaptive feedback, default 1, >= 0.
     decay: of adaptive feedback, default 0, >= 0.
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> rule = snn.EProp(third_factor=snn.ReadoutError(scale=0.5))
+    >>> with snn.open(snn.Experiment(small_network(), small_task(), rule, iterations=1, engine="runtime")) as sim:
+    ...     {name: weights.shape for name, weights in sim.weights.items() if name.startswith("feedback")}
+    {'feedback_first': (24,), 'feedback_second': (21,)}
     """
 
     name: ClassVar[str] = "readout-error"

@@ -41,6 +41,13 @@ class Reservoir(Speaks, Pretrained, HSIC):
     training: of the readout, "ridge" (default), "delta" or "reward-hebbian".
     ridge: regularisation relative to the mean squared feature, default 1e-2, > 0.
     passes, learning_rate: through the streams, of the rule that learns them, defaults 3 and 1e-2 (falling to a tenth).
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> rule = snn.IBHebbian(third_factor=snn.Reservoir(units=12, window=4, streams=2, stream_length=8))
+    >>> with snn.open(snn.Experiment(small_network(), small_task(), rule, iterations=1, engine="runtime")) as sim:
+    ...     {name: weights.size for name, weights in sim.weights.items() if name.startswith("second_third")}
+    {'second_third_factor_from_opened': 84, 'second_third_factor_from_closed': 84, 'second_third_factor_from_z': 49}
     """
 
     name: ClassVar[str] = "reservoir"

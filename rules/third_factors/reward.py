@@ -27,6 +27,14 @@ class Reward(ThirdFactor):
     """Scalar reward, broadcast to every neuron of every population (Hoerzer et al. 2014).
 
     modulation: "binary" (default) or "graded", see above. memory: of the running average Pbar, default 0.8, in [0, 1).
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> rule = snn.RewardHebbian(third_factor=snn.Reward(modulation="graded"))
+    >>> with snn.open(snn.Experiment(small_network("rate"), small_task(), rule, iterations=1, engine="runtime")) as sim:
+    ...     before, update = sim.snapshot(), sim.update()
+    ...     [name for name in before if (sim.weights[name] != before[name]).any()]
+    ['second_to_output', 'output.bias']
     """
 
     name: ClassVar[str] = "reward"

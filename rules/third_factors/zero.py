@@ -11,7 +11,16 @@ from snnplast.task import Record
 
 
 class Zero(ThirdFactor):
-    """xi_j = 0 for every neuron in every trial: hidden weights stay as they are, the rest of the rule goes on."""
+    """xi_j = 0 for every neuron in every trial: hidden weights stay as they are, the rest of the rule goes on.
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> rule = snn.EProp(third_factor=snn.Zero())
+    >>> with snn.open(snn.Experiment(small_network(), small_task(), rule, iterations=1, engine="runtime")) as sim:
+    ...     before, update = sim.snapshot(), sim.update()
+    ...     [name for name in before if (sim.weights[name] != before[name]).any()]
+    ['second_to_output']
+    """
 
     name: ClassVar[str] = "zero"
 
