@@ -5,6 +5,11 @@ snnplast.plot.raster(record)                         # or of a run that has reco
 snnplast.plot.weights(run, "input_to_hidden")
 snnplast.plot.rates(sim.activity("hidden", x))       # or of a record
 snnplast.plot.confusion(run)
+
+>>> import numpy as np, snnplast
+>>> figure = snnplast.plot.rates({"hidden": np.array([[5.0, 12.0, 20.0], [7.0, 10.0, 22.0]])})
+>>> [axis.get_xlabel() for axis in figure.axes]
+['rate (Hz)']
 """
 
 from __future__ import annotations

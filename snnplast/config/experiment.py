@@ -98,6 +98,12 @@ class Recording(Description):
     are the answers of a classification, in the test and where `trials` are kept.
     weights: "every 10" keeps what is learned after every 10th epoch (iteration, where the task has no epochs). First,
     best and last weights are kept in any case.
+    Raises `UserError` for what is out of range; names that the network does not have are refused where a run begins.
+
+    >>> from snnplast import Recording
+    >>> kept = Recording(path="", spikes="neurons", variables=["output.y"], trials="all", weights="every 10")
+    >>> kept.spikes, kept.variables, kept.weights_every
+    (('neurons',), ('output.y',), 10)
     """
 
     path: Annotated[str, Field(description="HDF5 file, '' for none")] = "run.h5"
@@ -138,8 +144,15 @@ class Recording(Description):
 class Experiment(Shown):
     """Everything a run needs: a network, a task, the rule that learns, and how long. It cannot be changed.
 
-        Experiment(net, task, EProp(batch=8), epochs=5, record="run.h5")     # from Python objects
-        Experiment.of("digits", "rule=ib-hebbian", "model.hidden=30")        # what the shell resolves
+    It is made of Python objects, or by `of` of what the shell resolves:
+
+    >>> from snnplast import EProp, Experiment
+    >>> from snnplast.testing import small_network, small_task
+    >>> experiment = Experiment(small_network(), small_task(), EProp(batch=10), epochs=5, seed=2)
+    >>> experiment.train.seed, experiment.rule.batch, list(experiment.network.populations)
+    (2, 10, ['input', 'first', 'second', 'output'])
+    >>> Experiment.of("digits", "rule=ib-hebbian", "model.hidden=30").network.populations["hidden"].size
+    30
 
     Attributes
     ----------

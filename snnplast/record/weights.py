@@ -97,6 +97,17 @@ def load_weights(path: str | os.PathLike[str]) -> Weights:
     ------
     UserError
         There is no such file, or it holds something else. Whether they fit a network is asked where they are used.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> experiment = snn.Experiment(small_network(), small_task(), snn.EProp(batch=10), epochs=2, engine="runtime")
+    >>> with TemporaryDirectory() as folder, snn.open(experiment) as sim:
+    ...     kept = snn.load_weights(snn.save_weights(f"{folder}/drawn.npz", sim))
+    >>> kept["input_to_first"].shape, [neurons[:3].tolist() for neurons in kept.pairs("input_to_first")]
+    ((96,), [[0, 0, 0], [0, 1, 2]])
     """
     file = usable(path)
     if not file.is_file():

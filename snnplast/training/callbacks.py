@@ -127,6 +127,14 @@ class EarlyStopping:
     those that the run leaves, however it ends but by an error. least: a better value is better by more than this.
 
     A run that goes on after an interruption counts anew from there.
+    Raises `UserError` where one of these is out of range, and in the run where it has no such metric.
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> experiment = snn.Experiment(small_network(), small_task(), snn.EProp(batch=10), epochs=9, engine="runtime")
+    >>> stopping = snn.EarlyStopping("test_loss", patience=1, least=10.0)
+    >>> len(snn.train(experiment, callbacks=[stopping]).metrics["test_loss"]), stopping.best_round
+    (2, 1)
     """
 
     def __init__(
@@ -185,6 +193,17 @@ class CSVLogger:
     """Writes a row of metrics after every round: round, iteration, and each metric of the first round.
 
     path: the file; what stands there is not overwritten unless `force`; a run that goes on adds to it with `append`.
+    Raises `UserError` where it stands already or cannot be written, and in the run where it has other columns.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> experiment = snn.Experiment(small_network(), small_task(), snn.EProp(batch=10), epochs=1, engine="runtime")
+    >>> with TemporaryDirectory() as folder:
+    ...     table = snn.CSVLogger(f"{folder}/metrics.csv")
+    ...     run = snn.train(experiment, callbacks=[table])
+    ...     [line.split(",")[:2] for line in table.path.read_text().splitlines()]
+    [['epoch', 'updates'], ['1', '2']]
     """
 
     def __init__(self, path: str | os.PathLike[str], force: bool = False, append: bool = False) -> None:

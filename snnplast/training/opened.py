@@ -203,12 +203,15 @@ def _own(record: Record) -> Record:
 def open(experiment: Experiment, weights: Kept = None) -> Opened:
     """Put an experiment on its engine, to look at single trials, update it by hand, or ask it about other inputs.
 
-        with snnplast.open(experiment, weights=run) as sim:
-            sim.trial(0).counts("hidden")
-            sim.update().metrics["loss"]
-
     weights: a run, what `load_weights` reads, or the file of either; by default as they are drawn.
     Raises `UserError` where anything does not fit.
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> experiment = snn.Experiment(small_network(), small_task(), snn.EProp(batch=10), epochs=1, engine="runtime")
+    >>> with snn.open(experiment) as sim:
+    ...     sim.trial(0).counts("first").shape, sim.activity("first")["first"].shape, "loss" in sim.update().metrics
+    ((8,), (4, 8), True)
     """
     return Opened(experiment, weights)
 
@@ -216,13 +219,32 @@ def open(experiment: Experiment, weights: Kept = None) -> Opened:
 def evaluate(experiment: Experiment, weights: Kept = None) -> dict[str, float]:
     """Mean metrics of all test trials: `loss`, `accuracy` where the task classifies, `spikes_per_trial`, ...
 
-    With the weights that a run has left, to the bit what its last test has found.
+    With the weights that a run has left, to the bit what its last test has found. weights: as in `open`.
+    Raises `UserError` where the task has no test trials, or the weights are those of another network.
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> experiment = snn.Experiment(small_network(), small_task(), snn.EProp(batch=10), epochs=1, engine="runtime")
+    >>> run = snn.train(experiment)
+    >>> bool(snn.evaluate(experiment, run)["accuracy"] == run.metrics["test_accuracy"][-1])
+    True
     """
     with open(experiment, weights) as opened:
         return opened.evaluate()
 
 
 def predict(experiment: Experiment, x: Any, weights: Kept = None, labels: bool = False) -> np.ndarray:
-    """What the readout says to samples without labels, (samples, n), or the labels; see `Opened.predict`."""
+    """What the readout says to samples without labels, (samples, n), or the labels; see `Opened.predict`.
+
+    x: (samples, inputs), or (samples, steps, inputs) over steps, values in [0, 1]. weights: as in `open`.
+    labels: the answers instead, (samples,). Raises `UserError` where x or weights do not fit the network.
+
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> experiment = snn.Experiment(small_network(), small_task(), snn.EProp(batch=10), epochs=1, engine="runtime")
+    >>> x = [[0.5] * 12, [0.0] * 12]
+    >>> snn.predict(experiment, x).shape, snn.predict(experiment, x, labels=True).shape
+    ((2, 3), (2,))
+    """
     with open(experiment, weights) as opened:
         return opened.predict(x, labels)

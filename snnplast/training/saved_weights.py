@@ -89,7 +89,17 @@ def weights_of(simulation: Simulation) -> Weights:
 def save_weights(path: str | os.PathLike[str], source: Any, force: bool = False) -> Path:
     """Keep the weights and biases of a run, or of an open experiment, in a NumPy file (.npz).
 
-    force: whether what stands there may be replaced. Returns the path. Raises `UserError`.
+    source: also loaded weights, or the file of a run. force: whether what stands there may be replaced.
+    Returns the path. Raises `UserError` where there are no weights, or the file cannot be written or stands already.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> experiment = snn.Experiment(small_network(), small_task(), snn.EProp(batch=10), epochs=2, engine="runtime")
+    >>> with TemporaryDirectory() as folder, snn.open(experiment) as sim:
+    ...     path = snn.save_weights(f"{folder}/drawn.npz", sim)
+    ...     path.name, snn.evaluate(experiment, path) == sim.evaluate()
+    ('drawn.npz', True)
     """
     kept = kept_weights(source, "save_weights")
     if kept is None:

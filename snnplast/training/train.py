@@ -39,9 +39,6 @@ def train(
 ) -> Run:
     """Train, and return what the run leaves: metrics, weights, and whatever `record` of the experiment keeps.
 
-        run = train(experiment, callbacks=[EarlyStopping("test_accuracy", patience=3)])
-        run.metrics["test_accuracy"], run.weights["input_to_hidden"]
-
     Parameters
     ----------
     callbacks : functions called after every update, or objects as `snnplast.training.callbacks` says.
@@ -55,6 +52,15 @@ def train(
         Anything does not fit, or a file stands where that of the run is to be; nothing is written then.
     KeyboardInterrupt
         Ctrl-C, or the notebook's stop, after the update under way; with a file, `resume` goes on from there.
+
+    Examples
+    --------
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> experiment = snn.Experiment(small_network(), small_task(), snn.EProp(batch=10), epochs=1, engine="runtime")
+    >>> run = snn.train(experiment, callbacks=[snn.EarlyStopping("test_accuracy", patience=3)])
+    >>> run.metrics["test_accuracy"].shape, run.weights["input_to_first"].shape
+    ((1,), (96,))
     """
     if not isinstance(experiment, Experiment):
         raise UserError(f"train: {short(experiment)}: an Experiment is needed; Experiment.of takes names and files")
@@ -86,6 +92,19 @@ def resume(
     ------
     UserError
         The run is complete or failed, or the experiment is another.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import snnplast as snn
+    >>> from snnplast.testing import small_network, small_task
+    >>> with TemporaryDirectory() as folder:
+    ...     path = f"{folder}/run.h5"
+    ...     about = {"network": small_network(), "task": small_task(), "rule": snn.EProp(batch=10)}
+    ...     done = snn.train(snn.Experiment(**about, epochs=1, engine="runtime", record=path))
+    ...     longer = snn.resume(path, snn.Experiment(**about, epochs=2, engine="runtime", record=path))
+    ...     done.metrics["test_loss"].shape, longer.metrics["test_loss"].shape
+    ((1,), (2,))
     """
     with _in_python():
         if experiment is None:
