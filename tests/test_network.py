@@ -253,6 +253,13 @@ def test_a_change_is_checked_like_a_connection():
     net.change("input_to_hidden", plastic=True, weights=0.5, delay="1 ms")
     changed = net.projections["input_to_hidden"]
     assert changed.plastic and changed.weights.values == 0.5 and changed.delay == 0.001
+    net.change("input_to_hidden", plastic=False)
+    assert net.projections["input_to_hidden"].delay == 0.001  # what is not changed stays
+    net.change(
+        "input_to_hidden", delay=np.full(net.populations["input"].size * net.populations["hidden"].size, 2.0) * ms
+    )
+    net.change("input_to_hidden", plastic=True)
+    assert np.all(net.projections["input_to_hidden"].delay == 0.002)
 
 
 def test_what_is_changed_or_attached_must_be_there():

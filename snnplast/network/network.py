@@ -11,7 +11,7 @@ from snnplast.brian import Quantity
 from snnplast.description import WrongValue
 from snnplast.errors import UserError, unknown
 from snnplast.network.connectivity import AllToAll, ExplicitPairs
-from snnplast.network.delays import check_delay
+from snnplast.network.delays import UniformDelay, check_delay
 from snnplast.network.fragments import Fragment, merge
 from snnplast.network.initial import refuse_spikes_at_once
 from snnplast.network.neurons import CustomNeurons
@@ -41,7 +41,10 @@ class Network(Shown):
     """
 
     def __init__(self, dt: Quantity | str = "1 ms") -> None:
-        self.dt: float = parse_quantity(dt, "ms")
+        try:
+            self.dt: float = parse_quantity(dt, "ms")
+        except UserError as error:
+            raise UserError(f"Network: dt: {error}") from None
         if not self.dt > 0:
             raise UserError(f"Network: dt = {dt!r}: a positive time is needed")
         self.populations: dict[str, Population] = {}
@@ -119,7 +122,10 @@ class Network(Shown):
         for fixed in ("name", "source", "target"):
             if fixed in values:
                 raise UserError(f"network.{projection}.{fixed} cannot be changed; connect() makes another projection")
-        self._put(projection, {field: getattr(before, field) for field in Projection.model_fields} | values)
+        kept = {field: getattr(before, field) for field in Projection.model_fields}
+        if not isinstance(before.delay, UniformDelay):
+            kept["delay"] = Quantity.with_dimensions(before.delay, second=1)  # as it was given: with a unit
+        self._put(projection, kept | values)
 
     def attach(self, population: str, fragment: Fragment) -> None:
         """Add Brian2 code to a population, e.g. the error of a readout."""
