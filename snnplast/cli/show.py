@@ -84,8 +84,8 @@ def _first_line(plugin: Any) -> str:
 
 
 def _doc(documented: Any) -> str:
-    """Its own documentation, not one inherited from a base class."""
-    return inspect.cleandoc(documented.__doc__ or "")
+    """Its own documentation, not one inherited from a base class; examples are for Python's `help`."""
+    return inspect.cleandoc(documented.__doc__ or "").partition(">>>")[0].rstrip()
 
 
 def _parameters(plugin: type[Description]) -> Table | str:
