@@ -411,6 +411,7 @@ def check_prefix(path):
     return trials
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_a_random_moment_leaves_a_readable_file(path):
     """20 times SIGKILL, while bursts follow each other 20 times faster than by default."""
     choose = random.Random(1)

@@ -89,6 +89,7 @@ def test_a_run_of_a_sweep_is_the_run_alone(tiny):
     np.testing.assert_array_equal(alone.synapses("input_to_hidden")[2], swept.synapses("input_to_hidden")[2])
 
 
+@pytest.mark.slow
 def test_what_is_complete_is_not_run_again_unless_its_settings_have_changed(tiny, capsys):
     words = ["sweep", "experiment.toml", "--over", "model.hidden=3,4", "--seeds", "0"]
     assert main(words) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -85,7 +86,7 @@ def _first_line(plugin: Any) -> str:
 
 def _doc(documented: Any) -> str:
     """Its own documentation, not one inherited from a base class; examples are for Python's `help`."""
-    return inspect.cleandoc(documented.__doc__ or "").partition(">>>")[0].rstrip()
+    return re.split(r"^ *>{3} ", inspect.cleandoc(documented.__doc__ or ""), maxsplit=1, flags=re.M)[0].rstrip()
 
 
 def _parameters(plugin: type[Description]) -> Table | str:

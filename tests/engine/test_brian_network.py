@@ -73,7 +73,7 @@ def run(net, duration=20 * ms):
     return recorded(net)
 
 
-@pytest.mark.parametrize("name", ["f-I curve", "several clocks"])
+@pytest.mark.parametrize("name", [pytest.param("f-I curve", marks=pytest.mark.slow), "several clocks"])
 def test_a_network_without_chance_spikes_as_in_brian2s_runtime(name):
     make, duration = EXAMPLES[name]
     expected, _ = runtime(make, duration, 1, "numpy")
@@ -313,6 +313,7 @@ class Maker:
         return leaky(3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda: leaky(3), functools.partial(leaky, 3), Maker()])
 def test_names_are_those_where_the_network_is_made(make):
     with snnplast.compile(make) as net:
@@ -326,12 +327,14 @@ def nameless():
     return Network(cells)
 
 
+@pytest.mark.slow
 def test_further_names_can_be_given():
     with snnplast.compile(nameless, namespace={"unknown_tau": 3 * ms}) as net:
         net.run(3 * ms)
         np.testing.assert_allclose(net["cells.v"], np.exp(-1))
 
 
+@pytest.mark.slow
 def test_the_default_time_step_is_the_one_set_outside_and_brian2_is_left_as_it_was():
     device, b2.defaultclock.dt = b2.get_device(), 0.5 * ms
     try:
@@ -361,6 +364,7 @@ def test_values_do_not_make_another_library(monkeypatch):
     assert len(keys) == 2 and len(set(keys)) == 1
 
 
+@pytest.mark.slow
 def test_what_brian2_draws_while_making_is_the_same_in_a_clone():
     def make():
         cells = NeuronGroup(20, "v : 1", name="cells")
@@ -381,6 +385,7 @@ def doubled(x):
     raise NotImplementedError
 
 
+@pytest.mark.slow
 def test_a_function_with_a_c_implementation_is_called():
     def make():
         cells = NeuronGroup(1, "v : 1", name="cells")

@@ -24,7 +24,7 @@ class Weighted(Task):
         yield Segment(60, {"input": rng.random(12)}, {"output.target": 2 * rng.random((60, 3))})
 
 
-@pytest.mark.parametrize("engine", ["runtime", "compiled"])
+@pytest.mark.parametrize("engine", ["runtime", pytest.param("compiled", marks=pytest.mark.slow)])
 def test_online_and_factored_agree_for_weighted_targets_and_activities_beyond_the_range_of_exp(engine):
     gradients = {}
     for evaluation in ("online", "factored"):
