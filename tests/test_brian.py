@@ -107,6 +107,7 @@ class Warnings(list):
 def test_a_network_that_brian2_refuses_goes_silently():
     net = small_network()
     net.attach("first", Fragment(("extra : volt",), updates=(Update("extra = v"),)))
+    gc.collect()  # what other tests have left
     with Warnings() as said:
         with pytest.raises(UserError, match="Brian2 refuses"):
             open_simulation(net, small_task().objective, EProp(evaluation="online"), 1, "runtime", "numpy")
@@ -115,6 +116,7 @@ def test_a_network_that_brian2_refuses_goes_silently():
 
 
 def test_a_users_own_objects_are_still_warned_about():
+    gc.collect()
     with Warnings() as said:
         NeuronGroup(1, "v : 1")
         gc.collect()
