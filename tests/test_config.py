@@ -381,7 +381,10 @@ def test_nothing_said_about_model_rule_or_length_is_a_mistake(tiny):
         ("x = 1\n1 / 0\n", "mine.py, line 2: ZeroDivisionError: division by zero"),
         ("x = 1\ndef (\n", "mine.py, line 2: SyntaxError"),
         ("import sys\nsys.exit(3)\n", "mine.py, line 2: SystemExit: 3"),
-        ("from snnplast import Network\nnet = Network(dt='1 mV')\n", "mine.py, line 2: '1 mV' has the unit 'mV'"),
+        (
+            "from snnplast import Network\nnet = Network(dt='1 mV')\n",
+            "mine.py, line 2: Network: dt: '1 mV' has the unit",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_model_file_is_one_sentence(folder, code, sentence):
