@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -35,6 +38,21 @@ def signals_are_heard():
     yield
     for number, handler in usual.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory):
+    """Wheel and source archive by this Python's setuptools, and the `checkout` they are of: what git would hand out."""
+    setuptools = pytest.importorskip("setuptools")
+    if tuple(map(int, setuptools.__version__.split(".")[:2])) < (70, 1):
+        pytest.skip(f"setuptools {setuptools.__version__} builds no wheels; 70.1 is needed")
+    where = tmp_path_factory.mktemp("house")
+    copy = where / "checkout"
+    unwanted = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "runs", "*.h5")
+    shutil.copytree(Path(__file__).parents[1], copy, symlinks=True, ignore=unwanted)
+    code = f"from setuptools import build_meta as b; b.build_wheel({str(where)!r}); b.build_sdist({str(where)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=copy, check=True, capture_output=True)
+    return where
 
 
 class Folder:

@@ -1,11 +1,13 @@
-"""What a type checker says of a user's script: mistakes are caught before it runs, what works is left alone."""
+"""What a type checker says of a user's script, however the library was installed: mistakes are caught, no more."""
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import re
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -44,26 +46,47 @@ LIF("fifty")
 """
 
 
-def complaints(tmp_path: Path, text: str) -> list[int]:
+@pytest.fixture(scope="module", params=["wheel", "editable"])
+def python(request, archives, tmp_path_factory):
+    """A Python that has the library as users install it, beside what it needs, and no other copy of it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    venv.create(folder, symlinks=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "needed.pth").write_text(f"{sysconfig.get_path('purelib')}\n")  # its own .pth files are not followed
+    python = folder / "bin" / "python"
+    what = ["--editable", archives / "checkout"] if request.param == "editable" else [*archives.glob("*.whl")]
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--no-build-isolation", *what], check=True, cwd=folder, env=bare())
+    return python
+
+
+def bare() -> dict[str, str]:
+    """The environment without a path that would find the checkout the tests are in."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MYPYPATH")}
+
+
+def complaints(python: Path, folder: Path, text: str) -> list[int]:
     """The lines that mypy complains of."""
-    if importlib.util.find_spec("mypy") is None:
-        pytest.skip("mypy is not installed")
-    script = tmp_path / "script.py"
+    script = folder / "script.py"
     script.write_text(text)
-    command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), str(script)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    command = [sys.executable, "-m", "mypy", "--python-executable", python, "--cache-dir", folder / "cache", script]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=bare())
     return [int(line) for line in re.findall(r"^script\.py:(\d+): error", done.stdout, re.M)]
 
 
 @pytest.mark.slow
-def test_a_script_that_runs_is_right(tmp_path):
-    exec(RIGHT, {})
-    assert complaints(tmp_path, RIGHT) == []
+def test_a_script_that_runs_is_right_and_each_mistake_in_another_is_caught(python, tmp_path):
+    pytest.importorskip("mypy")
+    assert complaints(python, tmp_path, RIGHT) == []
+    assert complaints(python, tmp_path, WRONG) == list(range(6, 14))
 
 
 @pytest.mark.slow
-def test_every_mistake_is_caught(tmp_path):
-    assert complaints(tmp_path, WRONG) == list(range(6, 14))
+def test_what_is_installed_runs_the_script_and_trains_a_model(python, tmp_path):
+    subprocess.run([python, "-c", RIGHT], check=True, cwd=tmp_path, env=bare())
+    quick = ["--set", "train.epochs=1", "--set", "record.path=run.h5", "--quiet"]
+    subprocess.run([python, "-m", "snnplast", "run", "xor", *quick], check=True, cwd=tmp_path, env=bare())
+    assert (tmp_path / "run.h5").exists()
 
 
 def test_connect_takes_the_fields_of_a_projection():
