@@ -6,8 +6,9 @@ Seven cues, left or right, pass by (50 ms pause and 100 ms cue each); after 1050
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -15,7 +16,8 @@ from pydantic import Field
 from snnplast.network import ALIF, Gaussian, LeakyReadout, Network, Normal, SpikeSource, Uniform, Weights
 from snnplast.random_streams import TEST, TRAINING, stream
 from snnplast.rules.references import BELLEC_2020
-from snnplast.task import CrossEntropy, Model, Segment, Spikes, Task, Trial
+from snnplast.task import CrossEntropy, Model, Segment, ShowsSamples, Spikes, Task, Trial
+from snnplast.task.task import zeros_and_ones
 
 CUES, PAUSE, CUE, DELAY, RECALL = 7, 50, 100, 1050, 150
 STEPS = CUES * (PAUSE + CUE) + DELAY + RECALL
@@ -29,6 +31,8 @@ class EvidenceAccumulation(Model):
     draws: "published" repeats the random numbers behind the published losses; "fresh" (trial k of seed s depends on
     both only) is for long runs. hidden: neurons; adaptive: share of them whose threshold adapts, the last ones.
     tests: fresh test trials.
+
+    `predict` shows cues of one's own: x (samples, 7), 0 for left and 1 for right; its answers are 0 and 1 as well.
     """
 
     name: ClassVar[str] = "evidence-accumulation"
@@ -104,12 +108,19 @@ class _Published:
         return [(_events(trial), int(row.sum() > CUES // 2)) for trial, row in zip(spikes, cues, strict=True)]
 
 
-class _Accumulate(Task):
-    """Trials of evidence accumulation; label 1 where right cues outnumber left ones."""
+class _Accumulate(Task, ShowsSamples):
+    """Trials of evidence accumulation; label 1 where right cues outnumber left ones. shown: cues of tests, or None."""
 
     def __init__(self, seed: int, published: _Published | None, tests: int) -> None:
         self.objective = CrossEntropy(window=RECALL)
         self.seed, self.published, self.tests = seed, published, tests
+        self.shown: np.ndarray | None = None
+
+    def showing(self, x: Any) -> Task:
+        own = copy.copy(self)
+        own.shown = zeros_and_ones(x, cues=CUES)
+        own.tests = len(own.shown)
+        return own
 
     def trial(self, index: int) -> Trial:
         if self.published is None:
@@ -122,6 +133,8 @@ class _Accumulate(Task):
     def _fresh(self, phase: int, index: int) -> tuple[Spikes, int]:
         rng = stream(self.seed, "trial", EvidenceAccumulation.name, phase, index)
         cues = rng.random(CUES) < rng.choice([0.3, 0.7])
+        if phase == TEST and self.shown is not None:
+            cues = self.shown[index]
         spikes = rng.random((STEPS, INPUTS), dtype=np.float32) < _rates(cues)
         return _events(spikes), int(cues.sum() > CUES // 2)
 

@@ -7,6 +7,7 @@ published losses.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
@@ -16,7 +17,8 @@ from pydantic import Field
 
 from snnplast.network import LIF, LeakyReadout, Network, SpikeSource
 from snnplast.rules.references import BELLEC_2020
-from snnplast.task import MeanSquaredError, Model, Segment, Task, Trial
+from snnplast.task import MeanSquaredError, Model, Segment, ShowsSamples, Spikes, Task, Trial
+from snnplast.task.task import zeros_and_ones
 
 
 class PatternGeneration(Model):
@@ -24,6 +26,8 @@ class PatternGeneration(Model):
 
     draws: seed of the published draws, default 1 (the published losses).
     hidden: number of recurrent neurons, default 100.
+
+    `predict` shows other input: x (samples, steps, inputs), 1 where an input neuron spikes, else 0.
     """
 
     name: ClassVar[str] = "pattern-generation"
@@ -66,18 +70,29 @@ class PatternGeneration(Model):
         return net
 
     def task(self, seed: int) -> Task:
-        return _Generate(self.drawn["spikes"], self.drawn["target"])
+        return _Generate(self.drawn["spikes"], self.inputs, self.drawn["target"])
 
 
-class _Generate(Task):
-    """The same trial for ever."""
+class _Generate(Task, ShowsSamples):
+    """The same trial for ever. shown: the spikes of samples, (samples, steps, inputs)."""
 
-    def __init__(self, spikes: tuple[np.ndarray, np.ndarray], target: np.ndarray) -> None:
+    def __init__(self, spikes: Spikes, inputs: int, target: np.ndarray) -> None:
         self.objective = MeanSquaredError()
+        self.inputs, self.shown = inputs, np.empty((0, 0, inputs), np.int64)
         self.segment = Segment(len(target), {"input": spikes}, {"output.target": target})
+
+    def showing(self, x: Any) -> Task:
+        own = copy.copy(self)
+        own.shown = zeros_and_ones(x, steps=None, inputs=self.inputs)
+        own.tests = len(own.shown)
+        return own
 
     def trial(self, index: int) -> Trial:
         yield self.segment
+
+    def test(self, index: int) -> Trial:
+        spikes = self.shown[index]
+        yield Segment(len(spikes), {"input": np.nonzero(spikes)}, {"output.target": [0]})
 
 
 def _pattern(steps: int, amplitudes: np.ndarray, phases: np.ndarray) -> np.ndarray:

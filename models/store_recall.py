@@ -11,14 +11,17 @@ STORE-RECALL task. There gradients flow back through time.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+import copy
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from snnplast.errors import UserError
 from snnplast.network import ALIF, LeakyReadout, Network, Normal, SpikeSource, Uniform
 from snnplast.random_streams import TEST, TRAINING, stream
-from snnplast.task import CrossEntropy, Model, Segment, Task, Trial
+from snnplast.task import CrossEntropy, Model, Segment, ShowsSamples, Task, Trial
+from snnplast.task.task import zeros_and_ones
 from snnplast.time_steps import steps_of
 from snnplast.units import NonNegativeRate, PositiveRate, PositiveTime
 
@@ -36,6 +39,9 @@ class StoreRecall(Model):
     store_chance, recall_chance: of the command that is due, per period, so that distances are geometric.
     group: neurons of each of the four input populations; rate: of an active one; background: of any other.
     tests: fresh test trials.
+
+    `predict` shows periods of one's own: x (samples, periods, 4), 1 where a population of the input is active, else 0,
+    in the order bit 0, bit 1, STORE, RECALL. There is one answer per RECALL.
     """
 
     name: ClassVar[str] = "store-recall"
@@ -89,20 +95,36 @@ class StoreRecall(Model):
         return _Remember(self, seed)
 
 
-class _Remember(Task):
-    """Trials of store and recall."""
+class _Remember(Task, ShowsSamples):
+    """Trials of store and recall. shown: which input populations are active in tests, or None."""
 
     def __init__(self, model: StoreRecall, seed: int) -> None:
         self.objective = CrossEntropy()
         self.model, self.seed, self.tests = model, seed, model.tests
+        self.shown: np.ndarray | None = None
+
+    def showing(self, x: Any) -> Task:
+        own = copy.copy(self)
+        own.shown = zeros_and_ones(x, periods=None, populations=GROUPS)
+        own.tests = len(own.shown)
+        for k in np.flatnonzero(~own.shown[:, :, RECALL].any(axis=1))[:1]:
+            raise UserError(f"predict: x[{k}] asks nothing; a RECALL, x[{k}, period, {RECALL}] = 1, is needed")
+        return own
 
     def trial(self, index: int) -> Trial:
-        return self._show(stream(self.seed, "trial", StoreRecall.name, TRAINING, index))
+        rng = stream(self.seed, "trial", StoreRecall.name, TRAINING, index)
+        return self._show(rng, *self._drawn(rng))
 
     def test(self, index: int) -> Trial:
-        return self._show(stream(self.seed, "trial", StoreRecall.name, TEST, index))
+        rng = stream(self.seed, "trial", StoreRecall.name, TEST, index)
+        active, target, in_window = self._drawn(rng)
+        if self.shown is not None:
+            active = self.shown[index]
+            target, in_window = np.zeros((len(active), 2)), active[:, [RECALL]]
+        return self._show(rng, active, target, in_window)
 
-    def _show(self, rng: np.random.Generator) -> Trial:
+    def _drawn(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each period: which input populations are active, the target, and whether it counts."""
         model = self.model
         bits = rng.integers(2, size=model.periods)
         active = np.eye(GROUPS)[bits]
@@ -111,6 +133,10 @@ class _Remember(Task):
             active[store, STORE] = 1
             active[recall] = np.eye(GROUPS)[RECALL]
             target[recall], in_window[recall] = np.eye(2)[bits[store]], 1
+        return active, target, in_window
+
+    def _show(self, rng: np.random.Generator, active: np.ndarray, target: np.ndarray, in_window: np.ndarray) -> Trial:
+        model = self.model
         steps = steps_of("model.period", model.period, DT)
         rates = np.where(active, model.rate, model.background).repeat(model.group, axis=1)
         chance = rates.repeat(steps, axis=0) * DT

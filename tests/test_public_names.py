@@ -22,7 +22,8 @@ NAMES = {
         Projection RateReadout SpikeSource SpikingPopulation Transposed Uniform UniformDelay Update Weights Wiring
     """,
     "snnplast.task": """
-        Classification CrossEntropy Judgement MeanSquaredError Model Objective Record Segment Spikes Stretch Task Trial
+        Classification CrossEntropy Judgement MeanSquaredError Model Objective Record Segment ShowsSamples Spikes
+        Stretch Task Trial
     """,
     "snnplast.learning": """
         Adam Adaptive AnyOptimizer AnySurrogate AnyThirdFactor Broadcast Context Explores Optimizer OverBatch

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from snnplast.task.objective import MeanSquaredError as MeanSquaredError
     from snnplast.task.objective import Objective as Objective
     from snnplast.task.task import Classification as Classification
+    from snnplast.task.task import ShowsSamples as ShowsSamples
     from snnplast.task.task import Task as Task
     from snnplast.task.task import Trial as Trial
     from snnplast.task.trial import Record as Record
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = offers(
     __name__,
     {
-        "task.task": "Task Classification Trial",
+        "task.task": "Task Classification ShowsSamples Trial",
         "task.trial": "Segment Record Stretch Spikes",
         "task.objective": "Objective MeanSquaredError CrossEntropy Judgement",
         "task.model": "Model",

@@ -71,8 +71,7 @@ class Objective(Description):
         rows = np.flatnonzero(self.in_window(len(y)) if in_window is None else in_window)
         if not rows.size and self.optional:
             return Judgement(np.zeros(y.shape), 0.0)
-        stretches = np.flatnonzero(np.diff(rows, prepend=-2) > 1)
-        inside = self._judge(y[rows], target[rows], stretches)
+        inside = self._judge(y[rows], target[rows], stretches(rows))
         error = np.zeros(y.shape)
         error[rows] = inside.error
         return replace(inside, error=error)
@@ -88,6 +87,15 @@ class Objective(Description):
         `target_sum` to the sum of `target` over it.
         """
         raise NotImplementedError
+
+
+def stretches(rows: np.ndarray) -> np.ndarray:
+    """Where in ascending rows a new stretch without a gap begins.
+
+    >>> stretches(np.array([2, 3, 4, 8, 9]))
+    array([0, 3])
+    """
+    return np.flatnonzero(np.diff(rows, prepend=-2) > 1)
 
 
 class MeanSquaredError(Objective):

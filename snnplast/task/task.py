@@ -89,7 +89,27 @@ class ShowsSamples(ABC):
 
     @abstractmethod
     def showing(self, x: Any) -> Task:
-        """The same task, set to its network, with these samples as its test trials. Raises `UserError`."""
+        """The same task, set to its network, with these samples as its test trials. Raises `UserError`.
+
+        What is wanted of the readout may be anything, such as 0; the learning window says which steps it answers in.
+        """
+
+
+def zeros_and_ones(x: Any, **sizes: int | None) -> np.ndarray:
+    """What `showing` was given, as integers (samples, *sizes), each 0 or 1; a size that is None may be any, from 1 on.
+
+    >>> zeros_and_ones([[0, 1, 1]], cues=7)
+    Traceback (most recent call last):
+    snnplast.errors.UserError: predict: x has shape (1, 3); (samples, cues = 7) is needed
+    """
+    values = integers("predict: x", x, 0, 1)
+    fits = values.ndim == 1 + len(sizes) and all(
+        size in (None, length) for size, length in zip(sizes.values(), values.shape[1:], strict=True)
+    )
+    if not (fits and values.size):
+        wanted = ", ".join(name if size is None else f"{name} = {size}" for name, size in sizes.items())
+        raise UserError(f"predict: x has shape {values.shape}; (samples, {wanted}) is needed")
+    return values
 
 
 class Classification(Task, ShowsSamples):

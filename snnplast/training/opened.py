@@ -17,6 +17,7 @@ from snnplast.errors import UserError, short, unknown
 from snnplast.random_streams import TRAINING
 from snnplast.record.results import Run
 from snnplast.record.weights import Weights
+from snnplast.task.objective import stretches
 from snnplast.task.task import ShowsSamples
 from snnplast.task.trial import Record, Spikes
 from snnplast.training.pretrain import open_simulation
@@ -97,26 +98,33 @@ class Opened:
         return mean.values()
 
     def predict(self, x: Any, labels: bool = False) -> np.ndarray:
-        """Readout activity for samples without labels, (samples, n): its mean over the learning window of each.
+        """What the readout answers to samples of which nothing is known, within the learning window of each.
 
-        x: (samples, inputs), or (samples, steps, inputs) over steps, values in [0, 1]. Sample k is shown as the k-th
-        test trial is, so the same array gives the same numbers.
+        x: as the task takes it (`ShowsSamples`); a `Classification` takes (samples, inputs), or (samples, steps,
+        inputs) over steps, values in [0, 1]. Sample k is shown as the k-th test trial is, so the same array gives the
+        same numbers.
+
+        Returns, where the objective makes one of the units the answer (`Judgement.answered`), the mean activity,
+        (samples, n); elsewhere the activity itself, (samples, steps, n), or (samples, n) of a readout that acts once.
         labels: the answers instead, (samples,): `classes` of the task, or numbers of the readout's units.
+        Where the window has several stretches, each with its answer: (samples, stretches, n) and (samples, stretches).
+
+        Raises `UserError` where x does not fit, or the task shows no samples, wants nothing of a readout or, with
+        `labels`, has no such answers.
         """
         task, found = self._trainer.task, []
         if task.objective is None:
             raise UserError("predict: this task wants nothing of a readout; `activity` has what populations do")
-        readout = task.objective.readout
         for record in self._tests(x):
-            if not labels:
-                found.append(record.activity(readout)[record.in_window(readout) > 0].mean(axis=0))
-                continue
-            answered = None if record.judgement is None else record.judgement.answered
-            if answered is None or len(answered) != 1:
-                raise UserError("predict: labels=True needs a task with one answer per sample, such as CrossEntropy()")
-            found.append(int(answered[0]))
+            found.append(_labels(record) if labels else _said(record, task.objective.readout))
+            if found[-1].shape != found[0].shape:
+                raise UserError(
+                    f"predict: x[{len(found) - 1}] has an answer of shape {found[-1].shape}, x[0] one of "
+                    f"{found[0].shape}; samples of one shape are needed"
+                )
         if labels and task.classes is not None:
-            return np.array([task.classes[k] if k < len(task.classes) else k for k in found])
+            names = [*task.classes, *range(len(task.classes), 1 + max(map(np.max, found)))]
+            return np.array(names)[np.array(found)]
         return np.array(found)
 
     def activity(self, populations: str | Sequence[str], x: Any = None) -> dict[str, np.ndarray]:
@@ -161,7 +169,7 @@ class Opened:
         trainer, task = self._trainer, self._trainer.task
         if x is not None:
             if not isinstance(task, ShowsSamples):
-                raise UserError(f"{type(task).__name__} shows no samples of one's own; a task that does has `showing`")
+                raise UserError(f"{type(task).__name__} shows no samples of one's own; a ShowsSamples does")
             trainer.task = task.showing(x)
         elif not task.tests:
             raise UserError(NONE)
@@ -191,6 +199,28 @@ class Opened:
 
 
 NONE = "this task has no test trials"
+
+
+def _said(record: Record, readout: str) -> np.ndarray:
+    """The readout's activity within the learning window, or its mean over each stretch that has an answer."""
+    rows = np.flatnonzero(record.in_window(readout))
+    y = record.activity(readout)[rows]
+    if record.judgement is None or record.judgement.answered is None:
+        return y[0] if record.answers_once(readout) else y
+    return _one(np.array([part.mean(axis=0) for part in np.split(y, stretches(rows)[1:])]))
+
+
+def _labels(record: Record) -> np.ndarray:
+    """The unit that is the answer, one per stretch."""
+    answered = None if record.judgement is None else record.judgement.answered
+    if answered is None:
+        raise UserError("predict: labels=True needs a task that chooses, with an objective such as CrossEntropy()")
+    return _one(answered)
+
+
+def _one(answers: np.ndarray) -> np.ndarray:
+    """What there is of each stretch, or of the only one."""
+    return answers[0] if len(answers) == 1 else answers
 
 
 def _own(record: Record) -> Record:
@@ -234,10 +264,11 @@ def evaluate(experiment: Experiment, weights: Kept = None) -> dict[str, float]:
 
 
 def predict(experiment: Experiment, x: Any, weights: Kept = None, labels: bool = False) -> np.ndarray:
-    """What the readout says to samples without labels, (samples, n), or the labels; see `Opened.predict`.
+    """What the readout says to samples of which nothing is known, or the labels; see `Opened.predict`.
 
-    x: (samples, inputs), or (samples, steps, inputs) over steps, values in [0, 1]. weights: as in `open`.
-    labels: the answers instead, (samples,). Raises `UserError` where x or weights do not fit the network.
+    x: as the task takes it: (samples, inputs), or (samples, steps, inputs) over steps, values in [0, 1], for a
+    `Classification`. weights: as in `open`. labels: the answers instead, (samples,).
+    Raises `UserError` where x or weights do not fit the network, or the task has no answer to samples of one's own.
 
     >>> import snnplast as snn
     >>> from snnplast.testing import small_network, small_task
