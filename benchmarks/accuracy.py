@@ -57,9 +57,7 @@ def train(model: str, sets: list[str], seed: int) -> dict[str, float]:
     """One run: metrics of the last epoch, and the mean test accuracy of the last five."""
     experiment = resolve(model, [*sets, f"train.seed={seed}"])
     task = experiment.task()
-    simulation = open_simulation(
-        experiment.network, task.objective, experiment.rule, seed, experiment.engine.name, experiment.engine.target
-    )
+    simulation = open_simulation(experiment.network, task.objective, experiment.rule, seed, experiment.engine)
     tested: list[float] = []
     with simulation.engine:
         trainer = Trainer(simulation, task, iterations=0)

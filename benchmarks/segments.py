@@ -52,7 +52,7 @@ def main() -> None:
     network.connect("input", "hidden", weights=Normal(gain=0.5), plastic=True)
     network.connect("hidden", "output", weights=0.0, plastic=True)
     print("| given | segments | CPU ms |\n|---|---|---|")
-    with (simulation := open_simulation(network, Decisions.objective, EProp(), 0, "compiled")).engine:
+    with (simulation := open_simulation(network, Decisions.objective, EProp(), 0)).engine:
         for given in ("values", "spikes"):
             for length in (STEPS, 10):
                 task, times = Decisions(length, given), []

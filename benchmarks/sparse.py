@@ -63,7 +63,7 @@ def main() -> None:
         _report("planned")
         return
     task = Once(n, chosen.steps)
-    with (simulation := open_simulation(network, task.objective, EProp(), 1, "compiled")).engine:
+    with (simulation := open_simulation(network, task.objective, EProp(), 1)).engine:
         _report("opened")
         trainer = Trainer(simulation, task, 1)
         record = trainer.run(TRAINING, 0)

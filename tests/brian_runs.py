@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from snnplast.engine import Engine, open_engine
+from snnplast.engine import NUMPY, Engine, open_engine
 from snnplast.network.network import Network
 from snnplast.simulation.build import construct
 from snnplast.simulation.plan import plan
@@ -19,7 +19,7 @@ def running(
 ) -> Iterator[Engine]:
     """The network on the runtime engine, its parameters drawn from the seed."""
     drawn = plan(network.freeze(), injections or {}, recorded, seed)
-    with open_engine(construct(drawn), "runtime", "numpy") as engine:
+    with open_engine(construct(drawn), NUMPY) as engine:
         yield engine
 
 

@@ -14,6 +14,7 @@ from snnplast.activity.figure import draw
 from snnplast.activity.observe import observe
 from snnplast.activity.probe import Watched
 from snnplast.config.resolution import resolve
+from snnplast.engine import NUMPY
 from snnplast.random_streams import TEST, TRAINING
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
@@ -42,9 +43,7 @@ def task(window=20):
 
 
 def opened(rule, net=None, objective=None, recorded=()):
-    return open_simulation(
-        net or network(), objective or task().objective, rule, 1, "runtime", "numpy", recorded=recorded
-    )
+    return open_simulation(net or network(), objective or task().objective, rule, 1, NUMPY, recorded=recorded)
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +209,7 @@ def test_a_readout_that_acts_once_per_trial_is_shown_as_bars(third_factor):
     sets += [f"third_factors.reservoir.{text}" for text in small]
     experiment = resolve("xor", sets)
     given = experiment.task()
-    simulation = open_simulation(experiment.network, given.objective, experiment.rule, 0, "runtime", "numpy")
+    simulation = open_simulation(experiment.network, given.objective, experiment.rule, 0, NUMPY)
     with simulation.engine:
         before = {name: values.copy() for name, values in simulation.persistent().items()}
         found = observe(simulation, given, TRAINING, 3)

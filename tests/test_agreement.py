@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.learning.optimizer import SGD
 from snnplast.network.network import Network
@@ -40,7 +41,7 @@ def feedback(kind, **settings):
 
 def trained(rule, other, net=None, updates=3):
     task = small_task()
-    simulation = open_simulation(net or network(), task.objective, rule, 1, "runtime", "numpy", others={"other": other})
+    simulation = open_simulation(net or network(), task.objective, rule, 1, NUMPY, others={"other": other})
     before = {name: values.copy() for name, values in simulation.values.items()}
     list(Trainer(simulation, task, updates))
     return simulation, before

@@ -23,6 +23,7 @@ from snnplast import (
     SpikeSource,
     Task,
 )
+from snnplast.engine import NUMPY
 from snnplast.rules.delta import Delta
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
@@ -206,7 +207,7 @@ def compare(rule, objective) -> None:
     script, updates = Script(), TRIALS // BATCH
     scheduled = {"updates": updates} if isinstance(rule, Delta) else {}
     learner = script.attach(rule, seed=3, objective=objective, **scheduled)
-    simulation = open_simulation(described(), objective, rule, 3, "runtime", "numpy")
+    simulation = open_simulation(described(), objective, rule, 3, NUMPY)
     with simulation.engine:
         trainer = Trainer(simulation, Shown(objective), updates)
         applied = gradients(trainer)
@@ -245,7 +246,7 @@ def test_spikes_that_arrive_where_brian2_lets_them():
     own = {name: SGD(learning_rate=1e-4 * s**2) for name, s in share.items()}
     rule = EProp(third_factor=third, optimizer=SGD(learning_rate=1e-4), optimizers=own)
     objective = MeanSquaredError()
-    simulation = open_simulation(described(early=False), objective, rule, 3, "runtime", "numpy")
+    simulation = open_simulation(described(early=False), objective, rule, 3, NUMPY)
     with simulation.engine:
         trainer = Trainer(simulation, Shown(objective), 2)
         applied = gradients(trainer)
@@ -267,7 +268,7 @@ def test_a_rule_of_layers():
     rule, objective = IBHebbian(third_factor=HSIC(window=2)), MeanSquaredError()
     script = Script()
     learner = script.attach(rule, seed=3, representation=LayerNorm(), updates=3)
-    simulation = open_simulation(described(representation=LayerNorm()), objective, rule, 3, "runtime", "numpy")
+    simulation = open_simulation(described(representation=LayerNorm()), objective, rule, 3, NUMPY)
     with simulation.engine:
         trainer = Trainer(simulation, Shown(objective), 3)
         for k in range(3):
@@ -497,7 +498,7 @@ def test_time_constants_and_thresholds_of_each_neuron():
     net.connect("inputs", name, name=s_in, weights=alpha * GIVEN.w_in, delay="1 ms", plastic=True)
     net.connect(name, "output", name=s_out, weights=GIVEN.w_out / (1 - KAPPA), plastic=True)
     objective = MeanSquaredError()
-    simulation = open_simulation(net, objective, EProp(third_factor=third), 0, "runtime", "numpy")
+    simulation = open_simulation(net, objective, EProp(third_factor=third), 0, NUMPY)
     with simulation.engine:
         trainer = Trainer(simulation, Shown(objective), 1)
         applied = gradients(trainer)

@@ -12,6 +12,7 @@ import pytest
 from brian2 import BrianLogger, NeuronGroup
 
 from snnplast.brian import brian2
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.network.fragments import Fragment, Update
 from snnplast.rules.e_prop import EProp
@@ -110,7 +111,7 @@ def test_a_network_that_brian2_refuses_goes_silently():
     gc.collect()  # what other tests have left
     with Warnings() as said:
         with pytest.raises(UserError, match="Brian2 refuses"):
-            open_simulation(net, small_task().objective, EProp(evaluation="online"), 1, "runtime", "numpy")
+            open_simulation(net, small_task().objective, EProp(evaluation="online"), 1, NUMPY)
         gc.collect()
     assert said == []
 

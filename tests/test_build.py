@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from brian_runs import raster, running
 
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.learning.surrogate import PiecewiseLinear
 from snnplast.network.connectivity import Probability
@@ -166,7 +167,7 @@ def two_rules(evaluation, first, second):
     net.projections["input_to_first"] = net.projections["input_to_first"].model_copy(update={"rule": "other"})
     rules = [EProp(evaluation=evaluation, surrogate=PiecewiseLinear(height=height)) for height in (first, second)]
     task = small_task()
-    simulation = open_simulation(net, task.objective, rules[0], 1, "runtime", "numpy", {"other": rules[1]})
+    simulation = open_simulation(net, task.objective, rules[0], 1, NUMPY, {"other": rules[1]})
     record = simulate(simulation, task.trial(0), 0, 1, np.random.default_rng(0))
     found = {}
     for plasticity in simulation.plasticities:

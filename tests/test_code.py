@@ -11,6 +11,7 @@ from brian_runs import running
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.network import code
 from snnplast.network.code import equation_lines, expression, statements
@@ -144,9 +145,9 @@ def at_synapses(code, *equations, **pieces):
     return {"synapse": Fragment(equations, updates=(Update(code, "after_synapses", 5),), **pieces)}
 
 
-def assembled(rule, net=None, engine="runtime", **settings):
+def assembled(rule, net=None, engine=NUMPY, **settings):
     task = small_task()
-    return open_simulation(net or small_network(), task.objective, rule, 1, engine, "numpy", **settings)
+    return open_simulation(net or small_network(), task.objective, rule, 1, engine, **settings)
 
 
 @pytest.mark.parametrize(
@@ -233,10 +234,10 @@ def trials(name, engine, evaluation):
 
 @pytest.mark.parametrize("evaluation", ["online", "factored"])
 def test_a_neurons_variable_may_be_called_as_the_library_calls_its_own(evaluation):
-    expected, gradients = trials("u", "runtime", evaluation)
+    expected, gradients = trials("u", NUMPY, evaluation)
     assert np.any(expected) and np.any(gradients["hidden_to_hidden"])
     for name in ("w", "responding", "input_gain", "delay", "j", "eligibility", "zbar", "gradient"):
-        found, others = trials(name, "runtime", evaluation)
+        found, others = trials(name, NUMPY, evaluation)
         assert np.array_equal(found, expected), name
         for key, gradient in gradients.items():
             assert np.array_equal(others[key], gradient), (name, key)

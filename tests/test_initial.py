@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from brian2 import mV
 
-from snnplast.engine import compiler_available
+from snnplast.engine import COMPILED, NUMPY, compiler_available
 from snnplast.errors import UserError
 from snnplast.network.fragments import Update
 from snnplast.network.network import Network
@@ -40,13 +40,13 @@ def described(population):
     return net
 
 
-@pytest.mark.parametrize("engine", ["runtime", pytest.param("compiled", marks=needs_compiler)])
+@pytest.mark.parametrize("engine", [NUMPY, pytest.param(COMPILED, marks=needs_compiler)])
 @pytest.mark.parametrize("evaluation", ["online", "factored"])
 def test_every_trial_begins_at_the_initial_values(engine, evaluation):
     task = small_task()
     recorded = ("hidden.v",)
     simulation = open_simulation(
-        described(neurons()), task.objective, EProp(evaluation=evaluation), 1, engine, "numpy", recorded=recorded
+        described(neurons()), task.objective, EProp(evaluation=evaluation), 1, engine, recorded=recorded
     )
     with simulation.engine:
         for assembled in (simulation, simulation.clone()):

@@ -8,6 +8,7 @@ from tiny import EXPERIMENT, TINY
 
 from snnplast.cli.command import main
 from snnplast.config.resolution import resolve
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.record.results import read_run
 from snnplast.record.run_file import RunFile
@@ -54,7 +55,7 @@ def beside(made):
     experiment = resolve(str(made / "tiny.h5"), [])
     task = experiment.task()
     simulation = open_simulation(
-        experiment.network, task.objective, experiment.rule, experiment.train.seed, "runtime", "numpy",
+        experiment.network, task.objective, experiment.rule, experiment.train.seed, NUMPY,
         recorded=["output.y", "input_to_hidden.eligibility"],
     )  # fmt: skip
     copied = lambda: {name: values.copy() for name, values in simulation.values.items()}  # noqa: E731

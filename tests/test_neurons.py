@@ -7,6 +7,7 @@ import pytest
 from brian2 import ms
 from brian_runs import raster, running
 
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.network.fragments import Update
 from snnplast.network.network import Network
@@ -120,7 +121,7 @@ def test_equations_of_your_own_learn_like_the_built_in_neurons_they_repeat(evalu
         net.connect("input", "hidden", plastic=True)
         net.connect("hidden", "output", plastic=True)
         task = small_task()
-        simulation = open_simulation(net, task.objective, EProp(evaluation=evaluation), 1, "runtime", "numpy")
+        simulation = open_simulation(net, task.objective, EProp(evaluation=evaluation), 1, NUMPY)
         record = simulate(simulation, task.trial(0), 0, 1, np.random.default_rng(0))
         assert record.counts("hidden").sum() > 5
         (plasticity,) = simulation.plasticities
@@ -159,7 +160,7 @@ def with_hidden(population):
 def test_what_does_not_fit_in_your_code_is_one_sentence(changed, sentence):
     net = with_hidden(own_neurons(**changed))
     with pytest.raises(UserError, match=sentence) as caught:
-        open_simulation(net, small_task().objective, EProp(), 1, "runtime", "numpy")
+        open_simulation(net, small_task().objective, EProp(), 1, NUMPY)
     assert "\n" not in str(caught.value)
 
 

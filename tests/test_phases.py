@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from snnplast import LIF, LeakyReadout, Network, Normal, Segment, SpikeSource, Task, UserError
+from snnplast.engine import NUMPY
 from snnplast.learning.optimizer import SGD
 from snnplast.random_streams import TRAINING
 from snnplast.rules.e_prop import EProp
@@ -50,7 +51,7 @@ def network(readout=True):
 
 def trained(task, net=None, **settings):
     rule = EProp(**{"optimizer": SGD(learning_rate=1e-2), **settings})
-    simulation = open_simulation(net or network(), task.objective, rule, 1, "runtime", "numpy")
+    simulation = open_simulation(net or network(), task.objective, rule, 1, NUMPY)
     run = Trainer(simulation, task, 3)
     steps = list(run)
     return run, steps, {name: values.copy() for name, values in simulation.values.items()}
@@ -96,7 +97,7 @@ def test_without_readout_target_and_objective_a_rule_learns_from_another_factor(
     task, settings = Shown("none", objective=None), {"third_factor": factor, "evaluation": evaluation}
     _, steps, values = trained(task, network(readout=False), **settings)
     assert "loss" not in steps[0].metrics and steps[0].metrics["spikes_per_trial"] > 0
-    untrained = open_simulation(network(readout=False), None, EProp(third_factor=factor), 1, "runtime", "numpy").values
+    untrained = open_simulation(network(readout=False), None, EProp(third_factor=factor), 1, NUMPY).values
     assert all(np.any(values[name] != untrained[name]) for name in values)
 
 
@@ -117,7 +118,7 @@ def test_what_needs_an_objective_says_so(net, settings, sentence):
 
 
 def test_further_segments_of_a_task_are_kept_apart_from_the_trial():
-    run = Trainer(open_simulation(network(), MeanSquaredError(), EProp(), 1, "runtime", "numpy"), Shown(), 1)
+    run = Trainer(open_simulation(network(), MeanSquaredError(), EProp(), 1, NUMPY), Shown(), 1)
     plain = run.run(TRAINING, 0)
     run.task.more = [Segment(7, {"input": ([0, 3], [1, 2])}, phase="work")]
     longer = run.run(TRAINING, 0)
@@ -129,9 +130,7 @@ def test_further_segments_of_a_task_are_kept_apart_from_the_trial():
 
 
 def test_a_response_follows_where_something_is_clocked_once_per_trial():
-    run = Trainer(
-        open_simulation(small_network("rate"), small_task().objective, EProp(), 1, "runtime", "numpy"), small_task(), 1
-    )
+    run = Trainer(open_simulation(small_network("rate"), small_task().objective, EProp(), 1, NUMPY), small_task(), 1)
     record = run.run(TRAINING, 0)
     assert record.during("response").steps == 1
     z = record.during("response").ends["second.z"]

@@ -7,6 +7,7 @@ import pytest
 from brian2 import ms
 from brian_runs import raster, running
 
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.network.network import Network
 from snnplast.network.population import SpikeSource
@@ -38,7 +39,7 @@ def test_a_leaky_readout_filters_the_spikes_of_the_same_step():
 
 def test_a_rate_readout_weighs_the_layers_representation_once_per_trial():
     task = small_task()
-    simulation = open_simulation(small_network("rate"), task.objective, IBHebbian(), 1, "runtime", "numpy")
+    simulation = open_simulation(small_network("rate"), task.objective, IBHebbian(), 1, NUMPY)
     simulation.values["output.bias"][:] = [0.5, -1.0, 2.0]
     record = simulate(simulation, task.trial(0), 0, 1, np.random.default_rng(0))
     z = record.representation("second")

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.network.network import Network
 from snnplast.network.neurons import LIF
@@ -43,7 +44,7 @@ def test_a_task_that_does_not_fit_the_network_is_said(changed, sentence):
     sets = {"x": np.eye(12), "labels": np.arange(12) % 3, "x_test": np.eye(12), "labels_test": np.arange(12) % 3}
     task = Classification(**{**sets, "source": "input", **changed}, steps=5, seed=1)
     with pytest.raises(UserError) as caught:
-        Trainer(open_simulation(plain_network(), task.objective, EProp(), 1, "runtime", "numpy"), task, 1).update()
+        Trainer(open_simulation(plain_network(), task.objective, EProp(), 1, NUMPY), task, 1).update()
     assert str(caught.value).startswith(sentence)
 
 
@@ -67,7 +68,7 @@ class Two(Task):
 def test_a_trial_may_have_several_segments():
     for evaluation in ("online", "factored"):
         run = Trainer(
-            open_simulation(plain_network(), Two.objective, EProp(evaluation=evaluation), 1, "runtime", "numpy"),
+            open_simulation(plain_network(), Two.objective, EProp(evaluation=evaluation), 1, NUMPY),
             Two(),
             1,
         )
@@ -97,7 +98,7 @@ def pieces(simulation, *task):
 
 
 def test_a_trial_in_pieces_is_the_trial_in_one_and_looking_on_changes_nothing():
-    simulation = open_simulation(plain_network(weights=0.5), Pieces.objective, EProp(), 1, "runtime", "numpy")
+    simulation = open_simulation(plain_network(weights=0.5), Pieces.objective, EProp(), 1, NUMPY)
     seen = []
 
     def look(record):
@@ -116,7 +117,7 @@ def test_a_trial_in_pieces_is_the_trial_in_one_and_looking_on_changes_nothing():
 
 
 def test_what_a_task_does_not_look_at_is_not_read_between_segments(monkeypatch):
-    simulation = open_simulation(plain_network(), Pieces.objective, EProp(), 1, "runtime", "numpy")
+    simulation = open_simulation(plain_network(), Pieces.objective, EProp(), 1, NUMPY)
     asked, spikes = [], simulation.engine.spikes
     monkeypatch.setattr(simulation.engine, "spikes", lambda name: asked.append(name) or spikes(name))
     pieces(simulation, 1)
@@ -156,7 +157,7 @@ def test_what_a_task_does_not_look_at_is_not_read_between_segments(monkeypatch):
     ],
 )
 def test_a_segment_that_does_not_fit_is_said(second, sentence):
-    run = Trainer(open_simulation(plain_network(), Two.objective, EProp(), 1, "runtime", "numpy"), Two(**second), 1)
+    run = Trainer(open_simulation(plain_network(), Two.objective, EProp(), 1, NUMPY), Two(**second), 1)
     with pytest.raises(UserError) as caught:
         run.update()
     assert sentence in str(caught.value)
@@ -165,7 +166,7 @@ def test_a_segment_that_does_not_fit_is_said(second, sentence):
 def test_a_stimulus_is_the_mean_of_the_values_shown_or_said():
     values = np.random.default_rng(0).random((4, 12))
     run = Trainer(
-        open_simulation(plain_network(), Two.objective, EProp(), 1, "runtime", "numpy"),
+        open_simulation(plain_network(), Two.objective, EProp(), 1, NUMPY),
         Two(inputs={"input": values}),
         1,
     )
@@ -192,7 +193,7 @@ class Windowed(Two):
 def windowed(evaluation, task):
     """The record of trial 0 and its gradients, from a network whose readout is not silent."""
     net = plain_network(weights=0.5)
-    simulation = open_simulation(net, task.objective, EProp(evaluation=evaluation), 1, "runtime", "numpy")
+    simulation = open_simulation(net, task.objective, EProp(evaluation=evaluation), 1, NUMPY)
     record = Trainer(simulation, task, 1).run(TRAINING, 0)
     (plasticity,) = simulation.plasticities
     return record, plasticity.gradient(record, task.objective)
@@ -212,9 +213,9 @@ def test_the_task_may_say_which_steps_count_in_every_segment():
 
 
 def test_without_a_series_the_learning_window_is_the_objectives_own():
-    record = Trainer(
-        open_simulation(plain_network(), MeanSquaredError(window=3), EProp(), 1, "runtime", "numpy"), Two(), 1
-    ).run(TRAINING, 0)
+    record = Trainer(open_simulation(plain_network(), MeanSquaredError(window=3), EProp(), 1, NUMPY), Two(), 1).run(
+        TRAINING, 0
+    )
     assert record.in_window("output").tolist() == [0] * 7 + [1] * 3
 
 
@@ -255,7 +256,7 @@ def with_background(**settings):
 
 
 def shown(net, task):
-    return Trainer(open_simulation(net, task.objective, EProp(), 1, "runtime", "numpy"), task, 1).run(TRAINING, 0)
+    return Trainer(open_simulation(net, task.objective, EProp(), 1, NUMPY), task, 1).run(TRAINING, 0)
 
 
 def test_a_source_that_is_given_nothing_is_named_and_silence_can_be_meant():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnplast.engine import compiler_available
+from snnplast.engine import COMPILED, NUMPY, compiler_available
 from snnplast.errors import UserError
 from snnplast.learning.optimizer import SGD, Adam, Schedule
 from snnplast.network.network import Network
@@ -35,9 +35,9 @@ def plain_network(**settings):
     return net
 
 
-def trainer(rule=None, network=None, iterations=4, engine=("runtime", "numpy"), **settings):
+def trainer(rule=None, network=None, iterations=4, engine=NUMPY, **settings):
     task = small_task()
-    simulation = open_simulation(network or plain_network(), task.objective, rule or EProp(), 1, *engine)
+    simulation = open_simulation(network or plain_network(), task.objective, rule or EProp(), 1, engine)
     return Trainer(simulation, task, iterations, **settings)
 
 
@@ -129,16 +129,14 @@ def test_two_runs_end_with_the_same_bits(rule):
     losses = [[step.metrics["loss"] for step in run] for run in runs]
     assert losses[0] == losses[1] and len(set(losses[0])) == 4
     assert_same_bits(values(runs[0]), values(runs[1]))
-    other = Trainer(
-        open_simulation(small_network(), small_task().objective, rule, 2, "runtime", "numpy"), small_task(2), 4
-    )
+    other = Trainer(open_simulation(small_network(), small_task().objective, rule, 2, NUMPY), small_task(2), 4)
     assert [step.metrics["loss"] for step in other] != losses[0]
 
 
 ENGINES = [
-    ("runtime", "numpy"),
+    NUMPY,
     pytest.param(
-        ("compiled", "auto"),
+        COMPILED,
         marks=[pytest.mark.slow, pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")],
     ),
 ]
@@ -229,7 +227,7 @@ def test_weights_that_run_away_end_in_one_sentence():
     task = small_task()
     task.objective = MeanSquaredError()
     rule = Frozen(optimizer=SGD(learning_rate=1e30))
-    run = Trainer(open_simulation(plain_network(), task.objective, rule, 1, "runtime", "numpy"), task, 30)
+    run = Trainer(open_simulation(plain_network(), task.objective, rule, 1, NUMPY), task, 30)
     sentence = r"iteration \d+: the (loss is|gradient of .* is not finite;) .*a lower learning_rate"
     with pytest.raises(UserError, match=sentence), np.errstate(all="ignore"):
         list(run)

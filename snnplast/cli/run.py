@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 
-from snnplast.config.experiment import EngineChoice, Experiment
+from snnplast.config.experiment import Experiment
+from snnplast.engine import EngineChoice
 from snnplast.errors import UserError
 from snnplast.report.console import emit
 from snnplast.report.progress import Display, number, summary

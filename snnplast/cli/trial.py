@@ -13,9 +13,10 @@ from snnplast.activity.activity import Activity
 from snnplast.activity.observe import observe
 from snnplast.cli.output import figure_path, save
 from snnplast.cli.run import say_engine
-from snnplast.config.experiment import EngineChoice, Experiment
+from snnplast.config.experiment import Experiment
 from snnplast.config.model_file import users_code
 from snnplast.config.targets import differences
+from snnplast.engine import EngineChoice
 from snnplast.errors import UserError, nearest
 from snnplast.learning.rule import Rule
 from snnplast.random_streams import TEST
@@ -100,7 +101,7 @@ def _observed(
     experiment: Experiment, engine: EngineChoice, task: Task, phase: int, index: int, run: Run | None
 ) -> Activity:
     simulation = open_simulation(
-        experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target,
+        experiment.network, task.objective, experiment.rule, experiment.train.seed, engine,
         others=experiment.others,
     )  # fmt: skip
     with simulation.engine, users_code(experiment.file), np.errstate(over="ignore", invalid="ignore"):

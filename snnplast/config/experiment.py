@@ -18,8 +18,8 @@ from snnplast.config.model_file import OBJECTS, ObjectModel, model_of, users_cod
 from snnplast.config.schema import table_of
 from snnplast.config.toml_text import toml_text
 from snnplast.description import Description
-from snnplast.engine.opening import ENGINES, TARGETS
-from snnplast.errors import UserError, short, unknown
+from snnplast.engine import EngineChoice
+from snnplast.errors import UserError, short
 from snnplast.files import usable
 from snnplast.learning.rule import Rule
 from snnplast.network.memory import refuse_too_large
@@ -45,21 +45,6 @@ def _rounds_or_auto(value: Any) -> Any:
     if value != "auto" and not number:
         raise UserError(f"{short(value)} is neither 'auto' nor a number of epochs or iterations, 0 for none")
     return value
-
-
-class EngineChoice(Description):
-    """What runs the network. name: "compiled" or "runtime". target: "auto", or how the runtime engine makes code."""
-
-    name: str = "compiled"
-    target: str = "auto"
-
-    @field_validator("name", "target")
-    @classmethod
-    def _known(cls, value: str, info: Any) -> str:
-        known = ENGINES if info.field_name == "name" else TARGETS
-        if value not in known:
-            raise UserError(unknown("engine" if known is ENGINES else "target", value, known))
-        return value
 
 
 class Training(Description):
@@ -200,7 +185,7 @@ class Experiment(Shown):
         workers : threads for the trials of a batch; any number gives the same bits.
         checkpoint_every : rounds between checkpoints; "auto": about every 10 s.
         others : the rules that projections name, connect(..., rule="delta").
-        engine : "compiled" or "runtime".
+        engine : "compiled" or "runtime", or an `EngineChoice` (of snnplast.engine) with its target.
         record : the file of the run (HDF5); None or "" for none; a `Recording` says what else is kept.
 
         Raises
@@ -229,7 +214,7 @@ class Experiment(Shown):
             network=model.network(),
             rule=rule,
             others={other.name: other for other in found},
-            engine=EngineChoice(name=engine) if isinstance(engine, str) else engine,
+            engine=EngineChoice.of(engine, "Experiment: engine"),
             train=Training(seed=seed, workers=workers, checkpoint_every=checkpoint_every, **length),
             record=record,
             reads=Reads(),

@@ -9,10 +9,11 @@ from typing import get_origin
 from pydantic.fields import FieldInfo
 
 from snnplast import registry
-from snnplast.config.experiment import EngineChoice, Recording, Training
+from snnplast.config.experiment import Recording, Training
 from snnplast.config.layers import Leaf, UnknownKey
 from snnplast.config.schema import choice_in, default_table, description_in
 from snnplast.description import Description
+from snnplast.engine import EngineChoice
 from snnplast.errors import UserError, nearest
 from snnplast.task.model import Model
 

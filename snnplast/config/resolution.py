@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from snnplast import registry
-from snnplast.config.experiment import EngineChoice, Experiment, Recording, Training
+from snnplast.config.experiment import Experiment, Recording, Training
 from snnplast.config.hints import with_hint
 from snnplast.config.layers import (
     NONE,
@@ -39,6 +39,7 @@ from snnplast.config.layers import (
 from snnplast.config.model_file import load_model, users_code
 from snnplast.config.schema import choice_in, chosen_class, construct, entries, settings, with_name
 from snnplast.config.targets import Target, read_target
+from snnplast.engine import EngineChoice
 from snnplast.errors import UserError, nearest, short, unknown
 from snnplast.files import located
 from snnplast.learning.rule import Rule

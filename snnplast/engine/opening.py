@@ -1,36 +1,82 @@
-"""Choosing an engine by name."""
+"""Choosing an engine: one object says which, and opens it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated, Self
 
+from pydantic import AfterValidator, Field, model_validator
+
+from snnplast.description import Description
 from snnplast.engine.base import BrianModel, Engine
-from snnplast.engine.inputs import known
+from snnplast.errors import UserError, short, unknown
 
 ENGINES = ("compiled", "runtime")
 TARGETS = ("auto", "numpy", "cython")
 
 
-def open_engine(construct: Callable[[], BrianModel], name: str = "compiled", target: str = "auto") -> Engine:
+def _one_of(what: str, names: tuple[str, ...]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in names:
+            raise UserError(unknown(what, value, names))
+        return value
+
+    return AfterValidator(check)
+
+
+class EngineChoice(Description):
+    """What runs a network.
+
+    name: "compiled" (default; needs a C++ compiler, see `compiler_available`) or "runtime".
+    target: how the runtime engine makes its code: "numpy", "cython", or "auto" (default) for Cython where it works.
+        The compiled engine makes C++ and leaves it at "auto".
+    Raises `UserError` for an unknown name or target, and for a target of the compiled engine.
+
+    >>> EngineChoice(name="runtime", target="numpy").target
+    'numpy'
+    >>> EngineChoice(name="compield")
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: EngineChoice.name: unknown engine 'compield': did you mean 'compiled'?
+    """
+
+    name: Annotated[str, _one_of("engine", ENGINES), Field(description="'compiled' or 'runtime'")] = "compiled"
+    target: Annotated[
+        str, _one_of("target", TARGETS), Field(description="'auto', 'numpy' or 'cython': code of the runtime engine")
+    ] = "auto"
+
+    @model_validator(mode="after")
+    def _compiled_has_no_target(self) -> Self:
+        if self.name == "compiled" and self.target != "auto":
+            raise UserError(
+                f"the compiled engine has no target {self.target!r}; 'auto', or the runtime engine, is allowed"
+            )
+        return self
+
+    @classmethod
+    def of(cls, given: str | EngineChoice, place: str) -> EngineChoice:
+        """The choice that a user has given, perhaps as a mere name. place: how a sentence about it begins."""
+        if isinstance(given, str):
+            return cls(name=given)
+        if not isinstance(given, EngineChoice):
+            raise UserError(f"{place} = {short(given)}: the name of an engine, or an EngineChoice, is needed")
+        return given
+
+
+COMPILED = EngineChoice()
+NUMPY = EngineChoice(name="runtime", target="numpy")
+"""What needs no compiler: Cython would, too."""
+
+
+def open_engine(construct: Callable[[], BrianModel], choice: EngineChoice = COMPILED) -> Engine:
     """Build the network that `construct` describes and open an engine on it.
 
-    Parameters
-    ----------
-    construct : makes the Brian2 objects under whichever device is active. It is called inside a
-        private Brian2 state and must make everything itself, the clock included.
-    name : "compiled" (needs a C++ compiler, see `compiler_available`) or "runtime".
-    target : code generation of the runtime engine: "numpy", "cython", or "auto" for Cython where it works.
-
-    Raises
-    ------
-    UserError : unknown `name` or `target`.
+    construct: makes the Brian2 objects under whichever device is active. It is called inside a private Brian2 state
+    and must make everything itself, the clock included.
     """
-    known("engine", name, ENGINES)
-    known("code generation target", target, TARGETS)
-    if name == "runtime":
+    if choice.name == "runtime":
         from snnplast.engine.runtime import RuntimeEngine
 
-        return RuntimeEngine(construct, target)
+        return RuntimeEngine(construct, choice.target)
     from snnplast.engine.compiled import CompiledEngine
 
     return CompiledEngine(construct)

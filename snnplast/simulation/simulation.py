@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from snnplast.brian import BrianObjectException
-from snnplast.engine import Engine, open_engine
+from snnplast.engine import Engine, EngineChoice, open_engine
 from snnplast.learning.optimizer import Optimizer
 from snnplast.learning.rule import Rule
 from snnplast.network.network import Network
@@ -85,13 +85,13 @@ class Simulation:
         }
 
 
-def open_engine_on(designed: Design, engine: str, target: str) -> Simulation:
+def open_engine_on(designed: Design, engine: EngineChoice) -> Simulation:
     """The design in an engine, as it is before anything was learned."""
     try:
-        running = open_engine(construct(designed.plan), engine, target)
+        running = open_engine(construct(designed.plan), engine)
     except BrianObjectException as error:
         raise refusal(designed.plan, error) from error
-    simulation = simulation_on(designed, running, compiled=engine == "compiled")
+    simulation = simulation_on(designed, running, compiled=engine.name == "compiled")
     simulation.tie()
     return simulation
 

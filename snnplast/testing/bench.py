@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from snnplast.engine import NUMPY, EngineChoice
 from snnplast.learning.rule import Rule
 from snnplast.learning.signals import SignalKind, Timing
 from snnplast.learning.third_factor import Context, State, ThirdFactor
@@ -118,13 +119,13 @@ class Handing(Task):
 class Bench:
     """Where experiments are put together the same way for every check."""
 
-    def __init__(self, network: Network, task: Task, engine: str, target: str) -> None:
-        self.network, self.task, self.engine, self.target = network, task, engine, target
+    def __init__(self, network: Network, task: Task, engine: EngineChoice = NUMPY) -> None:
+        self.network, self.task, self.engine = network, task, engine
 
     @contextmanager
     def open(self, rule: Rule) -> Iterator[Simulation]:
         """The experiment with a rule, closed afterwards."""
-        simulation = open_simulation(self.network, self.task.objective, rule, 1, self.engine, self.target)
+        simulation = open_simulation(self.network, self.task.objective, rule, 1, self.engine)
         try:
             yield simulation
         finally:

@@ -18,6 +18,7 @@ from typing import Any, get_args
 import numpy as np
 
 from snnplast import registry
+from snnplast.engine import NUMPY, EngineChoice
 from snnplast.errors import UserError
 from snnplast.learning.capabilities import Speaks
 from snnplast.learning.rule import Rule
@@ -44,8 +45,7 @@ def check_rule(
     task: Task | None = None,
     timings: Sequence[Timing] = ("step", "trial"),
     trials: int = 6,
-    engine: str = "runtime",
-    target: str = "numpy",
+    engine: str | EngineChoice = NUMPY,
     **settings: Any,
 ) -> None:
     """Whether a rule keeps its contract.
@@ -56,10 +56,11 @@ def check_rule(
     change; the opposite signal, the opposite change; the change is linear in the signal; a missing one raises.
 
     network, task: what it is tried on, by default `small_network()` and `small_task()`. timings: those of the signals
-    the rule takes. trials: how many are compared; the third factor must be ready before the last. settings: the rule's.
+    the rule takes. trials: how many are compared; the third factor must be ready before the last.
+    engine: what runs it, "compiled", "runtime" or an `EngineChoice`. settings: the rule's.
     """
     network, task = network or small_network(), task or small_task()
-    bench, place = Bench(network, task, engine, target), f"rule {rule.name!r}"
+    bench, place = Bench(network, task, EngineChoice.of(engine, "check_rule: engine")), f"rule {rule.name!r}"
     given = [Given(variable=f"given_{n}", timing=t, tau=tau) for n, (t, tau) in enumerate(_kinds(timings))]
     found: dict[str, list[Gradients]] = {}
     for face in _faces(rule):
@@ -85,8 +86,7 @@ def check_third_factor(
     network: Network | None = None,
     task: Task | None = None,
     trials: int = 6,
-    engine: str = "runtime",
-    target: str = "numpy",
+    engine: str | EngineChoice = NUMPY,
     **settings: Any,
 ) -> None:
     """Whether a third factor keeps its contract.
@@ -99,7 +99,8 @@ def check_third_factor(
     The other parameters are those of `check_rule`. settings: the third factor's.
     """
     network, task = network or small_network(), task or small_task()
-    bench, place = Bench(network, task, engine, target), f"third factor {third_factor.name!r}"
+    bench = Bench(network, task, EngineChoice.of(engine, "check_third_factor: engine"))
+    place = f"third factor {third_factor.name!r}"
     factor, kind = third_factor(**settings), registry.load("rule", rule)
     found: dict[str, list[Gradients]] = {}
     for face in _faces(kind):

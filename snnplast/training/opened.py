@@ -43,7 +43,7 @@ class Opened:
         kept, engine = kept_weights(weights), available_engine(experiment.engine)
         task = experiment.task()
         self._simulation = open_simulation(
-            experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target,
+            experiment.network, task.objective, experiment.rule, experiment.train.seed, engine,
             others=experiment.others, recorded=experiment.record.variables,
         )  # fmt: skip
         self._open = True

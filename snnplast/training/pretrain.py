@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from snnplast.engine import COMPILED, EngineChoice
 from snnplast.errors import UserError
 from snnplast.learning.capabilities import Pretrained, Pretraining
 from snnplast.learning.rule import Rule
@@ -26,31 +27,30 @@ def open_simulation(
     objective: Objective | None,
     rule: Rule,
     seed: int,
-    engine: str = "compiled",
-    target: str = "auto",
+    engine: EngineChoice = COMPILED,
     others: Mapping[str, Rule] | None = None,
     recorded: Sequence[str] = (),
 ) -> Simulation:
     """Design an experiment (see `design`), open an engine on it, and learn what must be learned before the run."""
     designed = design(network, objective, rule, seed, others, recorded)
-    simulation = open_engine_on(designed, engine, target)
+    simulation = open_engine_on(designed, engine)
     for source in (source for plasticity in designed.plasticities for source in plasticity.sources):
         if isinstance(source.factor, Pretrained):
             for pretraining in source.factor.pretraining(source.context):
-                for name, weights in pretrain(pretraining, engine, target).items():
+                for name, weights in pretrain(pretraining, engine).items():
                     simulation.values[name][:] = weights
     return simulation
 
 
-def pretrain(pretraining: Pretraining, engine: str, target: str) -> Values:
+def pretrain(pretraining: Pretraining, engine: EngineChoice) -> Values:
     """Parameter -> values, as the experiment left them; cached in the user's cache directory, per engine."""
 
     def learn() -> bytes:
         task, rule = pretraining.task, pretraining.rule
-        simulation = open_simulation(pretraining.network, task.objective, rule, pretraining.seed, engine, target)
+        simulation = open_simulation(pretraining.network, task.objective, rule, pretraining.seed, engine)
         return _packed(_learned(pretraining, simulation))
 
-    return _unpacked(cached(cache_key({"pretraining": pretraining.key}, engine), learn, _fit))
+    return _unpacked(cached(cache_key({"pretraining": pretraining.key}, engine.name), learn, _fit))
 
 
 def _learned(pretraining: Pretraining, simulation: Simulation) -> Values:

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from snnplast import __version__
-from snnplast.config.experiment import EngineChoice, Experiment
+from snnplast.config.experiment import Experiment
 from snnplast.description import Description
+from snnplast.engine import EngineChoice
 from snnplast.errors import UserError
 from snnplast.native.compiler import compiler_version, processor
 from snnplast.network.network import Network

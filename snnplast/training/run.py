@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from snnplast.config.experiment import EngineChoice, Experiment
+from snnplast.config.experiment import Experiment
 from snnplast.config.model_file import users_code
-from snnplast.engine import compiler_available
+from snnplast.engine import NUMPY, EngineChoice, compiler_available
 from snnplast.errors import UserError
 from snnplast.record.claim import Claim
 from snnplast.record.place import claim_existing, claim_new
@@ -111,7 +111,7 @@ def _performed(
     if experiment.train.epochs and not task.epoch:
         raise UserError(f"train.epochs: {experiment.title!r} has no epochs; train.iterations is needed")
     simulation = open_simulation(
-        experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target,
+        experiment.network, task.objective, experiment.rule, experiment.train.seed, engine,
         others=experiment.others, recorded=experiment.record.variables,
     )  # fmt: skip
     # What overflows ends in a loss or gradient that is not finite, which the trainer reports.
@@ -133,9 +133,7 @@ def _performed(
 
 def available_engine(wanted: EngineChoice) -> EngineChoice:
     """The engine asked for, or, where there is no compiler, the one that needs none."""
-    if wanted.name != "compiled" or compiler_available():
-        return wanted
-    return EngineChoice(name="runtime", target="numpy")  # Cython would need a compiler as well
+    return wanted if wanted.name != "compiled" or compiler_available() else NUMPY
 
 
 def _remains(session: Session, path: Path | None) -> str:

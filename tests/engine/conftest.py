@@ -5,14 +5,18 @@ from __future__ import annotations
 import pytest
 from engine_networks import needs_compiler
 
+from snnplast.engine import COMPILED, NUMPY, EngineChoice
+
 KINDS = [
-    pytest.param(("runtime", "numpy"), id="runtime-numpy"),
-    pytest.param(("runtime", "cython"), id="runtime-cython", marks=[needs_compiler, pytest.mark.slow]),
-    pytest.param(("compiled", "auto"), id="compiled", marks=needs_compiler),
+    pytest.param(NUMPY, id="runtime-numpy"),
+    pytest.param(
+        EngineChoice(name="runtime", target="cython"), id="runtime-cython", marks=[needs_compiler, pytest.mark.slow]
+    ),
+    pytest.param(COMPILED, id="compiled", marks=needs_compiler),
 ]
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def kind(request):
-    """Arguments of `open_engine` after the network."""
+    """Which engine."""
     return request.param

@@ -17,7 +17,7 @@ import pytest
 from brian2.devices.device import reset_device
 from engine_networks import needs_compiler, recurrent, relay, spontaneous
 
-from snnplast.engine import BrianModel, compiled, open_engine
+from snnplast.engine import NUMPY, BrianModel, compiled, open_engine
 from snnplast.errors import UserError
 from snnplast.native import cache, compiler
 
@@ -85,7 +85,7 @@ def test_brian2_is_left_as_it_was():
 def test_an_engine_opens_whichever_device_the_user_has_chosen():
     brian2.set_device("cpp_standalone", build_on_run=False)
     try:
-        with open_engine(spontaneous) as engine, open_engine(spontaneous, "runtime", "numpy") as other:
+        with open_engine(spontaneous) as engine, open_engine(spontaneous, NUMPY) as other:
             engine.steps(4)
             other.steps(4)
             np.testing.assert_array_equal(engine.spikes("group"), other.spikes("group"))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from engine_networks import N_HIDDEN, N_IN, recurrent, relay, spontaneous
 
-from snnplast.engine import Interrupted, open_engine
+from snnplast.engine import NUMPY, EngineChoice, Interrupted, open_engine
 from snnplast.errors import UserError
 
 STEPS = 60
@@ -17,7 +17,7 @@ STEPS = 60
 
 @pytest.fixture(scope="module")
 def shared(kind):
-    with open_engine(recurrent, *kind) as engine:
+    with open_engine(recurrent, kind) as engine:
         yield engine
 
 
@@ -31,7 +31,7 @@ def engine(shared):
 @pytest.fixture(scope="module")
 def reference():
     """What the plainest engine makes of the standard trial."""
-    with open_engine(recurrent, "runtime", "numpy") as engine:
+    with open_engine(recurrent, NUMPY) as engine:
         return trial(engine)
 
 
@@ -311,7 +311,7 @@ def test_a_stop_is_heard_and_the_engine_goes_on_afterwards(engine):
 
 
 def test_stop_from_another_thread_ends_a_long_run(kind):
-    with open_engine(spontaneous, *kind) as engine:
+    with open_engine(spontaneous, kind) as engine:
         timer = threading.Timer(0.2, engine.stop)
         timer.start()
         with pytest.raises(Interrupted):
@@ -321,7 +321,7 @@ def test_stop_from_another_thread_ends_a_long_run(kind):
 
 
 def test_a_refractory_neuron_may_spike_at_once_after_reset(kind):
-    with open_engine(spontaneous, *kind) as engine:
+    with open_engine(spontaneous, kind) as engine:
         for _ in range(3):
             engine.reset()
             engine.steps(8)
@@ -332,7 +332,7 @@ def test_a_refractory_neuron_may_spike_at_once_after_reset(kind):
 
 @pytest.mark.parametrize("latency", ["start", "thresholds"])
 def test_a_shared_delay_is_kept(kind, latency):
-    with open_engine(functools.partial(relay, 2.0, latency), *kind) as engine:
+    with open_engine(functools.partial(relay, 2.0, latency), kind) as engine:
         engine.set_spikes("inputs", [1, 4], [0, 0])
         engine.steps(8)
         np.testing.assert_array_equal(engine.history["target.v"], np.repeat([[0, 0, 0, 1, 1, 1, 2, 2]], 3, axis=0).T)
@@ -340,7 +340,7 @@ def test_a_shared_delay_is_kept(kind, latency):
 
 def test_each_synapse_keeps_its_own_delay(kind):
     delays = (0.0, 1.0, 3.0)
-    with open_engine(functools.partial(relay, delays), *kind) as engine:
+    with open_engine(functools.partial(relay, delays), kind) as engine:
         engine.set_spikes("inputs", [1], [0])
         engine.steps(6)
         arrivals = [np.flatnonzero(column)[0] for column in engine.history["target.v"].T]
@@ -348,7 +348,7 @@ def test_each_synapse_keeps_its_own_delay(kind):
 
 
 def test_spikes_on_their_way_are_dropped_by_reset(kind):
-    with open_engine(functools.partial(relay, (0.0, 1.0, 3.0)), *kind) as engine:
+    with open_engine(functools.partial(relay, (0.0, 1.0, 3.0)), kind) as engine:
         engine.set_spikes("inputs", [0], [0])
         engine.steps(1)
         engine.reset()
@@ -357,7 +357,7 @@ def test_spikes_on_their_way_are_dropped_by_reset(kind):
 
 
 def test_changed_delays_hold_from_the_next_reset(kind):
-    with open_engine(functools.partial(relay, (0.0, 1.0, 3.0)), *kind) as engine:
+    with open_engine(functools.partial(relay, (0.0, 1.0, 3.0)), kind) as engine:
         engine["synapses.delay"][:] = [0.005, 0.0, 0.002]
         engine.reset()
         with engine.clone() as twin:
@@ -368,7 +368,7 @@ def test_changed_delays_hold_from_the_next_reset(kind):
 
 
 def test_delays_may_become_different_and_equal_again(kind):
-    with open_engine(functools.partial(relay, (1.0, 1.0, 1.0)), *kind) as engine:
+    with open_engine(functools.partial(relay, (1.0, 1.0, 1.0)), kind) as engine:
         for delays in ([1, 1, 1], [2, 0, 1], [3, 3, 3]):
             engine["synapses.delay"][:] = np.array(delays) * 1e-3
             engine.reset()
@@ -378,7 +378,7 @@ def test_delays_may_become_different_and_equal_again(kind):
 
 
 def test_views_outlive_the_engine_but_the_engine_says_that_it_is_closed(kind):
-    engine = open_engine(spontaneous, *kind)
+    engine = open_engine(spontaneous, kind)
     view = engine["group.v"]
     engine.close()
     engine.close()
@@ -412,11 +412,23 @@ def test_initial_values_are_checked(kind):
         ({"group.v": np.inf}, "must be finite numbers, not inf"),
     ):
         with pytest.raises(UserError, match=message):
-            open_engine(functools.partial(model, **initial), *kind)
+            open_engine(functools.partial(model, **initial), kind)
 
 
 def test_an_unknown_engine_or_target_is_named():
     with pytest.raises(UserError, match="unknown engine 'compield': did you mean 'compiled'"):
-        open_engine(spontaneous, "compield")
-    with pytest.raises(UserError, match="unknown code generation target 'nump': did you mean 'numpy'"):
-        open_engine(spontaneous, "runtime", "nump")
+        EngineChoice(name="compield")
+    with pytest.raises(UserError, match="unknown target 'nump': did you mean 'numpy'"):
+        EngineChoice(name="runtime", target="nump")
+
+
+def test_a_target_of_the_compiled_engine_is_refused():
+    with pytest.raises(UserError, match="the compiled engine has no target 'numpy'; 'auto', or the runtime engine, is"):
+        EngineChoice(target="numpy")
+
+
+def test_a_mere_name_is_a_choice_and_a_number_is_none():
+    assert EngineChoice.of("runtime", "Experiment: engine").target == "auto"
+    assert EngineChoice.of(NUMPY, "Experiment: engine") is NUMPY
+    with pytest.raises(UserError, match="Experiment: engine = 3: the name of an engine, or an EngineChoice, is needed"):
+        EngineChoice.of(3, "Experiment: engine")

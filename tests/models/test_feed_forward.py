@@ -9,6 +9,7 @@ from rich.console import Console
 
 from snnplast.cli.run import run
 from snnplast.config.resolution import resolve
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.models.feed_forward import FeedForward
 from snnplast.models.linear import Linear
@@ -81,7 +82,7 @@ SEED = 1
 def learnt(model, rule, samples=12):
     """The trainer after some samples, weights before, and the signals that the layers were given."""
     task, given = model.task(SEED), []
-    simulation = open_simulation(model.network(), task.objective, rule, SEED, "runtime", "numpy")
+    simulation = open_simulation(model.network(), task.objective, rule, SEED, NUMPY)
     before = {name: values.copy() for name, values in simulation.values.items()}
     signals = simulation.plasticities[0].signals
 

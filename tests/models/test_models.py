@@ -8,6 +8,7 @@ import pytest
 from reference import published_draws
 
 from snnplast import registry
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.models.digits import Digits
 from snnplast.models.evidence_accumulation import CUE, CUES, PAUSE, RECALL, EvidenceAccumulation
@@ -51,7 +52,7 @@ def test_a_model_runs_and_its_hidden_neurons_spike(name, model):
     chosen = model(name)
     task, network = chosen.task(1), chosen.network()
     assert isinstance(network, Network) and chosen.name == name
-    simulation = open_simulation(network, task.objective, Frozen(), 1, "runtime", "numpy")
+    simulation = open_simulation(network, task.objective, Frozen(), 1, NUMPY)
     record = Trainer(simulation, task, 1).run(TRAINING, 0)
     assert np.isfinite(record.judgement.loss)
     for population in network.populations:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnplast.engine import compiler_available
+from snnplast.engine import NUMPY, compiler_available
 from snnplast.errors import UserError
 from snnplast.learning.optimizer import Adam
 from snnplast.models.store_recall import RECALL, STORE, StoreRecall
@@ -91,7 +91,7 @@ def test_without_adaptive_neurons_every_threshold_is_constant():
 def test_accuracy_is_the_share_of_recalls_answered_right():
     """A readout that always says 1 is right where a 1 was stored."""
     task, network = SMALL.task(2), SMALL.network()
-    simulation = open_simulation(network, task.objective, EProp(), 1, "runtime", "numpy")
+    simulation = open_simulation(network, task.objective, EProp(), 1, NUMPY)
     trainer, seen = Trainer(simulation, task, 1), set()
     for k in range(6):
         weights = simulation.values["hidden_to_output"].reshape(-1, 2)
@@ -108,7 +108,7 @@ def test_accuracy_is_the_share_of_recalls_answered_right():
 
 
 def test_online_and_factored_gradients_of_recalls_are_the_same():
-    bench = Bench(SMALL.network(), SMALL.task(1), "runtime", "numpy")
+    bench = Bench(SMALL.network(), SMALL.task(1), NUMPY)
     found = []
     for evaluation in ("online", "factored"):
         rule = EProp(evaluation=evaluation, regularisers=("firing-rate",), average_gradient=30)
@@ -133,7 +133,7 @@ def _learned(adaptive, seed):
     model = StoreRecall(hidden=40, adaptive=adaptive, periods=5, period="100 ms", tau_adapt="1000 ms", tests=200)
     task, rates = model.task(seed), {"name": "firing-rate", "target": "20 Hz"}
     rule = EProp(batch=16, average_gradient=100, optimizer=Adam(learning_rate=1e-2), regularisers=(rates,))
-    simulation = open_simulation(model.network(), task.objective, rule, seed, "compiled")
+    simulation = open_simulation(model.network(), task.objective, rule, seed)
     with simulation.engine:
         trainer = Trainer(simulation, task, 200)
         for _ in trainer:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import PrivateAttr
 from reference import e_prop as oracle
 
-from snnplast.engine import compiler_available
+from snnplast.engine import COMPILED, NUMPY, EngineChoice, compiler_available
 from snnplast.learning.optimizer import SGD, Adam
 from snnplast.network.connectivity import ExplicitPairs
 from snnplast.network.network import Network
@@ -232,13 +232,11 @@ class Experiment:
 
     @contextmanager
     def assembled(
-        self, evaluation: str, engine: str = "runtime", target: str = "numpy", recorded=(), projections=None, **settings
+        self, evaluation: str, engine: EngineChoice = NUMPY, recorded=(), projections=None, **settings
     ) -> Iterator[Simulation]:
         """The library's experiment. projections: more fields of projections; settings: of the rule."""
         network, rule = self.network(**(projections or {})), self.rule(evaluation, **settings)
-        simulation = open_simulation(
-            network, Trials(self).objective, rule, self.case.seed, engine, target, recorded=recorded
-        )
+        simulation = open_simulation(network, Trials(self).objective, rule, self.case.seed, engine, recorded=recorded)
         try:
             yield simulation
         finally:
@@ -247,9 +245,9 @@ class Experiment:
     def trainer(self, simulation: Simulation, iterations: int = 1, **settings: Any) -> Trainer:
         return Trainer(simulation, Trials(self), iterations, **settings)
 
-    def run(self, evaluation: str, engine: str = "runtime", target: str = "numpy", **settings: Any) -> Outcome:
+    def run(self, evaluation: str, engine: EngineChoice = NUMPY, **settings: Any) -> Outcome:
         """The first trial in the library."""
-        with self.assembled(evaluation, engine, target, **settings) as simulation:
+        with self.assembled(evaluation, engine, **settings) as simulation:
             return self.outcome(simulation)
 
     def outcome(self, simulation: Simulation, index: int = 0) -> Outcome:
@@ -363,12 +361,11 @@ def oracle_name(source: str, target: str) -> str:
 
 
 engines = pytest.mark.parametrize(
-    "engine, target",
+    "engine",
     [
-        ("runtime", "numpy"),
+        NUMPY,
         pytest.param(
-            "compiled",
-            "auto",
+            COMPILED,
             marks=[
                 pytest.mark.slow,
                 pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH"),

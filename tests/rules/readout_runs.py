@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from snnplast.engine import NUMPY
 from snnplast.network.network import Network
 from snnplast.network.own_equations import Analog
 from snnplast.network.readouts import RateReadout
@@ -40,7 +41,7 @@ def regression(rule, iterations, biased=False) -> Trainer:
     settings = {"kind": "analog", "variable": "u", "every": "trial", "plastic": True}
     net.connect("features", "output", weights=0.0, **settings)
     task = Regression()
-    return Trainer(open_simulation(net, task.objective, rule, 1, "runtime", "numpy"), task, iterations)
+    return Trainer(open_simulation(net, task.objective, rule, 1, NUMPY), task, iterations)
 
 
 def weights(run) -> np.ndarray:

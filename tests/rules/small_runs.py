@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from snnplast.engine import NUMPY
 from snnplast.simulation.simulation import Simulation
 from snnplast.testing import small_network, small_task
 from snnplast.training.pretrain import open_simulation
@@ -13,9 +14,9 @@ RESERVOIR = {"window": 3, "units": 18, "streams": 6, "stream_length": 30, "leak"
 """Settings of a reservoir that is fitted in no time."""
 
 
-def trainer(rule, network=None, iterations=6, seed=1, task=None, engine="runtime") -> Trainer:
-    task, target = task or small_task(seed), "numpy" if engine == "runtime" else "auto"
-    simulation = open_simulation(network or small_network(), task.objective, rule, seed, engine, target)
+def trainer(rule, network=None, iterations=6, seed=1, task=None, engine=NUMPY) -> Trainer:
+    task = task or small_task(seed)
+    simulation = open_simulation(network or small_network(), task.objective, rule, seed, engine)
     return Trainer(simulation, task, iterations)
 
 

@@ -81,8 +81,8 @@ def test_the_rate_is_that_of_the_trials_of_this_batch_even_where_the_last_is_sma
 
 
 @engines
-def test_the_number_of_workers_changes_no_bit_of_a_batch_with_delays(engine, target):
-    experiment, on = Experiment(THREE), {"engine": engine, "target": target}
+def test_the_number_of_workers_changes_no_bit_of_a_batch_with_delays(engine):
+    experiment, on = Experiment(THREE), {"engine": engine}
     alone, beside = (gradients(experiment, "online", 2, workers=workers, **on)[0] for workers in (1, 2))
     for one, other in zip(alone, beside, strict=True):
         for name, gradient in one.items():

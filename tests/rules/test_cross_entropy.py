@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from small_runs import trainer
 
+from snnplast.engine import COMPILED, NUMPY
 from snnplast.network.weights import Gaussian
 from snnplast.rules.e_prop import EProp
 from snnplast.task.objective import CrossEntropy
@@ -24,7 +25,7 @@ class Weighted(Task):
         yield Segment(60, {"input": rng.random(12)}, {"output.target": 2 * rng.random((60, 3))})
 
 
-@pytest.mark.parametrize("engine", ["runtime", pytest.param("compiled", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("engine", [NUMPY, pytest.param(COMPILED, marks=pytest.mark.slow)])
 def test_online_and_factored_agree_for_weighted_targets_and_activities_beyond_the_range_of_exp(engine):
     gradients = {}
     for evaluation in ("online", "factored"):

@@ -102,7 +102,7 @@ def test_each_synapse_has_the_delay_of_its_place_by_source_then_target():
 
 
 @engines
-def test_a_spike_under_way_reaches_the_next_segment_but_not_the_next_trial(engine, target):
+def test_a_spike_under_way_reaches_the_next_segment_but_not_the_next_trial(engine):
     experiment = delayed(RECURRENT, input_to_hidden0=6, hidden0_to_hidden0=5, hidden0_to_output=6)
 
     class InParts(Task):
@@ -132,7 +132,7 @@ def test_a_spike_under_way_reaches_the_next_segment_but_not_the_next_trial(engin
         }
 
     for evaluation in ("online", "factored"):
-        with experiment.assembled(evaluation, engine, target) as simulation:
+        with experiment.assembled(evaluation, engine) as simulation:
             whole, expected = gradients(simulation, InParts(60))
             silent, _ = gradients(simulation, Silence())
             assert not silent.counts("hidden0").any() and not silent.activity("output").any()
@@ -232,7 +232,7 @@ def test_delays_may_be_drawn_from_an_interval():
 
 
 @engines
-def test_the_same_code_takes_whatever_delays_it_is_given(engine, target):
+def test_the_same_code_takes_whatever_delays_it_is_given(engine):
     """A compiled library is found in the cache by its code, to which the values of delays do not belong."""
     several = np.arange(36).reshape(6, 6) % 7
     for delays in (
@@ -241,7 +241,7 @@ def test_the_same_code_takes_whatever_delays_it_is_given(engine, target):
         {"hidden0_to_hidden0": 6 - several},
     ):
         experiment = delayed(RECURRENT, **delays)
-        found = experiment.run("online", engine, target)
+        found = experiment.run("online", engine)
         assert_close(found.gradients, experiment.run_oracle(found.feedback)[1])
 
 

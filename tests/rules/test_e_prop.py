@@ -20,7 +20,7 @@ from reference.test_e_prop import (
 )
 
 from snnplast.config.resolution import resolve
-from snnplast.engine import compiler_available
+from snnplast.engine import COMPILED, NUMPY, EngineChoice, compiler_available
 from snnplast.errors import UserError
 from snnplast.learning.optimizer import Adam
 from snnplast.models.evidence_accumulation import EvidenceAccumulation
@@ -85,23 +85,23 @@ def published(request):
 
 
 @pytest.mark.parametrize(
-    "evaluation, engine, target",
+    "evaluation, engine",
     [
-        pytest.param("factored", "runtime", "numpy", id="factored-numpy"),
-        pytest.param("online", "runtime", "numpy", id="online-numpy", marks=slow),
-        pytest.param("factored", "runtime", "cython", id="factored-cython", marks=compiling),
-        pytest.param("online", "runtime", "cython", id="online-cython", marks=compiling),
-        pytest.param("factored", "compiled", "auto", id="factored-compiled", marks=compiling),
-        pytest.param("online", "compiled", "auto", id="online-compiled", marks=compiling),
+        pytest.param("factored", NUMPY, id="factored-numpy"),
+        pytest.param("online", NUMPY, id="online-numpy", marks=slow),
+        pytest.param("factored", EngineChoice(name="runtime", target="cython"), id="factored-cython", marks=compiling),
+        pytest.param("online", EngineChoice(name="runtime", target="cython"), id="online-cython", marks=compiling),
+        pytest.param("factored", COMPILED, id="factored-compiled", marks=compiling),
+        pytest.param("online", COMPILED, id="online-compiled", marks=compiling),
     ],
 )
-def test_the_published_runs_have_their_losses_and_the_gradients_of_the_oracle(published, evaluation, engine, target):
+def test_the_published_runs_have_their_losses_and_the_gradients_of_the_oracle(published, evaluation, engine):
     model, kind, rate, settings, references, iterations = published
     optimizers = {name: kind(learning_rate=rate) for name in MATRICES}
     rule = EProp(evaluation=evaluation, optimizers=optimizers, regularisers=("firing-rate",), **settings)
     chosen = model()
     task = chosen.task(1)
-    simulation = open_simulation(chosen.network(), task.objective, rule, 1, engine, target)
+    simulation = open_simulation(chosen.network(), task.objective, rule, 1, engine)
     steps = list(Trainer(simulation, task, 5))
     losses = [step.metrics["loss"] for step in steps]
     for reference, tolerance in references:
@@ -159,13 +159,13 @@ def test_online_and_factored_gradients_are_those_of_the_oracle(case):
 
 @pytest.mark.slow
 def test_online_and_factored_gradients_are_those_of_the_oracle_in_200_networks():
-    assert compared(thoroughly, "runtime", "numpy") >= NETWORKS >= 200
+    assert compared(thoroughly, NUMPY) >= NETWORKS >= 200
 
 
 @pytest.mark.slow
 @needs_compiler
 def test_online_and_factored_gradients_are_those_of_the_oracle_in_10_compiled_networks():
-    assert compared(compiled, "compiled", "auto") >= COMPILED_NETWORKS >= 10
+    assert compared(compiled, COMPILED) >= COMPILED_NETWORKS >= 10
 
 
 @pytest.mark.slow
@@ -181,7 +181,7 @@ def test_hardly_any_random_network_has_nothing_to_say():
     assert np.mean(drawn) > 0.9
 
 
-def compared(setting, engine, target):
+def compared(setting, engine):
     """Compare as many networks as the setting says; returns how many they were."""
     count = 0
 
@@ -189,18 +189,18 @@ def compared(setting, engine, target):
     @given(cases())
     def compare(case):
         nonlocal count
-        assert_both_evaluations_are_the_oracles(case, engine, target)
+        assert_both_evaluations_are_the_oracles(case, engine)
         count += 1
 
     compare()
     return count
 
 
-def assert_both_evaluations_are_the_oracles(case, engine="runtime", target="numpy"):
+def assert_both_evaluations_are_the_oracles(case, engine=NUMPY):
     experiment = Experiment(case)
-    outcomes = [experiment.run("factored", engine, target)]
+    outcomes = [experiment.run("factored", engine)]
     if np.ndim(case.tau_out) == 0:
-        outcomes.append(experiment.run("online", engine, target))
+        outcomes.append(experiment.run("online", engine))
     feedback = outcomes[0].feedback if case.feedback == "random" else None
     trial, expected = experiment.run_oracle(feedback)
     starts = np.cumsum((0, *case.sizes))
@@ -233,7 +233,7 @@ def test_both_engines_give_the_same_spikes_and_gradients():
     names = ("input", *experiment.case.names)
     assert all(expected.record.counts(name).sum() for name in names)
     for evaluation in ("online", "factored"):
-        found = experiment.run(evaluation, "compiled", "auto")
+        found = experiment.run(evaluation, COMPILED)
         for name in names:
             assert np.array_equal(found.record.spikes[name], expected.record.spikes[name])
         assert_same_gradients(found.gradients, expected.gradients)

@@ -7,7 +7,7 @@ import pytest
 from pydantic import PrivateAttr
 from reference import ib_hebbian as ib
 
-from snnplast.engine import compiler_available
+from snnplast.engine import COMPILED, NUMPY, compiler_available
 from snnplast.errors import UserError
 from snnplast.network.network import Network
 from snnplast.network.neurons import LIF
@@ -27,7 +27,7 @@ SIZES = [14, 7, 6, 3]  # input, two hidden layers, classes
 MODEL = ib.Model(objective=ib.Objective(window=WINDOW), steps=50)
 PROJECTIONS = [("input", "layer0"), ("layer0", "layer1")]
 needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
-ENGINES = [("runtime", "numpy"), pytest.param(("compiled", "auto"), marks=[pytest.mark.slow, needs_compiler])]
+ENGINES = [NUMPY, pytest.param(COMPILED, marks=[pytest.mark.slow, needs_compiler])]
 
 
 class Watched(IBHebbian):
@@ -93,7 +93,7 @@ def test_every_sample_changes_what_the_oracle_changes(evaluation, engine, monkey
     task, expected = Samples(), initial_network()
     factors = [ib.Memory(MODEL.objective) for _ in expected.layers]
     rule = Watched(evaluation=evaluation, third_factor={"name": "hsic", "window": WINDOW})
-    simulation = open_simulation(network(expected), task.objective, rule, 1, *engine)
+    simulation = open_simulation(network(expected), task.objective, rule, 1, engine)
     for k, step in enumerate(Trainer(simulation, task, SAMPLES)):
         decay = 1 - 0.9 * k / SAMPLES
         modulated.clear()
@@ -120,7 +120,7 @@ def assert_close(found, expected):
 def test_hidden_weights_wait_for_a_full_window_while_biases_and_readout_learn():
     rule = IBHebbian(third_factor={"name": "hsic", "window": WINDOW})
     task, initial = Samples(), initial_network()
-    simulation = open_simulation(network(initial), task.objective, rule, 1, "runtime", "numpy")
+    simulation = open_simulation(network(initial), task.objective, rule, 1, NUMPY)
     for k, _ in enumerate(Trainer(simulation, task, SAMPLES)):
         now = weights_of(simulation)
         for before, after in zip(initial.layers, now.layers, strict=True):
@@ -132,7 +132,7 @@ def test_hidden_weights_wait_for_a_full_window_while_biases_and_readout_learn():
 def test_without_homeostasis_biases_stay():
     rule = IBHebbian(third_factor={"name": "hsic", "window": 2}, homeostasis=None)
     task = Samples()
-    simulation = open_simulation(network(initial_network()), task.objective, rule, 1, "runtime", "numpy")
+    simulation = open_simulation(network(initial_network()), task.objective, rule, 1, NUMPY)
     list(Trainer(simulation, task, 3))
     assert not any(np.any(layer.b) for layer in weights_of(simulation).layers)
 
@@ -140,7 +140,7 @@ def test_without_homeostasis_biases_stay():
 def test_hsic_asks_for_the_values_that_given_spikes_stand_for():
     task = Samples(says_values=False)
     rule = IBHebbian(third_factor={"name": "hsic", "window": 2})
-    simulation = open_simulation(network(initial_network()), task.objective, rule, 1, "runtime", "numpy")
+    simulation = open_simulation(network(initial_network()), task.objective, rule, 1, NUMPY)
     with pytest.raises(UserError, match=r"'input' was given spikes; .* series 'input.value'"):
         Trainer(simulation, task, 1).update()
 

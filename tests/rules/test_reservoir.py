@@ -132,8 +132,9 @@ def test_a_fit_is_made_once_and_kept(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
 def test_the_reservoir_keeps_the_contract_on_the_compiled_engine():
-    engine = {"engine": "compiled", "target": "auto"}
-    check_third_factor(Reservoir, rule="ib-hebbian", network=small_network("rate"), trials=4, **engine, **RESERVOIR)
+    check_third_factor(
+        Reservoir, rule="ib-hebbian", network=small_network("rate"), trials=4, engine="compiled", **RESERVOIR
+    )
 
 
 def test_fewer_units_than_classes_are_refused():

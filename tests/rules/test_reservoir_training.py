@@ -15,6 +15,7 @@ from small_runs import RESERVOIR, matrices, trainer
 
 from snnplast.cli import main
 from snnplast.config.resolution import resolve
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.random_streams import SOURCES, TRAINING, stream
 from snnplast.record.results import read_run
@@ -38,7 +39,7 @@ def lesson(**settings):
     """A pretraining, and a trainer on it."""
     reservoir = Reservoir(**settings)
     given = reservoir_training.pretraining(reservoir, reservoir._kind_of_units, "layer", SIZE, CLASSES, SEED)
-    simulation = open_simulation(given.network, given.task.objective, given.rule, SEED, "runtime", "numpy")
+    simulation = open_simulation(given.network, given.task.objective, given.rule, SEED, NUMPY)
     run = Trainer(simulation, given.task, iterations=given.epochs * given.task.epoch)
     return given, run
 
@@ -96,7 +97,7 @@ def test_what_was_learned_before_is_what_the_run_begins_with(training):
     run = trainer(IBHebbian(third_factor={"name": "reservoir", **settings}), small_network("rate"), seed=SEED)
     reservoir = Reservoir(**settings)
     given = reservoir_training.pretraining(reservoir, RateUnits, "first", 8, 3, SEED)
-    simulation = open_simulation(given.network, given.task.objective, given.rule, SEED, "runtime", "numpy")
+    simulation = open_simulation(given.network, given.task.objective, given.rule, SEED, NUMPY)
     for _ in Trainer(simulation, given.task, iterations=20):
         pass
     assert len(simulation.parameters) == 3
@@ -192,7 +193,7 @@ def kept(tmp_path):
 
 def learn():
     given, _ = lesson(**TINY_LESSON)
-    return pretrain(given, "runtime", "numpy")
+    return pretrain(given, NUMPY)
 
 
 def nothing_is_learned(monkeypatch):
@@ -299,6 +300,4 @@ def test_all_weights_of_a_reservoir_are_in_the_file_of_a_run(tiny, settings):
 def trained(experiment):
     """The simulation of an experiment, as it is before the first update: a reservoir does not change after that."""
     task, engine = experiment.task(), experiment.engine
-    return open_simulation(
-        experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target
-    )
+    return open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed, engine)

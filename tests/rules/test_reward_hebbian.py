@@ -10,6 +10,7 @@ from readout_runs import OUTPUTS, SAMPLES, loss, regression, weights
 from reference import readout_rules as oracle
 from small_runs import matrices, trainer
 
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.learning.signals import Signal
 from snnplast.random_streams import SOURCES, TRAINING, stream
@@ -137,7 +138,7 @@ def test_online_every_neuron_works_out_the_same_reward_at_every_step(modulation)
     rule = EProp(third_factor={"name": "reward", "modulation": modulation}, evaluation="online")
     task = small_task(1)
     recorded = ["first.reward", "second.reward"]
-    simulation = open_simulation(small_network(), task.objective, rule, 1, "runtime", "numpy", recorded=recorded)
+    simulation = open_simulation(small_network(), task.objective, rule, 1, NUMPY, recorded=recorded)
     run = Trainer(simulation, task, 3)
     for trial in range(3):  # the average begins anew in each
         record = run.run(TRAINING, trial)

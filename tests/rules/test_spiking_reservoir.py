@@ -184,5 +184,6 @@ def test_weights_from_spikes_sum_to_zero_for_every_unit():
 @pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
 @pytest.mark.parametrize("settings", [SPIKING, DRIVEN], ids=["working", "driven"])
 def test_spiking_reservoirs_keep_the_contract_on_the_compiled_engine(settings):
-    engine = {"engine": "compiled", "target": "auto"}
-    check_third_factor(Reservoir, rule="ib-hebbian", network=small_network("rate"), trials=4, **engine, **settings)
+    check_third_factor(
+        Reservoir, rule="ib-hebbian", network=small_network("rate"), trials=4, engine="compiled", **settings
+    )
