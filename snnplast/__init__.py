@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     from snnplast.task.trial import Record as Record
     from snnplast.task.trial import Segment as Segment
     from snnplast.training.attach import attach as attach
-    from snnplast.training.callbacks import CSVLogger as CSVLogger
-    from snnplast.training.callbacks import EarlyStopping as EarlyStopping
+    from snnplast.training.csv_logger import CSVLogger as CSVLogger
+    from snnplast.training.early_stopping import EarlyStopping as EarlyStopping
     from snnplast.training.opened import evaluate as evaluate
     from snnplast.training.opened import open as open
     from snnplast.training.opened import predict as predict
@@ -87,7 +87,8 @@ _HOME = {
     "task.task": "Classification Task",
     "learning.third_factor": "ThirdFactor",
     "task.trial": "Record Segment",
-    "training.callbacks": "CSVLogger EarlyStopping",
+    "training.csv_logger": "CSVLogger",
+    "training.early_stopping": "EarlyStopping",
     "training.opened": "evaluate open predict",
     "training.saved_weights": "load_weights save_weights",
     "training.train": "resume train",

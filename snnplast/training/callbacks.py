@@ -1,4 +1,4 @@
-"""What watches a run from the side, and may end it: functions, early stopping, tables.
+"""What watches a run from the side, and may end it: functions, and objects that hear of more.
 
 A callback is a function of a `Moment`, called after every update, or an object with any of these methods:
 
@@ -13,24 +13,22 @@ raises ends the run, which can then go on from its last update. A callback for a
     class Log:
         def on_round(self, moment):
             wandb.log(dict(moment.metrics), step=moment.iteration)
+
+One whose memory shapes the run is a `Remembers`: its memory is part of the checkpoints.
 """
 
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
-import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from snnplast.described import count
-from snnplast.errors import UserError, short, unknown
-from snnplast.record.writable import check_writable
+from snnplast.errors import UserError, short
 from snnplast.task.trial import Record
 
 HOOKS = ("on_begin", "on_update", "on_round", "on_end")
@@ -69,6 +67,20 @@ class Moment:
         self.end(reason)
 
 
+@runtime_checkable
+class Remembers(Protocol):
+    """Of a callback with a memory that a run which goes on takes up: with it, it does what it had done uninterrupted.
+
+    The memory belongs to the callbacks of one class in their order; a run that goes on may also have others, or none.
+    """
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        """What it remembers: arrays of numbers by name."""
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where `state` was taken, after `on_begin`. Raises `UserError` where it does not fit."""
+
+
 class Callbacks:
     """All callbacks of a run. Raises `UserError` for what is none."""
 
@@ -92,6 +104,31 @@ class Callbacks:
                 except BaseException:
                     self.failed = True
                     raise
+
+    def state(self) -> dict[str, np.ndarray]:
+        """A copy of what all remember: 'EarlyStopping/0/waited' is that of the first of its class."""
+        return {
+            f"{name}/{key}": np.array(values)
+            for name, callback in self._remembering().items()
+            for key, values in callback.state().items()
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Give all what they have remembered when `state` was taken; who has not been there begins anew."""
+        for name, callback in self._remembering().items():
+            own = {key.removeprefix(f"{name}/"): v for key, v in state.items() if key.startswith(f"{name}/")}
+            if own:
+                callback.restore(own)
+
+    def _remembering(self) -> dict[str, Remembers]:
+        named: dict[str, Remembers] = {}
+        count: Counter[str] = Counter()
+        for callback in self.given:
+            if isinstance(callback, Remembers):
+                kind = type(callback).__name__
+                named[f"{kind}/{count[kind]}"] = callback
+                count[kind] += 1
+        return named
 
     def __enter__(self) -> Self:
         for callback in self.given:
@@ -117,119 +154,3 @@ def _checked(callback: Any) -> Any:
             f"callbacks: {short(callback)} is none: a function, or an object with any of {', '.join(HOOKS)}, is needed"
         )
     return callback
-
-
-class EarlyStopping:
-    """Ends a run when a metric has not become better for some rounds.
-
-    metric: its name, such as "test_accuracy"; losses shall fall, everything else shall rise, unless `lower` says.
-    patience: rounds in a row without a better value, >= 1. restore_best: whether the weights of the best round are
-    those that the run leaves, however it ends but by an error. least: a better value is better by more than this.
-
-    A run that goes on after an interruption counts anew from there.
-    Raises `UserError` where one of these is out of range, and in the run where it has no such metric.
-
-    >>> import snnplast as snn
-    >>> from snnplast.testing import small_network, small_task
-    >>> experiment = snn.Experiment(small_network(), small_task(), snn.EProp(batch=10), epochs=9, engine="runtime")
-    >>> stopping = snn.EarlyStopping("test_loss", patience=1, least=10.0)
-    >>> len(snn.train(experiment, callbacks=[stopping]).metrics["test_loss"]), stopping.best_round
-    (2, 1)
-    """
-
-    def __init__(
-        self,
-        metric: str,
-        patience: int = 5,
-        restore_best: bool = True,
-        lower: bool | None = None,
-        least: float = 0.0,
-    ) -> None:
-        self.metric, self.restore_best = str(metric), restore_best
-        self.patience = count("EarlyStopping.patience", patience)
-        if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least < np.inf:
-            raise UserError(f"EarlyStopping.least = {least!r}: a number of at least 0 is needed")
-        self.least = least
-        self.lower = metric.endswith("loss") if lower is None else lower
-        self.best, self.best_round = np.nan, 0
-
-    def on_begin(self, moment: Moment) -> None:
-        self.best, self.best_round, self._waited = np.nan, 0, 0
-        self._kept: dict[str, np.ndarray] = {}
-        self._known = False
-
-    def on_update(self, moment: Moment) -> None:
-        if not self._known:  # as early as the names are known, so that a misspelt one costs nothing
-            tested = [f"test_{name}" for name in TESTED if name in moment.metrics and moment.tested]
-            self._check([*moment.metrics, *tested])
-
-    def on_round(self, moment: Moment) -> None:
-        self._check(moment.metrics)
-        value = moment.metrics[self.metric]
-        gain = self.best - value if self.lower else value - self.best
-        if (np.isnan(self.best) and not np.isnan(value)) or gain > self.least:
-            self.best, self.best_round, self._waited = value, moment.round, 0
-            if self.restore_best:
-                self._kept = {name: values.copy() for name, values in moment.weights.items()}
-            return
-        self._waited += 1
-        if self._waited >= self.patience:
-            moment.stop(
-                f"{self.metric} was not better than {self.best:.5g}, that of {moment.per} {self.best_round}, "
-                f"for {self.patience} {moment.per}s"
-            )
-
-    def on_end(self, moment: Moment) -> None:
-        for name, values in self._kept.items():
-            moment.weights[name][:] = values
-
-    def _check(self, names: Iterable[str]) -> None:
-        if self.metric not in names:
-            raise UserError(f"EarlyStopping: {unknown('metric', self.metric, names)}")
-        self._known = True
-
-
-class CSVLogger:
-    """Writes a row of metrics after every round: round, iteration, and each metric of the first round.
-
-    path: the file; what stands there is not overwritten unless `force`; a run that goes on adds to it with `append`.
-    Raises `UserError` where it stands already or cannot be written, and in the run where it has other columns.
-
-    >>> from tempfile import TemporaryDirectory
-    >>> import snnplast as snn
-    >>> from snnplast.testing import small_network, small_task
-    >>> experiment = snn.Experiment(small_network(), small_task(), snn.EProp(batch=10), epochs=1, engine="runtime")
-    >>> with TemporaryDirectory() as folder:
-    ...     table = snn.CSVLogger(f"{folder}/metrics.csv")
-    ...     run = snn.train(experiment, callbacks=[table])
-    ...     [line.split(",")[:2] for line in table.path.read_text().splitlines()]
-    [['epoch', 'updates'], ['1', '2']]
-    """
-
-    def __init__(self, path: str | os.PathLike[str], force: bool = False, append: bool = False) -> None:
-        self.path = check_writable(path, "CSVLogger")
-        if self.path.exists() and not (force or append):
-            raise UserError(f"CSVLogger: '{self.path}' exists; force=True overwrites it, append=True adds to it")
-        self._append = append and self.path.exists() and self.path.stat().st_size > 0
-        self._columns: list[str] = []
-
-    def on_begin(self, moment: Moment) -> None:
-        self._columns = []
-
-    def on_round(self, moment: Moment) -> None:
-        row = {moment.per: moment.round, "updates": moment.iteration, **moment.metrics}
-        rows = []
-        if not self._columns and self._append:
-            with self.path.open(newline="", encoding="utf-8") as file:
-                self._columns = next(csv.reader(file), [])
-            if not set(self._columns) <= set(row):
-                raise UserError(f"CSVLogger: '{self.path}' has other columns: {', '.join(self._columns)}")
-        elif not self._columns:
-            self._columns = list(row)
-            rows.append(self._columns)
-        rows.append([row.get(name, "") for name in self._columns])
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        mode = "w" if len(rows) > 1 else "a"
-        with self.path.open(mode, newline="", encoding="utf-8") as file:
-            file.write(text.getvalue())

@@ -1,7 +1,8 @@
 """Checkpoints: what a run's file holds so that the run can go on, bit by bit as if it had never stopped.
 
 A checkpoint stands between an update and what follows it, be it the next update or the test at the end of a round: what
-was recorded from there on is dropped and done again. In the file, /checkpoint holds `Trainer.state`, and as attributes
+was recorded from there on is dropped and done again. In the file, /checkpoint holds `Trainer.state`, in
+`callbacks/` what callbacks remember (`Callbacks.state`), and as attributes
 
     total       updates that the whole run was to have
     round       sums behind the metrics of the round that has begun (JSON)
@@ -28,6 +29,7 @@ from snnplast.record.results import Best, read_checkpoint
 from snnplast.record.run_file import RunFile
 from snnplast.training.trainer import Trainer
 
+CALLBACKS = "callbacks/"
 LEAST = 10.0
 """Seconds between two checkpoints that are taken automatically, at least."""
 SHARE = 0.01
@@ -40,6 +42,7 @@ class Checkpoint:
 
     path, stamp, status, config, trials, answers, best, learned: the file, and what it says as `Run`.
     rows: of its metrics, by name. best_values: what was learned by then, by name. state: `Trainer.state`.
+    remembered: `Callbacks.state`.
     total, partial, origin, metrics: the attributes of the checkpoint; `partial` is the text of `round`.
     """
 
@@ -54,6 +57,7 @@ class Checkpoint:
     learned: dict[str, int]
     rows: dict[str, int]
     state: dict[str, np.ndarray]
+    remembered: dict[str, np.ndarray]
     total: int
     partial: str
     origin: dict[str, str]
@@ -68,7 +72,7 @@ class Checkpoint:
         UserError
             No file, not the file of a run, damaged, without a checkpoint, or with one of another make.
         """
-        run, attributes, state = read_checkpoint(path)
+        run, attributes, arrays = read_checkpoint(path)
         if not attributes:
             raise UserError(f"'{path}' holds no checkpoint: its run, {run.status!r}, ended before the first one")
         try:
@@ -83,7 +87,8 @@ class Checkpoint:
                 run.best_values(),
                 run.learned,
                 {name: len(values) for name, values in run.metrics.items()},
-                state,
+                {name: values for name, values in arrays.items() if not name.startswith(CALLBACKS)},
+                {name.removeprefix(CALLBACKS): v for name, v in arrays.items() if name.startswith(CALLBACKS)},
                 int(attributes["total"]),
                 str(attributes["round"]),
                 json.loads(attributes["origin"]),
@@ -127,10 +132,17 @@ class Checkpoint:
         trainer.restore(self.state)
 
 
-def save(file: RunFile, trainer: Trainer, partial: str, origin: Mapping[str, str], stopped: str = "") -> None:
+def save(
+    file: RunFile,
+    trainer: Trainer,
+    remembered: Mapping[str, np.ndarray],
+    partial: str,
+    origin: Mapping[str, str],
+    stopped: str = "",
+) -> None:
     """Write all that was recorded and a checkpoint, as one. Only between an update and what follows it."""
     file.checkpoint(
-        trainer.state(),
+        trainer.state() | {f"{CALLBACKS}{name}": values for name, values in remembered.items()},
         total=trainer.iterations,
         round=partial,
         origin=json.dumps(dict(origin), sort_keys=True),

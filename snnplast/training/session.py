@@ -41,6 +41,7 @@ class Session:
     the updates of the round that has begun. row: the metrics of the last round.
     first: updates done before. saved: updates done at the last checkpoint. kept: what stays of the file that goes on.
     start: the file that the first weights are from, "" where they were drawn.
+    remembered: by callbacks, at the checkpoint where the run goes on, or before they hear of a round that has ended.
     """
 
     trainer: Trainer
@@ -57,6 +58,7 @@ class Session:
     saved: int = 0
     kept: Kept | None = None
     start: str = ""
+    remembered: Mapping[str, np.ndarray] | None = None
     interrupts: Interrupts = field(default_factory=Interrupts)
 
     def __post_init__(self) -> None:
@@ -95,6 +97,7 @@ class Session:
         self.first = self.saved = self.trainer.iteration
         self.rounds = (self.first - 1) // self.trainer.updates_per_epoch()
         self.mean = Mean.of(checkpoint.partial)
+        self.remembered = checkpoint.remembered
         self.learned.go_on(checkpoint, self.rounds)
         trials, answers = (self._before(rows) for rows in (checkpoint.trials, checkpoint.answers))
         self.kept = Kept(trials, self.rounds, checkpoint.metrics, answers)
@@ -203,6 +206,8 @@ class Session:
         try:
             with self.interrupts:
                 self.callbacks("on_begin", self.moment())
+                self.callbacks.restore(self.remembered or {})
+                self.remembered = None
                 while self.rounds < self.total and not self.stopped:
                     self.row = self._round(file)
                     file.metrics(self.per, self.row)
@@ -237,13 +242,14 @@ class Session:
         tested = trainer.task.tests and (self.per == "epoch" or last == trainer.iterations)
         if tested:
             row |= self._test(file)
+        self.remembered = self.callbacks.state()  # a run that goes on from this round's last update hears of it again
         self.callbacks("on_round", self.moment(row))
         if self.stopped:
             if trainer.task.tests and not tested:
                 row |= self._test(file)
             self._save(file)
         self.rounds += 1
-        self.mean = Mean()
+        self.mean, self.remembered = Mean(), None
         return row
 
     def _test(self, file: RunFile) -> dict[str, float]:
@@ -268,7 +274,8 @@ class Session:
     def _save(self, file: RunFile) -> None:
         """A checkpoint: the run can go on after its last update, with the rest of the round."""
         origin = {**self.origin, **files(self.experiment)}
-        save(file, self.trainer, self.mean.text(), origin, self.stopped)
+        remembered = self.callbacks.state() if self.remembered is None else self.remembered
+        save(file, self.trainer, remembered, self.mean.text(), origin, self.stopped)
         self.saved = self.trainer.iteration
 
     def _keeps_round(self) -> bool:
