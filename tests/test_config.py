@@ -12,7 +12,7 @@ from snnplast.config.layers import parse_sets
 from snnplast.config.resolution import resolve
 from snnplast.config.toml_text import toml_text
 from snnplast.errors import UserError
-from snnplast.training.provenance import digest_of
+from snnplast.training.digests import digest_of
 
 PATTERN = "pattern-generation"
 

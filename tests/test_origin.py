@@ -17,7 +17,7 @@ from snnplast.cli.command import main
 from snnplast.config.resolution import resolve
 from snnplast.record.results import read_run
 from snnplast.task.task import Classification
-from snnplast.training.provenance import digest_of
+from snnplast.training.digests import digest_of
 
 DATA = TINY.replace("x = np.eye(4)[labels] * 0.5 + 0.5", 'x = np.load("samples.npy")')
 LAZY = TINY.replace(
