@@ -169,7 +169,7 @@ def test_the_arrays_of_a_task_have_a_digest():
 
 
 def test_the_digest_of_a_long_array_is_that_of_its_blocks(monkeypatch):
-    from snnplast.training import provenance as origin
+    from snnplast.training import digests as origin
 
     whole = digest_of(task())
     monkeypatch.setattr(origin, "BLOCK", 7)
