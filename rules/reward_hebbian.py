@@ -30,7 +30,7 @@ from snnplast.learning import (
     Signals,
     ThreeFactorRule,
 )
-from snnplast.network import Fragment, Injection, Network, Projection, RateReadout, Update
+from snnplast.network import Fragment, Injection, Network, Projection, RateReadout, Update, slots
 from snnplast.rules.references import HOERZER_2014
 from snnplast.task import Record, Segment
 
@@ -70,7 +70,7 @@ class RewardHebbian(Explores, ThreeFactorRule):
                 f"rule 'reward-hebbian': {projection.target!r} acts step by step; a readout that acts once per trial, "
                 "RateReadout, is needed"
             )
-        code = Update("explored = y + noise", "after_synapses", 1)
+        code = Update("explored = y + noise", *slots.SUMS)
         post = Fragment(("noise : 1", "explored : 1"), updates=(code,))
         return Injection(post=post, recorded=("post.explored",))
 

@@ -9,6 +9,7 @@ from brian_runs import raster, running
 from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.learning.surrogate import PiecewiseLinear
+from snnplast.network import slots
 from snnplast.network.connectivity import Probability
 from snnplast.network.fragments import Fragment, Injection, Update
 from snnplast.network.network import Network
@@ -122,7 +123,7 @@ def test_a_misspelt_variable_of_an_analog_projection_is_named():
 
 
 def psi(height):
-    return Injection(post=Fragment(("psi : 1",), updates=(Update(f"psi = {height}*v", order=2),)))
+    return Injection(post=Fragment(("psi : 1",), updates=(Update(f"psi = {height}*v", *slots.SURROGATE),)))
 
 
 def test_identical_injections_of_two_projections_are_computed_once():
@@ -153,7 +154,7 @@ def test_a_name_with_two_meanings_cannot_be_recorded():
 
 def test_a_source_gets_a_companion_for_its_traces():
     trace = Fragment(("dx/dt = -x/(10*ms) : 1",), on_spike=("x = x + 1",))
-    synapse = Fragment(("seen : 1",), updates=(Update("seen = x_pre", "after_synapses", 5),))
+    synapse = Fragment(("seen : 1",), updates=(Update("seen = x_pre", *slots.TRACES),))
     injections = {"input_to_first": Injection(pre=trace, synapse=synapse)}
     with running(chain(), injections=injections) as engine:
         engine.set_spikes("input", [0, 2], [0, 0])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from snnplast.engine import NUMPY
 from snnplast.errors import UserError
-from snnplast.network import code
+from snnplast.network import code, slots
 from snnplast.network.code import equation_lines, expression, statements
 from snnplast.network.fragments import Fragment, Injection, Update
 from snnplast.network.network import Network
@@ -142,7 +142,7 @@ def injecting(**pieces):
 
 
 def at_synapses(code, *equations, **pieces):
-    return {"synapse": Fragment(equations, updates=(Update(code, "after_synapses", 5),), **pieces)}
+    return {"synapse": Fragment(equations, updates=(Update(code, *slots.TRACES),), **pieces)}
 
 
 def assembled(rule, net=None, engine=NUMPY, **settings):

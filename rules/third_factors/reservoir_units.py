@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from snnplast.network import Analog, CustomNeurons, ExplicitPairs, Network, Population, Update
+from snnplast.network import Analog, CustomNeurons, ExplicitPairs, Network, Population, Update, slots
 from snnplast.random_streams import stream
 from snnplast.time_steps import steps_of
 
@@ -128,7 +128,7 @@ class RateUnits(Units):
     """Class-gated rate units, clocked once per sample."""
 
     def population(self) -> Population:
-        step = Update("r = r + gate*leak*(tanh(drive) - r)\ndrive = 0", "after_synapses", event="trial")
+        step = Update("r = r + gate*leak*(tanh(drive) - r)\ndrive = 0", *slots.READOUTS, event="trial")
         return Analog(
             self.settings.units,
             equations="r : 1\ngate : 1\ndrive : 1\nopened : 1\nclosed : 1",
@@ -151,7 +151,7 @@ class PlainUnits(Units):
         return {f"{self.layer}_label.y": label}
 
     def population(self) -> Population:
-        step = Update("r = r + leak*(tanh(drive) - r)\ndrive = 0", "synapses", 1, event="trial")
+        step = Update("r = r + leak*(tanh(drive) - r)\ndrive = 0", *slots.UNITS, event="trial")
         return Analog(
             self.settings.units,
             equations="r : 1\ndrive : 1",
@@ -179,7 +179,7 @@ class WorkingUnits(Units):
     """A variable of this kind of units."""
     towards: ClassVar[str] = "bias_current + drive"
     opening: ClassVar[str] = "open*working"
-    read: ClassVar[tuple[Update, ...]] = (_FEATURES, Update("open = gate", "after_synapses", event="trial"))
+    read: ClassVar[tuple[Update, ...]] = (_FEATURES, Update("open = gate", *slots.READOUTS, event="trial"))
 
     @classmethod
     def work(cls, settings: Reservoir, dt: float) -> int:
@@ -211,7 +211,7 @@ class WorkingUnits(Units):
             distance="v - 1",
             threshold_scale="1",
             tau_m=f"{settings.tau_m!r} second",
-            updates=(*self.read, Update(dedent(step).strip(), order=1)),
+            updates=(*self.read, Update(dedent(step).strip(), *slots.MEMBRANE)),
             persistent=self.state,
         )
 
@@ -244,7 +244,7 @@ class DrivenUnits(WorkingUnits):
     opening: ClassVar[str] = "open*(1 - responding)"
     read: ClassVar[tuple[Update, ...]] = (
         Update("opened = held*gate\nclosed = held*(1 - gate)", "before_synapses", event="trial"),
-        Update("held = r", "after_synapses", event="trial"),
+        Update("held = r", *slots.READOUTS, event="trial"),
     )
 
     def present(self, label: np.ndarray) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.learning import Context, SignalKind, State, ThirdFactor
-from snnplast.network import Fragment, Network, Update
+from snnplast.network import Fragment, Network, Update, slots
 from snnplast.rules.references import HOERZER_2014
 from snnplast.task import Record
 
@@ -69,7 +69,7 @@ reward = -punishment - expected
 expected = expected + (1 - reward_memory)*reward
 reward = {surplus}"""
         declared = tuple(f"{name} : 1" for name in ("punishment", "reward", "expected", "judged"))
-        return Fragment(declared, {"reward_memory": self.memory}, updates=(Update(code, "after_synapses", 4),))
+        return Fragment(declared, {"reward_memory": self.memory}, updates=(Update(code, *slots.SIGNALS),))
 
     def init(self, context: Context) -> State:
         return {"expected": np.full((), np.nan)}

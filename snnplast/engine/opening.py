@@ -34,9 +34,9 @@ class EngineChoice(Description):
 
     >>> EngineChoice(name="runtime", target="numpy").target
     'numpy'
-    >>> EngineChoice(name="compield")
+    >>> EngineChoice(name=3)
     Traceback (most recent call last):
-    snnplast.description.WrongValue: EngineChoice.name: unknown engine 'compield': did you mean 'compiled'?
+    snnplast.description.WrongValue: EngineChoice.name = 3: input should be a valid string
     """
 
     name: Annotated[str, _one_of("engine", ENGINES), Field(description="'compiled' or 'runtime'")] = "compiled"

@@ -29,6 +29,7 @@ from snnplast.learning.optimizer import AnyOptimizer
 from snnplast.learning.rule import Rule
 from snnplast.learning.signals import Signal, SignalKind, Signals
 from snnplast.learning.surrogate import AnySurrogate, PiecewiseLinear
+from snnplast.network import slots
 from snnplast.network.fragments import Fragment, Injection, Update, merge
 from snnplast.network.network import Network
 from snnplast.network.neurons import SpikingPopulation
@@ -59,7 +60,7 @@ class ThreeFactorRule(Rule):
                 f"rule {self.name!r}: {projection.name}: {projection.target!r} is neither spiking nor a readout"
             )
         refuse_other_membranes(self.name, network, projection)
-        post = Fragment(("psi : 1",), updates=(Update(f"psi = {self.postsynaptic(target)}", order=2),))
+        post = Fragment(("psi : 1",), updates=(Update(f"psi = {self.postsynaptic(target)}", *slots.SURROGATE),))
         if not online:
             return Injection(post=post, recorded=("post.psi",))
         read = [f"gradient_{kind.variable}" for kind in kinds if kind.timing == "step"]
@@ -171,7 +172,7 @@ def _synaptic_traces(kinds: Sequence[SignalKind], target: SpikingPopulation, per
         equations.append("zbar_synapse : 1")
         code.append("zbar_synapse = zbar_synapse*trace_decay_post")
         arrival = ("zbar_synapse = zbar_synapse + trace_gain_post",)
-    updates = (Update("\n".join(code), "after_synapses", 5),)
+    updates = (Update("\n".join(code), *slots.TRACES),)
     return Fragment(tuple(equations), constants, units, updates, on_arrival=arrival)
 
 
@@ -183,7 +184,7 @@ def _inject_readout(network: Network, projection: Projection) -> Injection:
         code = "gradient = gradient + error_post*zo_synapse\nzo_synapse = zo_synapse*trace_decay_post"
         synapse = Fragment(
             ("zo_synapse : 1", "gradient : 1"),
-            updates=(Update(code, "after_synapses", 5),),
+            updates=(Update(code, *slots.TRACES),),
             on_arrival=("zo_synapse = zo_synapse + trace_gain_post",),
         )
         return Injection(post=_trace_constants(network, target), synapse=synapse, read=("gradient",))
@@ -197,7 +198,7 @@ def _inject_readout(network: Network, projection: Projection) -> Injection:
     )
     synapse = Fragment(
         ("gradient : 1",),
-        updates=(Update("gradient = gradient + error_post*zo_pre", "after_synapses", 5),),
+        updates=(Update("gradient = gradient + error_post*zo_pre", *slots.TRACES),),
         on_spike=("gradient = gradient + error_post*readout_trace_gain_pre",),
     )
     return Injection(pre=pre, synapse=synapse, read=("gradient",))

@@ -1,16 +1,7 @@
 """Pieces of Brian2 code as plain data: what a population or projection is made of, and what rules add to it.
 
 A description's own code and the code a rule injects have the same form, so `build.py` merges them with one
-mechanism. Slots are Brian2's scheduling slots; this library uses them as follows, in the order of one step:
-
-    start           sources emit their spikes
-    groups          membranes and traces decay (Brian2's state updater)
-    after_groups    0: spikes arrive, 1: bias and floor, 2: surrogate derivative and traces
-    thresholds      spikes of this step
-    synapses        spikes of this step reach readouts
-    after_synapses  0: readout values, 1: normalisers, 2: errors, 3: feedback,
-                    4: what neurons make of it, 5: synaptic traces
-    resets          membrane reset, counters
+mechanism. `slots` says what happens when within one step.
 """
 
 from __future__ import annotations
@@ -49,8 +40,9 @@ class Update:
     order: integer, default 0; lower ones run first in a slot.
     event: None (default), at every step, or "trial", once per trial.
 
-    >>> Update("error = y - target", when="after_synapses", order=2).event is None
-    True
+    >>> from snnplast.network import slots
+    >>> Update("error = y - target", *slots.ERRORS).order
+    2
     >>> Update("n +")
     Traceback (most recent call last):
     snnplast.network.code.WrongCode: Update.code: 'n +' is no statement: 'name = expression', ... is needed

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from snnplast.description import WrongValue
+from snnplast.network import slots
 from snnplast.network.code import expression
 from snnplast.network.fragments import Fragment, Update, Value, merge
 from snnplast.network.own_equations import OwnEquations
@@ -128,10 +129,10 @@ class LIF(SpikingPopulation):
         updates: tuple[Update, ...] = ()
         if self.bias is not None:
             equations += ("bias : 1",)
-            updates += (Update("v = v + bias", order=1),)
+            updates += (Update("v = v + bias", *slots.MEMBRANE),)
         if self.v_min is not None:
             constants["v_min"] = self.v_min
-            updates += (Update("v = clip(v, v_min, inf)", order=1),)
+            updates += (Update("v = clip(v, v_min, inf)", *slots.MEMBRANE),)
         if self.active:
             constants["refractory_time"], units["refractory_time"] = self.refractory, "second"
         if isinstance(self.reset, str):

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from snnplast.network import slots
 from snnplast.network.fragments import Fragment, Update, Value
 from snnplast.network.population import Population, PositiveTimes
 
@@ -56,5 +57,5 @@ class RateReadout(Population):
 
     def fragment(self, dt: float) -> Fragment:
         if not self.biased:
-            return Fragment(("drive : 1", "y : 1"), updates=(Update("y = drive", "after_synapses"),))
-        return Fragment(("drive : 1", "y : 1", "bias : 1"), updates=(Update("y = drive + bias", "after_synapses"),))
+            return Fragment(("drive : 1", "y : 1"), updates=(Update("y = drive", *slots.READOUTS),))
+        return Fragment(("drive : 1", "y : 1", "bias : 1"), updates=(Update("y = drive + bias", *slots.READOUTS),))

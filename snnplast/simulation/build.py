@@ -11,6 +11,7 @@ import numpy as np
 from snnplast.brian import ArrayVariable, brian2
 from snnplast.engine import BrianModel
 from snnplast.errors import UserError
+from snnplast.network import slots
 from snnplast.network.fragments import Fragment, Value, substitute
 from snnplast.network.names import beside
 from snnplast.network.neurons import SpikingPopulation
@@ -51,8 +52,9 @@ class _Builder:
 
     def _source(self, name: str, size: int) -> None:
         # One dummy spike: the number of spikes would otherwise enter the generated code.
+        when, order = slots.SOURCES
         group = brian2.SpikeGeneratorGroup(
-            size, [0], [0] * brian2.second, name=name, clock=self.clock, when="start", order=-1
+            size, [0], [0] * brian2.second, name=name, clock=self.clock, when=when, order=order
         )
         self.groups[name] = self.model.sources[name] = group
         self.objects.append(group)
@@ -104,7 +106,7 @@ class _Builder:
         feed = name.replace("_traces", "_to_traces")
         synapses = self._synapses(feed, self.groups[companion.source], group, "", code)
         synapses.connect(i=np.arange(size), j=np.arange(size))
-        synapses.pre.when = "after_groups"
+        synapses.pre.when, synapses.pre.order = slots.ARRIVALS
         if companion.delay:
             self._delay(feed, synapses, np.full(size, companion.delay))
 
@@ -125,20 +127,21 @@ class _Builder:
             equations.append(f"{into}_post = {w}*{projection.variable}_pre : 1 (summed)")
             synapses = self._synapses(name, source, target, equations, None)
             updater = synapses.summed_updaters[f"{into}_post"]
-            updater.when, updater.order = "after_synapses", 3
+            updater.when, updater.order = slots.FEEDBACK
         elif projection.kind == "analog":
             code = f"{into}_post = {into}_post + {w}*{projection.variable}_pre"
             synapses = self._synapses(name, source, target, equations, code, on_event=TRIAL_EVENT)
-            synapses.pre.when, synapses.pre.order = "synapses", projection.order
+            when, first = slots.CARRYING
+            synapses.pre.when, synapses.pre.order = when, first + projection.order
         else:
             gain = self.plan.gains.get(projection.target)
             paths = {"pre": "\n".join([f"{into}_post += {f'{gain}_post*' if gain else ''}{w}", *fragment.on_arrival])}
             if fragment.on_spike:
                 paths["learn"] = "\n".join(fragment.on_spike)
             synapses = self._synapses(name, source, target, equations, paths)
-            synapses.pre.when = "synapses" if post.readout else "after_groups"
+            synapses.pre.when, synapses.pre.order = slots.READING if post.readout else slots.ARRIVALS
             if fragment.on_spike:
-                synapses.learn.when, synapses.learn.order = "after_synapses", 5
+                synapses.learn.when, synapses.learn.order = slots.TRACES
         synapses.connect(i=wiring.pre, j=wiring.post)
         if wiring.delays is not None:
             self._delay(name, synapses, wiring.delays)
@@ -175,7 +178,7 @@ class _Builder:
         pre, post = np.divmod(np.arange(size * size), size)
         synapses.connect(i=pre, j=post)
         for updater in synapses.summed_updaters.values():
-            updater.when, updater.order = "after_synapses", 1
+            updater.when, updater.order = slots.SUMS
 
     def _publish(
         self, owner: str, group: brian2.Group, constants: Mapping[str, Value], known: Mapping[str, str]

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.description import Description
+from snnplast.network import slots
 from snnplast.network.fragments import Fragment, Update
 
 
@@ -113,7 +114,7 @@ class MeanSquaredError(Objective):
         return Judgement(error, 0.5 * float(np.sum(error**2)) / error.shape[1])
 
     def fragment(self) -> Fragment:
-        code = Update("error = in_window*(y - target)", "after_synapses", 2)
+        code = Update("error = in_window*(y - target)", *slots.ERRORS)
         return Fragment(("target : 1", "in_window : 1 (shared)", "error : 1"), updates=(code,))
 
 
@@ -140,6 +141,6 @@ class CrossEntropy(Objective):
 
     def fragment(self) -> Fragment:
         # 1/softmax overflows to infinity where softmax is 0 to all its digits, and exp(y) would before.
-        code = Update("error = in_window*(target_sum/inverse_softmax - target)", "after_synapses", 2)
+        code = Update("error = in_window*(target_sum/inverse_softmax - target)", *slots.ERRORS)
         sums = ("inverse_softmax : 1", "target_sum : 1")
         return Fragment(("target : 1", "in_window : 1 (shared)", "error : 1", *sums), updates=(code,))
