@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from snnplast.documented import Documented, document
 from snnplast.errors import UserError, nearest, short
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class WrongValue(UserError):
         self.path, self.complaint = path, complaint
 
 
-class Description(_Validated):
+class Description(_Validated, metaclass=Documented):
     """Typed, immutable data. A wrong value raises `UserError` naming the class, field, value and what is allowed.
 
     >>> class Box(Description):
@@ -50,6 +51,11 @@ class Description(_Validated):
     )
 
     if not TYPE_CHECKING:  # whose signatures would hide those of the fields
+
+        @classmethod
+        def __pydantic_init_subclass__(cls, **settings: Any) -> None:
+            super().__pydantic_init_subclass__(**settings)
+            document(cls)
 
         def __init__(self, **values: Any) -> None:
             for name, value in values.items():

@@ -10,7 +10,8 @@ import pytest
 
 PACKAGE = Path(import_module("snnplast").__file__).parent
 GROUND = (
-    "errors lazy brian notices reads files described units description registry named random_streams time_steps shown"
+    "errors lazy brian notices reads files described documented units description registry named random_streams"
+    " time_steps shown"
 )
 STAIR = [
     *GROUND.split(),

@@ -90,8 +90,6 @@ class Optimizer(Description):
 class SGD(Optimizer):
     """w <- w - eta g.
 
-    learning_rate, schedule, clip, weight_decay: see `Optimizer`.
-
     >>> w = np.array([1.0, -1.0])
     >>> SGD(learning_rate=0.1, clip=1.0).update(w, gradient=np.array([5.0, 0.5]), state={}); w
     array([ 0.9 , -1.05])

@@ -191,13 +191,11 @@ class ALIF(LIF):
 class CustomNeurons(OwnEquations, SpikingPopulation):
     r"""Your own Brian2 equations; you supply what a rule cannot derive from them.
 
-    equations, constants, updates, persistent, initial: see `OwnEquations`.
     threshold, reset: Brian2 code.
     membrane: the variable that spikes add to (`membrane += c * w`).
     distance: expression of the membrane's distance to the threshold, e.g. 'v - vt'.
     threshold_scale: expression of the base threshold, the scale of surrogate derivatives, e.g. 'theta'.
     tau_m: time constant with which the membrane forgets its input, default 20 ms, > 0; number or one per neuron.
-    normalise_input, representation: see `LIF`.
     refractory: refractory time, default 0 ms, in whole steps.
 
     >>> qif = {"equations": "dv/dt = (v**2 - v)/(20*ms) : 1", "reset": "v = 0", "threshold_scale": "1"}

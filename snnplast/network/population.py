@@ -82,6 +82,7 @@ class Population(Description):
     """Neurons of one kind.
 
     size: number of neurons, an integer, >= 1.
+
     What others ask of it is declared here; a kind of population says otherwise in its own class.
 
     spiking: whether it spikes. readout: whether an objective may be about its activity `y`.

@@ -102,8 +102,6 @@ def stretches(rows: np.ndarray) -> np.ndarray:
 class MeanSquaredError(Objective):
     r"""E = y - y*;  loss = 1/2 mean_k sum_t (y_k - y*_k)^2.
 
-    readout, window: see `Objective`.
-
     >>> judged = MeanSquaredError().judge(y=np.array([[0.5, 1.0]]), target=np.array([[1.0, 1.0]]))
     >>> judged.error, judged.loss
     (array([[-0.5,  0. ]]), 0.0625)
