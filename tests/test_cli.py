@@ -56,7 +56,7 @@ def trainer_of(experiment):
     """The same training without command line, progress and file."""
     task = experiment.task()
     engine = experiment.engine
-    parts = experiment.network, task.objective, experiment.rule, experiment.train.seed, engine.name, engine.target
+    parts = experiment.network, task.objective, experiment.rule, experiment.train.seed, engine
     return Trainer(open_simulation(*parts, recorded=experiment.record.variables), task, 6)
 
 
