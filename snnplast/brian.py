@@ -89,6 +89,7 @@ with _without_a_trace():
     from brian2.groups.group import Group as Group
     from brian2.groups.subgroup import Subgroup as Subgroup
     from brian2.parsing.sympytools import str_to_sympy as str_to_sympy
+    from brian2.parsing.sympytools import sympy_to_str as sympy_to_str
     from brian2.stateupdaters.base import StateUpdateMethod as StateUpdateMethod
     from brian2.stateupdaters.base import UnsupportedEquationsException as UnsupportedEquationsException
     from brian2.synapses.synapses import SynapticPathway as SynapticPathway

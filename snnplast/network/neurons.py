@@ -36,6 +36,7 @@ class SpikingPopulation(Population):
     spiking: ClassVar[bool] = True
     tau_m: Annotated[PositiveTimes, Field(description="membrane time constant tau_m")] = "20 ms"
     normalise_input: Annotated[bool, Field(description="scale input by 1 - exp(-dt/tau_m)")] = False
+    method: ClassVar[str] = "exact"
     representation: Annotated[LayerNorm | None, Field(description="rate representation z")] = None
 
     @property

@@ -1,0 +1,111 @@
+r"""The factored gradient of any neuron: its linearised step, transposed and run backwards in time.
+
+With a the derivative of all that is to come by the state h (a row, (d,)), and s^t that by the surrogate spike:
+
+    s^t  = psi^t (C^t + sum over X in `through` of a_X k_X^t)
+    a   <- a R^t + s^t g^t                                   R: identity where the neuron does not spike
+    a   <- a U^t;   A_X^t = a_X gate_X^t                     for each variable X that spikes are added to
+    a   <- a P^t
+
+    dE/dw_ji = gain_j sum over arrivals of i at j in step t of A_into^t
+    dE/dp    = sum over t of s d distance/dp + a dR/dp + a dU/dp + a dPhi/dp, each with a as it is at that place
+
+An entry is constant, (n,), or changes from step to step, (T, n).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+Matrix = Sequence[tuple[int, int, np.ndarray]]
+"""Entries of a matrix per neuron: (row, column, values (n,) or (T, n)); all others are 0."""
+
+Vector = Sequence[tuple[int, np.ndarray]]
+"""Entries of a vector per neuron: (index, values (n,) or (T, n)); all others are 0."""
+
+
+@dataclass(frozen=True)
+class ByParameter:
+    """Derivatives by one constant of the neuron: of the distance, and by state of reset, updates, flow and start."""
+
+    slope: np.ndarray | None = None
+    reset: Vector = ()
+    updates: Vector = ()
+    flow: Vector = ()
+    initial: Vector = ()
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A neuron's trial, linearised. size: number of its states.
+
+    flow: P, all rows. updates, reset: entries of U and R in the rows that are no unit rows. slope: g. kicks: k.
+    spiked: (T, n), where the reset has such rows. gates: of the variables that spikes are added to; 1 where none is.
+    """
+
+    size: int
+    flow: Matrix
+    slope: Vector
+    updates: Matrix = ()
+    reset: Matrix = ()
+    kicks: Vector = ()
+    updated_rows: frozenset[int] = frozenset()
+    reset_rows: frozenset[int] = frozenset()
+    spiked: np.ndarray | None = None
+    gates: Mapping[int, np.ndarray] = field(default_factory=dict)
+
+
+def run_back(
+    chain: Chain, psi: np.ndarray, modulation: np.ndarray, into: Sequence[int], parameters: Sequence[ByParameter] = ()
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """A of the variables `into`, (len(into), T, n), and the derivative by each parameter, (n,).
+
+    psi: (T, n). modulation: C, (T, n) or (n,).
+    """
+    steps, n = psi.shape
+    modulation = np.broadcast_to(modulation, psi.shape)
+    a, seen = np.zeros((chain.size, n)), np.empty((len(into), steps, n))
+    totals = [np.zeros(n) for _ in parameters]
+    for t in range(steps - 1, -1, -1):
+        s = psi[t] * (modulation[t] + sum(a[x] * _at(values, t) for x, values in chain.kicks))
+        spiked = None if chain.spiked is None else chain.spiked[t]
+        for total, by in zip(totals, parameters, strict=True):
+            if by.slope is not None:
+                total += s * _at(by.slope, t)
+            for row, values in by.reset:
+                total += a[row] * _at(values, t) * (1.0 if spiked is None else spiked)
+        a = _back(a, chain.reset, chain.reset_rows, t, spiked)
+        for x, values in chain.slope:
+            a[x] += s * _at(values, t)
+        for total, by in zip(totals, parameters, strict=True):
+            for row, values in by.updates:
+                total += a[row] * _at(values, t)
+        a = _back(a, chain.updates, chain.updated_rows, t)
+        for k, x in enumerate(into):
+            seen[k, t] = a[x] * _at(chain.gates[x], t) if x in chain.gates else a[x]
+        for total, by in zip(totals, parameters, strict=True):
+            for row, values in by.flow:
+                total += a[row] * _at(values, t)
+        a = _back(a, chain.flow, frozenset(range(chain.size)), t)
+    for total, by in zip(totals, parameters, strict=True):
+        for row, values in by.initial:
+            total += a[row] * values
+    return seen, totals
+
+
+def _at(values: np.ndarray, t: int) -> np.ndarray:
+    return values[t] if values.ndim == 2 else values
+
+
+def _back(a: np.ndarray, entries: Matrix, rows: frozenset[int], t: int, where: np.ndarray | None = None) -> np.ndarray:
+    """a times a matrix whose `rows` are given by entries, and unit rows elsewhere, and where `where` is 0."""
+    after = a.copy()
+    for row in rows:
+        after[row] -= a[row] if where is None else where * a[row]
+    for row, column, values in entries:
+        part = a[row] * _at(values, t)
+        after[column] += part if where is None else where * part
+    return after
