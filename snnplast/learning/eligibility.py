@@ -17,23 +17,24 @@ of z_j, or E_k z_j for a readout that acts once per trial.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
+from snnplast.learning.derived import DerivedTraces, Gather, latency
 from snnplast.learning.gradient import adjoint_sweep
-from snnplast.learning.membrane import refuse_other_membranes
 from snnplast.learning.optimizer import AnyOptimizer
 from snnplast.learning.rule import Rule
 from snnplast.learning.signals import Signal, SignalKind, Signals
 from snnplast.learning.surrogate import AnySurrogate, PiecewiseLinear
 from snnplast.network import slots
-from snnplast.network.fragments import Fragment, Injection, Update, merge
+from snnplast.network.code import WrongCode
+from snnplast.network.fragments import Fragment, Injection, Update, Value, merge
 from snnplast.network.network import Network
 from snnplast.network.neurons import SpikingPopulation
-from snnplast.network.population import SpikeSource
 from snnplast.network.projection import Projection
 from snnplast.network.readouts import LeakyReadout, RateReadout
 from snnplast.task.trial import Record
@@ -59,12 +60,22 @@ class ThreeFactorRule(Rule):
             raise UserError(
                 f"rule {self.name!r}: {projection.name}: {projection.target!r} is neither spiking nor a readout"
             )
-        refuse_other_membranes(self.name, network, projection)
+        if projection.kind == "analog":
+            raise UserError(
+                f"rule {self.name!r}: network.{projection.name} is analog, and its traces are those of spikes; "
+                "plastic=False keeps these weights"
+            )
+        if not _short(network, target, projection.target):
+            try:
+                return self._derived(network, projection.target).inject(projection, online, _gathering(kinds))
+            except WrongCode:
+                raise
+            except UserError as error:
+                raise UserError(f"rule {self.name!r}: {error}") from None
         post = Fragment(("psi : 1",), updates=(Update(f"psi = {self.postsynaptic(target)}", *slots.SURROGATE),))
         if not online:
             return Injection(post=post, recorded=("post.psi",))
-        read = [f"gradient_{kind.variable}" for kind in kinds if kind.timing == "step"]
-        read += ["eligibility_sum"] if any(kind.timing == "trial" for kind in kinds) else []
+        read = _gathering(kinds)("eligibility", "_post", "")[2]
         if _traced_per_synapse(network, projection):
             post = merge(projection.name, [post, _trace_constants(network, target)])
             synapse = _synaptic_traces(kinds, target, per_synapse=True)
@@ -75,6 +86,11 @@ class ThreeFactorRule(Rule):
     def postsynaptic(self, target: SpikingPopulation) -> str:
         """Brian2 expression of psi, the target neuron's part of the eligibility trace; v is that before the reset."""
         return gated(self.surrogate.expression(target.distance, target.threshold_scale), target)
+
+    def _derived(self, network: Network, target: str) -> DerivedTraces:
+        population = network.populations[target]
+        assert isinstance(population, SpikingPopulation)
+        return DerivedTraces(network, target, self.postsynaptic(population))
 
     def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
         gradients: dict[str, np.ndarray] = {}
@@ -87,6 +103,8 @@ class ThreeFactorRule(Rule):
                 gradients |= _readout_gradient(record, incoming, given[0], self.evaluation == "online")
             elif self.evaluation == "online":
                 gradients |= {p.name: _online_gradient(record, p, given) for p in incoming}
+            elif not _short(record.network, record.network.populations[target], target):
+                gradients |= self._derived(record.network, target).gradient(record, incoming, given)
             else:
                 gradients |= _factored_gradient(record, target, incoming, given)
         return gradients
@@ -109,33 +127,44 @@ def gated(expression: str, target: SpikingPopulation) -> str:
     return f"{expression}*{target.active}" if target.active else expression
 
 
-def _latency(network: Network, projection: Projection) -> int:
-    return 0 if isinstance(network.populations[projection.source], SpikeSource) else 1
+def _short(network: Network, population: object, name: str) -> bool:
+    """Whether traces have the short form of one exponential for all that is learned of a population."""
+    if not isinstance(population, SpikingPopulation) or population.exponential is None:
+        return False
+    incoming = (p for p in network.projections.values() if p.target == name and p.plastic)
+    return all(p.into in (None, population.input_variable_name) for p in incoming)
+
+
+def _tau(population: SpikingPopulation | LeakyReadout) -> Value:
+    """Time constant of the one exponential that a population's input goes through."""
+    tau = population.exponential if isinstance(population, SpikingPopulation) else population.tau_m
+    assert tau is not None
+    return tau
 
 
 def _traced_per_synapse(network: Network, projection: Projection) -> bool:
     """Whether one trace per source neuron would not do: its targets' membranes differ, or its synapses' delays."""
     target = network.populations[projection.target]
     assert isinstance(target, SpikingPopulation | LeakyReadout)
-    if projection.unequal_delays or np.ndim(target.tau_m) or np.ndim(target.input_gain(network.dt)):
+    if projection.unequal_delays or np.ndim(_tau(target)) or np.ndim(target.input_gain(network.dt)):
         return True
-    return target.readout and (_latency(network, projection) == 0 or projection.delayed)
+    return target.readout and (latency(network, projection) == 0 or projection.delayed)
 
 
 def _presynaptic_trace(network: Network, projection: Projection) -> Fragment:
     """zbar at the source neuron, or at its companion: with the decay and gain of the target's membrane."""
     target = network.populations[projection.target]
     assert isinstance(target, SpikingPopulation)
-    beside = _latency(network, projection) == 0 or projection.delayed
+    beside = latency(network, projection) == 0 or projection.delayed
     jump = "zbar = zbar + trace_gain" + ("" if beside else "*exp(dt/tau_trace)")  # the coming decay takes exp back
-    constants = {"tau_trace": target.tau_m, "trace_gain": float(target.input_gain(network.dt))}
+    constants = {"tau_trace": _tau(target), "trace_gain": float(target.input_gain(network.dt))}
     return Fragment(("dzbar/dt = -zbar/tau_trace : 1",), constants, {"tau_trace": "second"}, on_spike=(jump,))
 
 
 def _trace_constants(network: Network, population: SpikingPopulation | LeakyReadout) -> Fragment:
     """What a trace per synapse needs of its target neuron."""
     dt = network.dt
-    return Fragment(constants={"trace_decay": np.exp(-dt / population.tau_m), "trace_gain": population.input_gain(dt)})
+    return Fragment(constants={"trace_decay": np.exp(-dt / _tau(population)), "trace_gain": population.input_gain(dt)})
 
 
 def _synaptic_traces(kinds: Sequence[SignalKind], target: SpikingPopulation, per_synapse: bool = False) -> Fragment:
@@ -145,35 +174,60 @@ def _synaptic_traces(kinds: Sequence[SignalKind], target: SpikingPopulation, per
         equations.append("adaptation : 1")
         code = [f"eligibility = psi_post*({zbar} - beta_post*adaptation)"]
         code.append("adaptation = exp(-dt/tau_adapt_post)*adaptation + eligibility")
-    constants: dict[str, float | np.ndarray] = {}
-    units: dict[str, str] = {}
-    for kind in kinds:
-        name = kind.variable
-        if kind.timing == "trial":
-            continue
-        trace = "eligibility"
-        if kind.tau is not None:
-            if np.ndim(kind.tau):
-                raise UserError(
-                    "evaluation = 'online' needs one tau_m for all readouts: "
-                    "with one per readout every synapse would need a trace per readout; use 'factored'"
-                )
-            trace, tau = f"filtered_{name}", f"tau_{name}"
-            equations.append(f"{trace} : 1")
-            constants[tau], units[tau] = kind.tau, "second"
-            code.append(f"{trace} = {trace}*exp(-dt/{tau}) + (1 - exp(-dt/{tau}))*eligibility")
-        equations.append(f"gradient_{name} : 1")
-        code.append(f"gradient_{name} = gradient_{name} + {name}_post*{trace}")
-    if any(kind.timing == "trial" for kind in kinds):
-        equations.append("eligibility_sum : 1")
-        code.append("eligibility_sum = eligibility_sum + eligibility")
+    declared, gather, _ = _gathering(kinds)("eligibility", "_post", "")
+    code += gather
     arrival: tuple[str, ...] = ()
     if per_synapse:  # the decay of the coming step, before any of its spikes arrives
         equations.append("zbar_synapse : 1")
         code.append("zbar_synapse = zbar_synapse*trace_decay_post")
         arrival = ("zbar_synapse = zbar_synapse + trace_gain_post",)
     updates = (Update("\n".join(code), *slots.TRACES),)
-    return Fragment(tuple(equations), constants, units, updates, on_arrival=arrival)
+    own = Fragment(tuple(equations), updates=updates, on_arrival=arrival)
+    return replace(
+        own, equations=own.equations + declared.equations, constants=declared.constants, units=declared.units
+    )
+
+
+def _gathering(kinds: Sequence[SignalKind]) -> Gather:
+    """Code that gathers a gradient from an eligibility trace, for the signals there are."""
+
+    def gather(eligibility: str, suffix: str, ending: str) -> tuple[Fragment, list[str], list[str]]:
+        return _gathered(kinds, eligibility, suffix, ending)
+
+    return gather
+
+
+def _gathered(
+    kinds: Sequence[SignalKind], eligibility: str, suffix: str, ending: str
+) -> tuple[Fragment, list[str], list[str]]:
+    equations: list[str] = []
+    code: list[str] = []
+    read: list[str] = []
+    constants: dict[str, float | np.ndarray] = {}
+    units: dict[str, str] = {}
+    for kind in kinds:
+        name = kind.variable
+        if kind.timing == "trial":
+            continue
+        trace = eligibility
+        if kind.tau is not None:
+            if np.ndim(kind.tau):
+                raise UserError(
+                    "evaluation = 'online' needs one tau_m for all readouts: "
+                    "with one per readout every synapse would need a trace per readout; use 'factored'"
+                )
+            trace, tau = f"filtered_{name}{ending}", f"tau_{name}"
+            equations.append(f"{trace} : 1")
+            constants[tau], units[tau] = kind.tau, "second"
+            code.append(f"{trace} = {trace}*exp(-dt/{tau}) + (1 - exp(-dt/{tau}))*{eligibility}")
+        read.append(f"gradient_{name}{ending}")
+        equations.append(f"{read[-1]} : 1")
+        code.append(f"{read[-1]} = {read[-1]} + {name}{suffix}*{trace}")
+    if any(kind.timing == "trial" for kind in kinds):
+        read.append(f"eligibility_sum{ending}")
+        equations.append(f"{read[-1]} : 1")
+        code.append(f"{read[-1]} = {read[-1]} + {eligibility}")
+    return Fragment(tuple(equations), constants, units), code, read
 
 
 def _inject_readout(network: Network, projection: Projection) -> Injection:
@@ -191,9 +245,10 @@ def _inject_readout(network: Network, projection: Projection) -> Injection:
     gain = target.input_gain(network.dt)
     constants = {"tau_readout_trace": target.tau_m, "readout_trace_gain": float(gain)}
     pre = Fragment(
-        ("dzo/dt = -zo/tau_readout_trace : 1",),
+        ("zo : 1",),
         constants,
         {"tau_readout_trace": "second"},
+        (Update("zo = zo*exp(-dt/tau_readout_trace)", *slots.FLOW),),
         on_spike=("zo = zo + readout_trace_gain",),
     )
     synapse = Fragment(
@@ -223,9 +278,9 @@ def _factored_gradient(
     population = network.populations[target]
     assert isinstance(population, SpikingPopulation)
     psi, shape = record.kept(incoming[0].name, "post.psi"), (population.size,)
-    decay = np.broadcast_to(np.exp(-network.dt / population.tau_m), shape)
+    decay = np.broadcast_to(np.exp(-network.dt / _tau(population)), shape)
     gain = np.broadcast_to(population.input_gain(network.dt), shape)
-    projections = [(record.wiring[p.name], record.spikes[p.source], _latency(network, p)) for p in incoming]
+    projections = [(record.wiring[p.name], record.spikes[p.source], latency(network, p)) for p in incoming]
     adaptation = None
     if population.adaptation is not None:
         beta, tau = population.adaptation

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.sparse import csr_array
 
+from snnplast.learning.chain import run_back
 from snnplast.learning.adjoint import Carried, Sweep, adjoint_gradient
 from snnplast.learning.signals import Signal
 from snnplast.network.projection import Wiring
@@ -149,3 +150,9 @@ def _spike_by_spike(wiring: Wiring, steps: np.ndarray, indices: np.ndarray, valu
             seen = values[np.minimum(arrival, end - 1), wiring.post[own]]
             gradient[own] += np.where(arrival < end, seen, 0.0)
     return gradient
+
+
+def chain_sweep(chain, psi, signals, steps, into, projections, compiled, parameters=()):
+    seen, totals = run_back(chain, psi, modulation(signals), into, parameters)
+    found = [sweep(w, s, seen[k], lag) * gain[w.post] for w, s, lag, k, gain in projections]
+    return found, totals

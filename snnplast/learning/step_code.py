@@ -135,8 +135,9 @@ def _flow(population: SpikingPopulation, fragment: Fragment, dt: float) -> str:
     group = brian2.NeuronGroup(
         1,
         "\n".join([*fragment.equations, *declared]),
-        method=population.method,
+        method=population.integration,
         threshold="False",
+        reset="",
         refractory="False" if population.active else False,
         clock=brian2.Clock(dt * brian2.second),
         name="derived*",
@@ -147,7 +148,7 @@ def _flow(population: SpikingPopulation, fragment: Fragment, dt: float) -> str:
             warnings.simplefilter("ignore")
             group.state_updater.update_abstract_code(run_namespace={})
     except Exception as error:  # Brian2 has no common class for it
-        raise UserError(f"method = {population.method!r}: {_one_line(error)}") from error
+        raise UserError(f"method = {population.integration!r}: {_one_line(error)}") from error
     return str(group.state_updater.abstract_code)
 
 

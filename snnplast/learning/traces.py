@@ -19,11 +19,8 @@ import sympy
 
 from snnplast.learning.derivative import shown, symbol
 from snnplast.learning.linearised import ONE, Block, Linearised
+from snnplast.network import slots
 from snnplast.network.fragments import Fragment, Update, Value
-
-BEFORE: tuple[str, int] = ("before_groups", 0)
-AFTER_FLOW, AFTER_ARRIVALS, LAST = (("after_groups", order) for order in (-3, -1, 100))
-"""Where in a step what traces are made of is taken from the neurons."""
 
 
 def ratio(over: str, under: str) -> str:
@@ -92,14 +89,20 @@ class Entries:
                 updates.append(Update("\n".join(lines), when, order))
         if before:
             kept = sorted(before)
-            updates.insert(0, Update("\n".join(f"{name}_before = {name}" for name in kept), *BEFORE))
+            updates.insert(0, Update("\n".join(f"{name}_before = {name}" for name in kept), *slots.BEFORE))
         equations = [f"{name} : {self.units.get(name, '1')}" for name in self.varying]
         equations += [f"{name}_before : {step.units[name]}" for name in sorted(before)]
         units = {name: unit for name, unit in self.units.items() if name in self.constants}
         return Fragment(tuple(equations), self.constants, units, tuple(updates))
 
 
-_KINDS = {"flow": AFTER_FLOW, "update": AFTER_ARRIVALS, "slope": LAST, "reset": LAST, "kick": LAST}
+_KINDS = {
+    "flow": slots.FLOW,
+    "update": slots.ARRIVED,
+    "slope": slots.SURROGATE,
+    "reset": slots.SURROGATE,
+    "kick": slots.SURROGATE,
+}
 
 
 def _code(
@@ -243,5 +246,5 @@ def beside_source(entries: Entries, near: Sequence[str], into: str, gain: float)
         constants["trace_gain"] = gain
         declared |= {"trace_gain": units[into]} if units[into] != "1" else {}
         arrival = (f"eps_{into} = eps_{into} + trace_gain",)
-    update = Update("\n".join(lines), *AFTER_FLOW)
+    update = Update("\n".join(lines), *slots.FLOW)
     return Fragment(tuple(equations), constants, declared, (update,), on_spike=arrival)

@@ -134,6 +134,8 @@ class Injection:
     recorded: neurons' variables kept step by step, e.g. 'post.psi'. read: synaptic variables read after the trial.
     Where another rule means something else by a name, both code and record get another one; the rule asks the record
     by its own: `record.kept(projection, 'post.psi')`, `record.gathered(projection, 'gradient')`.
+    beside: `pre` belongs beside the source neurons, where their spikes arrive when they do at the synapses, and not
+    into them.
 
     >>> psi = Injection(post=Fragment(("psi = 1/(1 + v**2) : 1",)), recorded=("post.psi",))
     >>> psi.renamed("post", {"psi": "psi_2"}).recorded
@@ -145,6 +147,7 @@ class Injection:
     synapse: Fragment = Fragment()
     recorded: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
+    beside: bool = False
 
     def renamed(self, location: str, names: Mapping[str, str]) -> Injection:
         """Rename variables of one location everywhere, including 'name_pre' and 'name_post' in synaptic code."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -26,23 +27,30 @@ from snnplast.network.population import (
 
 
 class SpikingPopulation(Population):
-    """What rules need to know of a spiking neuron with one exponentially decaying membrane v.
+    """What builders and rules need to know of a spiking neuron.
 
-    tau_m: membrane time constant: v decays by alpha = exp(-dt/tau_m) per step.
-    normalise_input: input is scaled by 1 - alpha (NEST: regular_spike_arrival = False) or by 1 (default).
     representation: rate representation z for layer-wise rules, or none.
+    learnable: its constants that rules learn, by name.
     """
 
     spiking: ClassVar[bool] = True
-    tau_m: Annotated[PositiveTimes, Field(description="membrane time constant tau_m")] = "20 ms"
-    normalise_input: Annotated[bool, Field(description="scale input by 1 - exp(-dt/tau_m)")] = False
-    method: ClassVar[str] = "exact"
     representation: Annotated[LayerNorm | None, Field(description="rate representation z")] = None
+    learnable: Annotated[tuple[str, ...], Field(description="constants that rules learn, by name")] = ()
+
+    @property
+    def integration(self) -> str:
+        """Brian2's method for its equations."""
+        return "exact"
 
     @property
     def distance(self) -> str:
         """Expression of v - A: the membrane's distance to the threshold of this step."""
         raise NotImplementedError
+
+    @property
+    def distance_unit(self) -> str:
+        """Brian2's unit of the distance, and of `threshold_scale`."""
+        return "1"
 
     @property
     def threshold_scale(self) -> str:
@@ -60,11 +68,43 @@ class SpikingPopulation(Population):
         raise NotImplementedError
 
     @property
+    def exponential(self) -> Value | None:
+        """tau_m, where v is one exponential that spikes add to, and nothing else changes it but a spike's reset by a
+        constant; traces then have a short form. None: they are derived from its code."""
+        return None
+
+    @property
+    def through(self) -> tuple[str, ...] | None:
+        """Variables of the reset that the surrogate derivative of a spike acts through; None: all but the membrane."""
+        return None
+
+    @property
+    def derivatives(self) -> Mapping[str, tuple[str, ...]]:
+        """Function in its code -> its derivatives by each argument, of x, or of x1, x2, ..."""
+        return {}
+
+    @property
     def rate_representation(self) -> LayerNorm | None:
         return self.representation
 
-    def input_gain(self, dt: float) -> Value:
-        return 1 - np.exp(-dt / self.tau_m) if self.normalise_input else 1.0
+    def code(self, dt: float) -> Fragment:
+        """Its equations, constants, updates and reset, for a time step `dt` (s)."""
+        raise NotImplementedError
+
+    def fragment(self, dt: float) -> Fragment:
+        """The same, with what is learnable as variables."""
+        code = self.code(dt)
+        learnt = tuple(f"{name} : {code.units.get(name, '1')} (constant)" for name in self._learnt(code))
+        kept = {name: value for name, value in code.constants.items() if name not in self.learnable}
+        return replace(code, equations=code.equations + learnt, constants=kept)
+
+    @property
+    def parameters(self) -> Mapping[str, Value]:
+        code = self.code(1e-3)
+        return {name: code.constants[name] for name in self._learnt(code)}
+
+    def _learnt(self, code: Fragment) -> list[str]:
+        return [name for name in self.learnable if name in code.constants]
 
     def _representation(self) -> tuple[str, ...]:
         return ("z : 1",) if self.representation is not None else ()
@@ -101,15 +141,24 @@ class LIF(SpikingPopulation):
 
     input_variable: ClassVar[str | None] = "v"
     in_steps: ClassVar[tuple[str, ...]] = ("refractory",)
+    tau_m: Annotated[PositiveTimes, Field(description="membrane time constant tau_m")] = "20 ms"
     v_threshold: Annotated[Positive, Field(description="spike threshold theta")] = 1.0
     reset: Annotated[Literal["subtract", "subtract-next"] | float, Field(description="reset at a spike")] = "subtract"
     refractory: Annotated[NonNegativeTimes, Field(description="refractory time")] = 0.0
     v_min: Annotated[float | None, Field(description="floor of the membrane")] = None
     bias: Annotated[Real | None, Field(description="constant input per step; learnable")] = None
+    normalise_input: Annotated[bool, Field(description="scale input by 1 - exp(-dt/tau_m)")] = False
 
     @property
     def parameters(self) -> Mapping[str, Value]:
-        return {} if self.bias is None else {"bias": self.bias}
+        return {**({} if self.bias is None else {"bias": self.bias}), **super().parameters}
+
+    @property
+    def exponential(self) -> Value | None:
+        return self.tau_m if isinstance(self.reset, str) and self.v_min is None and not self.learnable else None
+
+    def input_gain(self, dt: float) -> Value:
+        return 1 - np.exp(-dt / self.tau_m) if self.normalise_input else 1.0
 
     @property
     def distance(self) -> str:
@@ -123,7 +172,7 @@ class LIF(SpikingPopulation):
     def active(self) -> str | None:
         return "int(not_refractory)" if np.any(np.asarray(self.refractory) > 0) else None
 
-    def fragment(self, dt: float) -> Fragment:
+    def code(self, dt: float) -> Fragment:
         constants: dict[str, Value] = {"tau_m": self.tau_m, "v_threshold": self.v_threshold}
         units = {"tau_m": "second"}
         equations = ("dv/dt = -v/tau_m : 1", *self._representation())
@@ -179,14 +228,14 @@ class ALIF(LIF):
     def threshold(self) -> str:
         return "v >= v_threshold + beta*a"
 
-    def fragment(self, dt: float) -> Fragment:
+    def code(self, dt: float) -> Fragment:
         adapting = Fragment(
             ("da/dt = -a/tau_adapt : 1",),
             {"beta": self.beta, "tau_adapt": self.tau_adapt},
             {"tau_adapt": "second"},
             on_spike=("a = a + exp(dt/tau_adapt)",),  # the coming decay takes the factor back
         )
-        return merge("ALIF", [super().fragment(dt), adapting])
+        return merge("ALIF", [super().code(dt), adapting])
 
 
 class CustomNeurons(OwnEquations, SpikingPopulation):
@@ -211,9 +260,11 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
 
     threshold_code: Annotated[str, Field(alias="threshold")]
     reset: str = ""
+    method: str = "exact"
     membrane: str = "v"
     distance_code: Annotated[str, Field(alias="distance")]
     threshold_scale_code: Annotated[str, Field(alias="threshold_scale")]
+    through_code: Annotated[tuple[str, ...] | None, Field(alias="through")] = None
     refractory: NonNegativeTimes = 0.0
 
     @model_validator(mode="after")
@@ -228,12 +279,20 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
         return self
 
     @property
+    def integration(self) -> str:
+        return self.method
+
+    @property
     def distance(self) -> str:
         return self.distance_code
 
     @property
     def threshold_scale(self) -> str:
         return self.threshold_scale_code
+
+    @property
+    def through(self) -> tuple[str, ...] | None:
+        return self.through_code
 
     @property
     def threshold(self) -> str:
@@ -252,6 +311,6 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
             return Fragment(self._representation())
         return Fragment(self._representation(), {"refractory_time": self.refractory}, {"refractory_time": "second"})
 
-    def fragment(self, dt: float) -> Fragment:
+    def code(self, dt: float) -> Fragment:
         reset = Fragment(on_spike=(self.reset,) if self.reset else ())
         return merge(type(self).__name__, [self.own, self.library_code(), reset])

@@ -14,12 +14,19 @@ Place = tuple[str, int]
 
 SOURCES: Place = ("start", -1)
 """Sources emit the spikes of this step, before anything hears them."""
-ARRIVALS: Place = ("after_groups", -1)
+BEFORE: Place = ("before_groups", 0)
+"""What traces need of a neuron's state as it is before equations are solved, is kept."""
+FLOW: Place = ("after_groups", -3)
+"""Derivatives of the solved equations, before anything else changes what they are made of."""
+ARRIVALS: Place = ("after_groups", -2)
 """Spikes arrive at neurons, on top of the membrane that has just decayed: they count in this step's threshold."""
+ARRIVED: Place = ("after_groups", -1)
+"""Derivatives of the updates that follow, at the state they begin with."""
 MEMBRANE: Place = ("after_groups", 1)
 """Bias and floor of the membrane, once all input of the step is in it."""
-SURROGATE: Place = ("after_groups", 2)
-"""Surrogate derivatives of the membrane that the threshold is about to see, before a reset changes it."""
+SURROGATE: Place = ("after_groups", 100)
+"""Surrogate derivatives of the membrane that the threshold is about to see, before a reset changes it: after every
+update of a user's own."""
 READING: Place = ("synapses", -1)
 """Spikes of this step reach readouts, which hear them in the step in which they are fired."""
 CARRYING: Place = ("synapses", 0)

@@ -82,7 +82,10 @@ class _Builder:
 
     def _group(self, name: str, size: int, equations: list[str], fragment: Fragment, **settings) -> brian2.NeuronGroup:
         equations = equations + _constants(fragment)
-        method = {"method": "exact"} if not isinstance(self.network.populations.get(name), Analog) else {}
+        population = self.network.populations.get(name)
+        method = {} if isinstance(population, Analog) else {"method": "exact"}
+        if isinstance(population, SpikingPopulation):
+            method = {"method": population.integration}
         group = brian2.NeuronGroup(size, "\n".join(equations), clock=self.clock, name=name, **method, **settings)
         clocked = 0
         for k, update in enumerate(fragment.updates):

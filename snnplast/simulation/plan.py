@@ -51,6 +51,8 @@ class Plan:
     recorded: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     """Synaptic variables that are kept at the end of each trial, whatever rules read."""
+    beside: set[str] = field(default_factory=set)
+    """Projections whose presynaptic state is beside their source, in any case."""
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     """Projection -> what its rule calls a variable that it records or reads -> 'owner.variable'."""
 
@@ -88,7 +90,8 @@ class Plan:
     def companion(self, projection: str) -> Companion | None:
         """Who carries the presynaptic state of a projection: a source has none, and delayed traces need their own."""
         source, delays = self.network.projections[projection].source, self.wiring[projection].delays
-        if delays is None and not isinstance(self.network.populations[source], SpikeSource):
+        inside = not isinstance(self.network.populations[source], SpikeSource) and projection not in self.beside
+        if delays is None and inside:
             return None
         return Companion(source, 0 if delays is None else int(delays[0]))
 
@@ -124,6 +127,8 @@ def plan(
     for name, p in network.projections.items():
         injection = injections.get(name, Injection())
         called = injection.recorded
+        if injection.beside:
+            merged.beside.add(name)
         beside = merged.companion(name)
         if beside and beside.delay:  # what comes late has a name of its own beside the population's
             injection = injection.renamed("pre", {old: f"{old}_{beside.delay}" for old in injection.pre.names()})

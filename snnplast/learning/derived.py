@@ -1,0 +1,251 @@
+r"""Eligibility traces of any neuron, in both faces: derived from the code that is simulated.
+
+    e_ji^t = psi_j^t g^t . eps_ji^t,   eps^t = U^t (P^t eps^{t-1} + b q_i^t),   eps <- R^t eps + k^t e
+    G_ji   = sum_t C_j^t e_ji^t
+
+with the derivatives P, U, R, g, k of `snnplast.learning.linearised`. Online the traces are code of
+`snnplast.learning.traces`; factored the same sum is that of `snnplast.learning.chain`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import sympy
+
+from snnplast.brian import all_units
+from snnplast.errors import UserError
+from snnplast.learning.chain import ByParameter, Chain
+from snnplast.learning.derivative import Given
+from snnplast.learning.gradient import chain_sweep
+from snnplast.learning.linearised import Linearised, linearise
+from snnplast.learning.signals import Signal
+from snnplast.learning.step_code import step_of
+from snnplast.learning.traces import Entries, Recursion, beside_source, near_states
+from snnplast.network import slots
+from snnplast.network.fragments import Fragment, Injection, Update, Value, merge
+from snnplast.network.network import Network
+from snnplast.network.neurons import SpikingPopulation
+from snnplast.network.projection import Projection
+from snnplast.task.trial import Record
+
+Gather = Callable[[str, str, str], tuple[Fragment, list[str], list[str]]]
+"""(eligibility, suffix of neurons' variables, ending of names) -> declarations, lines that gather it, what to read."""
+
+
+class DerivedTraces:
+    """What a rule adds for projections onto one population, and the gradient of a trial."""
+
+    def __init__(self, network: Network, target: str, psi: str) -> None:
+        population = network.populations[target]
+        assert isinstance(population, SpikingPopulation)
+        self.network, self.target, self.population, self.psi = network, target, population, psi
+        self.code = network.described(target)
+        self.linearised = _linearised(_Key(population, self.code, network.dt))
+        self.incoming = [
+            p for p in network.projections.values() if p.target == target and p.plastic and p.kind == "spiking"
+        ]
+        self.live = self.linearised.live(self.into(p) for p in self.incoming)
+
+    def into(self, projection: Projection) -> str:
+        """The variable that spikes of a projection add to."""
+        into = projection.into or self.population.input_variable_name
+        if into not in self.linearised.step.units:
+            raise UserError(f"network.{projection.name}.into = {into!r}: {self.target!r} has no such variable")
+        return into
+
+    def gain(self) -> Value:
+        """What one unit of weighted input adds."""
+        return self.population.input_gain(self.network.dt)
+
+    def value(self, entry: sympy.Expr) -> Value:
+        """A constant entry in SI units: a number, or one per neuron."""
+        known = {str(unit): float(unit) for unit in all_units} | dict(self.code.constants)
+        known |= {"dt": self.network.dt, "i": np.arange(self.population.size), "N": self.population.size}
+        names = sorted(entry.free_symbols, key=str)
+        given = [np.asarray(known[str(name)], dtype=float) for name in names]
+        found = np.asarray(sympy.lambdify(names, entry, "numpy")(*given), dtype=float)
+        if not np.all(np.isfinite(found)):
+            raise UserError(f"network.{self.target}: {entry} is {found.flat[0]}; are two of its constants equal?")
+        return float(found) if found.ndim == 0 else found
+
+    def silent(self, projection: Projection) -> bool:
+        """Whether nothing that a projection adds to is heard by the threshold."""
+        return not self.linearised.live([self.into(projection)])
+
+    # ---- code
+
+    def inject(self, projection: Projection, online: bool, gather: Gather) -> Injection:
+        """What is added for one projection."""
+        into = self.into(projection)
+        if self.silent(projection):
+            raise UserError(
+                f"network.{projection.name}: its weights add to {into!r}, which no spike of {self.target!r} depends "
+                "on; plastic=False keeps them"
+            )
+        return self._online(projection, into, gather) if online else self._factored()
+
+    def _neurons(self, entries: Entries) -> Fragment:
+        code = self._surrogate()
+        if self._spiked():
+            fired = f"spiked = int({self.population.threshold})"
+            active = f"*{self.population.active}" if self.population.active else ""
+            code = merge(
+                self.target, [code, Fragment(("spiked : 1",), updates=(Update(fired + active, *slots.SURROGATE),))]
+            )
+        flagged = [self.into(p) for p in self.incoming if self.into(p) in self.linearised.step.flagged]
+        if flagged:
+            gate = Fragment(("gate : 1",), updates=(Update("gate = int(not_refractory)", *slots.FLOW),))
+            code = merge(self.target, [code, gate])
+        return merge(self.target, [code, entries.fragment()])
+
+    def _surrogate(self) -> Fragment:
+        unit = self.population.distance_unit
+        return Fragment(
+            (f"psi : {'1' if unit == '1' else f'1/({unit})'}",),
+            updates=(Update(f"psi = {self.psi}", *slots.SURROGATE),),
+        )
+
+    def _spiked(self) -> bool:
+        """Whether a reset changes a trace that lives."""
+        reset = self.linearised.reset
+        return any(not reset.unit(state) for state in self.live) or any(reset.parameters)
+
+    def _factored(self) -> Injection:
+        entries = Entries(self.linearised, self.value)
+        self._chain_of(entries, None)
+        recorded = ["psi", *entries.varying]
+        recorded += ["spiked"] if self._spiked() else []
+        recorded += ["gate"] if any(self.into(p) in self.linearised.step.flagged for p in self.incoming) else []
+        post = self._neurons(entries)
+        post = Fragment(post.equations, {}, {}, post.updates)  # constants are worked out afterwards
+        return Injection(post=post, recorded=tuple(f"post.{name}" for name in recorded))
+
+    def _online(self, projection: Projection, into: str, gather: Gather) -> Injection:
+        entries = Entries(self.linearised, self.value)
+        live, gain = self.linearised.live([into]), self.gain()
+        alike = np.ndim(gain) == 0 and not projection.unequal_delays
+        near = near_states(self.linearised, live, into, alike)
+        recursion = Recursion(entries, tuple(s for s in live if s not in near), near, "_post")
+        arrivals, arrival, own = [], (), Fragment()
+        if into not in near:
+            gate = "*gate_post" if into in self.linearised.step.flagged else ""
+            arrivals = [f"eps_{into} = eps_{into} + trace_gain_post*arrived{gate}", "arrived = 0"]
+            arrival, own = ("arrived = arrived + 1",), Fragment(("arrived : 1",))
+        declared, lines, read = gather(recursion.eligibility, "_post", "")
+        update = Update("\n".join(recursion.lines(arrivals, lines)), *slots.TRACES)
+        synapse = merge(
+            projection.name,
+            [own, declared, Fragment(tuple(recursion.variables()), updates=(update,), on_arrival=arrival)],
+        )
+        post = [self._neurons(entries)]
+        if into not in near:
+            unit = self.linearised.step.units[into]
+            post.append(Fragment(constants={"trace_gain": gain}, units={} if unit == "1" else {"trace_gain": unit}))
+        pre = beside_source(entries, near, into, float(np.asarray(gain).flat[0]))
+        whole = [f"synapse.{name}" for name in read]
+        for name in self.population.learnable:
+            code, more = self._learning(name, entries, gather)
+            post += [code, entries.fragment()]
+            whole += more
+        return Injection(pre, merge(self.target, post), synapse, read=tuple(read), beside=bool(near))
+
+    def _learning(self, name: str, entries: Entries, gather: Gather) -> tuple[Fragment, list[str]]:
+        raise NotImplementedError
+
+    # ---- gradient
+
+    def gradient(
+        self, record: Record, incoming: Sequence[Projection], signals: Sequence[Signal]
+    ) -> dict[str, np.ndarray]:
+        """Factored: projection -> gradient (n_synapses,)."""
+        entries = Entries(self.linearised, self.value)
+        first = incoming[0].name
+        chain, into = self._chain_of(entries, lambda name: record.kept(first, f"post.{name}"))
+        gain = np.broadcast_to(self.gain(), (self.population.size,))
+        projections = [
+            (record.wiring[p.name], record.spikes[p.source], latency(self.network, p), into.index(self.into(p)), gain)
+            for p in incoming
+        ]
+        psi = record.kept(first, "post.psi")
+        states = [self.live.index(name) for name in into]
+        found, _ = chain_sweep(chain, psi, signals, record.steps, states, projections, record.compiled, ())
+        return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}
+
+    def _chain_of(self, entries: Entries, history: Callable[[str], np.ndarray] | None) -> tuple[Chain, list[str]]:
+        """The chain of a trial, and the variables that spikes add to; without a history, what is asked for is noted."""
+        whole, index = self.linearised, {state: k for k, state in enumerate(self.live)}
+        n = self.population.size
+
+        def value(name: str | None) -> np.ndarray:
+            if name is None:
+                return np.ones(n)
+            if name in entries.constants:
+                return np.broadcast_to(np.asarray(entries.constants[name], dtype=float), (n,))
+            return np.ones(n) if history is None else history(name)
+
+        def matrix(kind: str, rows: Sequence[str]) -> list[tuple[int, int, np.ndarray]]:
+            block = entries.block(kind)
+            return [
+                (index[row], index[column], value(entries.of(kind, row, column)))
+                for row in rows
+                for column in block.row(row)
+                if column in index
+            ]
+
+        updated = [row for row in self.live if not whole.updates.unit(row)]
+        reset = [row for row in self.live if not whole.reset.unit(row)]
+        into = list(dict.fromkeys(self.into(p) for p in self.incoming))
+        gated = [name for name in into if name in whole.step.flagged]
+        chain = Chain(
+            len(self.live),
+            matrix("flow", self.live),
+            [(index[s], value(entries.slope(s))) for s in self.live if s in whole.slope],
+            matrix("update", updated),
+            matrix("reset", reset),
+            [(index[s], value(entries.kick(s))) for s in self.live if s in whole.kicks],
+            frozenset(index[row] for row in updated),
+            frozenset(index[row] for row in reset),
+            value("spiked") if self._spiked() and history else None,
+            {index[name]: value("gate") for name in gated} if history else {},
+        )
+        return chain, into
+
+
+def latency(network: Network, projection: Projection) -> int:
+    """Steps from a spike to its arrival, beside delays: a source's act in their own step, a neuron's in the next."""
+    return int(isinstance(network.populations[projection.source], SpikingPopulation))
+
+
+class _Key:
+    """What a derivation depends on: code, and which constants differ between neurons; not their values."""
+
+    def __init__(self, population: SpikingPopulation, code: Fragment, dt: float) -> None:
+        self.population, self.code, self.dt = population, code, dt
+        given: Given = population.derivatives
+        self._text: Any = (
+            code.equations, code.updates, code.on_spike, tuple(sorted(code.units.items())),
+            tuple((name, np.ndim(value)) for name, value in code.constants.items()), population.integration,
+            population.distance, population.distance_unit, population.active, population.through,
+            population.learnable, tuple(sorted(given.items())), dt,
+        )  # fmt: skip
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self._text == other._text
+
+
+@functools.lru_cache(maxsize=64)
+def _linearised(key: _Key) -> Linearised:
+    population = key.population
+    return linearise(
+        step_of(population, key.code, key.dt), population.through, population.learnable, population.derivatives
+    )
+
+
+_ = ByParameter
