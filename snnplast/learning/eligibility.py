@@ -158,7 +158,8 @@ def _presynaptic_trace(network: Network, projection: Projection) -> Fragment:
     beside = latency(network, projection) == 0 or projection.delayed
     jump = "zbar = zbar + trace_gain" + ("" if beside else "*exp(dt/tau_trace)")  # the coming decay takes exp back
     constants = {"tau_trace": _tau(target), "trace_gain": float(target.input_gain(network.dt))}
-    return Fragment(("dzbar/dt = -zbar/tau_trace : 1",), constants, {"tau_trace": "second"}, on_spike=(jump,))
+    decay = Update("zbar = zbar*exp(-dt/tau_trace)", *slots.FLOW)
+    return Fragment(("zbar : 1",), constants, {"tau_trace": "second"}, (decay,), on_spike=(jump,))
 
 
 def _trace_constants(network: Network, population: SpikingPopulation | LeakyReadout) -> Fragment:
