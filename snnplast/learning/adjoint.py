@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from snnplast.learning.chain import POINTS, ByParameter, Chain, Variable
 from snnplast.native.cache import cache_directory, cache_key, cached
 from snnplast.native.compiler import compiled, fingerprint
 from snnplast.native.shared_library import SharedLibrary
@@ -25,7 +26,30 @@ class _Signal(ctypes.Structure):
 class _Sweep(ctypes.Structure):
     _fields_ = (
         *(("steps", _P), ("indices", _P), ("count", _L), ("sources", _L), ("latency", _L), ("hollow", _L)),
-        *(("starts", _P), ("post", _P), ("delays", _P), ("longest", _L), ("out", _P)),
+        *(("starts", _P), ("post", _P), ("delays", _P), ("longest", _L), ("out", _P), ("variable", _L), ("gain", _P)),
+    )
+
+
+class _Entry(ctypes.Structure):
+    _fields_ = (("row", _L), ("column", _L), ("values", _P), ("stride", _L))
+
+
+class _Entries(ctypes.Structure):
+    _fields_ = (("entries", ctypes.POINTER(_Entry)), ("count", _L))
+
+
+class _Rows(ctypes.Structure):
+    _fields_ = (("rows", _P), ("count", _L))
+
+
+class _Chain(ctypes.Structure):
+    _fields_ = (
+        ("size", _L),
+        *((name, _Entries) for name in ("flow", "updates", "reset", "slope", "kicks")),
+        *(("updated", _Rows), ("changed", _Rows), ("spiked", _P)),
+        *(("n_variables", _L), ("states", _P), ("points", _P), ("gates", _P)),
+        *((f"by_{name}", _Entries) for name in ("slope", "reset", "updates", "flow")),
+        *(("initial", _Entries), ("parameters", _P)),
     )
 
 
@@ -42,6 +66,7 @@ class Sweep(NamedTuple):
 
     hollow: all pairs but those of a neuron with itself are connected. starts (sources + 1,), post (synapses,): where
     only some are. delays: (synapses,) in steps, on top of the latency, or None.
+    variable, gain: which variable of a chain spikes are added to, and what of it one unit of weight is, (n,).
     """
 
     steps: np.ndarray
@@ -53,6 +78,49 @@ class Sweep(NamedTuple):
     starts: np.ndarray | None
     post: np.ndarray | None
     delays: np.ndarray | None
+    variable: int = 0
+    gain: np.ndarray | None = None
+
+
+class _Held:
+    """Arrays as a kernel takes them, kept alive during the call."""
+
+    def __init__(self) -> None:
+        self.held: list[Any] = []
+
+    def at(self, array: np.ndarray | None, dtype: Any = np.float64) -> int | None:
+        """Address of an array of this type."""
+        if array is None:
+            return None
+        self.held.append(np.ascontiguousarray(array, dtype=dtype))
+        return self.held[-1].ctypes.data
+
+    def signals(self, signals: Sequence[Carried]) -> Any:
+        """Table of step signals."""
+        rows = (_Signal(self.at(s.values), self.at(s.decay), self.at(s.feedback), s.values.shape[1]) for s in signals)
+        return (_Signal * len(signals))(*rows)
+
+    def sweeps(self, sweeps: Sequence[Sweep], outs: Sequence[np.ndarray]) -> Any:
+        """Table of projections, and where their gradients go."""
+        return (_Sweep * len(sweeps))(*map(self._sweep, sweeps, outs))
+
+    def _sweep(self, s: Sweep, out: np.ndarray) -> _Sweep:
+        spikes = self.at(s.steps, np.int64), self.at(s.indices, np.int64), s.steps.size, s.sources, s.latency, s.hollow
+        longest = 0 if s.delays is None else int(s.delays.max())
+        synapses = self.at(s.starts, np.int64), self.at(s.post, np.int32), self.at(s.delays, np.int32), longest
+        return _Sweep(*spikes, *synapses, self.at(out), s.variable, self.at(s.gain))
+
+    def entries(self, entries: Sequence[tuple[int, int, np.ndarray]]) -> _Entries:
+        """Entries of a matrix per neuron: constant, (n,), or one row for each step, (T, n)."""
+        rows = (_Entry(r, c, self.at(v), v.shape[1] if v.ndim == 2 else 0) for r, c, v in entries)
+        table = (_Entry * len(entries))(*rows)
+        self.held.append(table)
+        return _Entries(table, len(entries))
+
+    def rows(self, rows: Iterable[int]) -> _Rows:
+        """Numbers of rows."""
+        numbers = np.array(sorted(rows), dtype=np.int64)
+        return _Rows(self.at(numbers, np.int64), numbers.size)
 
 
 def adjoint_gradient(
@@ -69,40 +137,63 @@ def adjoint_gradient(
 
     psi: (T, n) or None for 1. trial: (n,) or None. decay, gain: (n,). adaptation: (beta, rho), (n,) each, or None.
     """
-    n = decay.size
+    n, held = decay.size, _Held()
     outs = [np.empty(s.synapses) for s in sweeps]
-    held: list[np.ndarray] = []  # keeps converted arrays alive during the call
-
-    def at(array: np.ndarray | None, dtype: Any = np.float64) -> int | None:
-        if array is None:
-            return None
-        held.append(np.ascontiguousarray(array, dtype=dtype))
-        return held[-1].ctypes.data
-
-    carried = (_Signal * len(signals))(
-        *(_Signal(at(s.values), at(s.decay), at(s.feedback), s.values.shape[1]) for s in signals)
-    )
-
-    def table(s: Sweep, out: np.ndarray) -> _Sweep:
-        spikes = at(s.steps, np.int64), at(s.indices, np.int64), s.steps.size, s.sources, s.latency, s.hollow
-        longest = 0 if s.delays is None else int(s.delays.max())
-        return _Sweep(*spikes, at(s.starts, np.int64), at(s.post, np.int32), at(s.delays, np.int32), longest, at(out))
-
-    swept = (_Sweep * len(sweeps))(*map(table, sweeps, outs))
     beta, rho = adaptation or (None, None)
-    _kernel()(
-        steps, n, at(psi), at(trial), at(decay), at(gain), at(beta), at(rho), len(signals), carried, len(sweeps), swept
-    )
+    problem = (held.at(array) for array in (psi, trial, decay, gain, beta, rho))
+    tables = len(signals), held.signals(signals), len(sweeps), held.sweeps(sweeps, outs)
+    _kernels().adjoint_gradient(steps, n, *problem, *tables)
     return outs
 
 
+def chain_gradient(
+    chain: Chain,
+    psi: np.ndarray,
+    trial: np.ndarray | None,
+    signals: Sequence[Carried],
+    variables: Sequence[Variable],
+    sweeps: Sequence[Sweep],
+    parameters: Sequence[ByParameter] = (),
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """One array (synapses,) per sweep, and one (n,) per parameter: see `snnplast.learning.chain`."""
+    (steps, n), held = psi.shape, _Held()
+    outs, totals = [np.empty(s.synapses) for s in sweeps], np.zeros((len(parameters), n))
+    gates = [held.at(variable.gate) for variable in variables]
+    held.held.append(gates := (ctypes.c_void_p * len(gates))(*gates))
+
+    def by(place: str) -> _Entries:
+        vectors = [(k, getattr(parameter, place)) for k, parameter in enumerate(parameters)]
+        return held.entries([(row, k, values) for k, vector in vectors for row, values in vector])
+
+    slopes = [(0, k, p.slope) for k, p in enumerate(parameters) if p.slope is not None]
+    table = _Chain(
+        chain.size,
+        *(held.entries(matrix) for matrix in (chain.flow, chain.updates, chain.reset)),
+        *(held.entries([(row, 0, values) for row, values in vector]) for vector in (chain.slope, chain.kicks)),
+        held.rows(chain.updated_rows),
+        held.rows(chain.reset_rows),
+        held.at(chain.spiked),
+        len(variables),
+        held.at(np.array([v.state for v in variables]), np.int64),
+        held.at(np.array([POINTS.index(v.point) for v in variables]), np.int64),
+        ctypes.cast(gates, ctypes.c_void_p),
+        held.entries(slopes),
+        *(by(place) for place in ("reset", "updates", "flow", "initial")),
+        totals.ctypes.data,
+    )
+    given = held.at(psi), held.at(trial), ctypes.byref(table), len(signals), held.signals(signals)
+    _kernels().chain_gradient(steps, n, *given, len(sweeps), held.sweeps(sweeps, outs))
+    return outs, list(totals)
+
+
 @functools.cache
-def _kernel() -> Any:
-    """The function, compiled once per machine and kept in the build cache."""
+def _kernels() -> Any:
+    """The functions, compiled once per machine and kept in the build cache."""
     files = {"adjoint.cpp": _SOURCE.read_text()}
     key = cache_key(files, fingerprint())
     image = cached(key, lambda: compiled(files, "adjoint.cpp", cache_directory()))
-    function = SharedLibrary(image, [cache_directory()]).functions.adjoint_gradient
-    function.argtypes = (_L, _L, _P, _P, _P, _P, _P, _P, _L, _P, _L, _P)
-    function.restype = None
-    return function
+    functions = SharedLibrary(image, [cache_directory()]).functions
+    functions.adjoint_gradient.argtypes = (_L, _L, *[_P] * 6, _L, _P, _L, _P)
+    functions.chain_gradient.argtypes = (_L, _L, _P, _P, _P, _L, _P, _L, _P)
+    functions.adjoint_gradient.restype = functions.chain_gradient.restype = None
+    return functions

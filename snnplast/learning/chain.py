@@ -4,7 +4,7 @@ With a the derivative of all that is to come by the state h (a row, (d,)), and s
 
     s^t  = psi^t (C^t + sum over X in `through` of a_X k_X^t)
     a   <- a R^t + s^t g^t                                   R: identity where the neuron does not spike
-    a   <- a U^t;   A_X^t = a_X gate_X^t                     for each variable X that spikes are added to
+    a   <- a U^t;   A_X^t = a_X gate_X^t                     for each variable X that spikes are added to here
     a   <- a P^t
 
     dE/dw_ji = gain_j sum over arrivals of i at j in step t of A_into^t
@@ -15,13 +15,18 @@ An entry is constant, (n,), or changes from step to step, (T, n).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 Matrix = Sequence[tuple[int, int, np.ndarray]]
 """Entries of a matrix per neuron: (row, column, values (n,) or (T, n)); all others are 0."""
+
+Point = Literal["before threshold", "before reset", "after reset"]
+POINTS: tuple[Point, ...] = ("before threshold", "before reset", "after reset")
+"""Where in a step spikes arrive: after the equations are solved, once the neuron's own spike is out, or last of all."""
 
 Vector = Sequence[tuple[int, np.ndarray]]
 """Entries of a vector per neuron: (index, values (n,) or (T, n)); all others are 0."""
@@ -43,7 +48,7 @@ class Chain:
     """A neuron's trial, linearised. size: number of its states.
 
     flow: P, all rows. updates, reset: entries of U and R in the rows that are no unit rows. slope: g. kicks: k.
-    spiked: (T, n), where the reset has such rows. gates: of the variables that spikes are added to; 1 where none is.
+    spiked: (T, n), where the reset has such rows.
     """
 
     size: int
@@ -55,21 +60,40 @@ class Chain:
     updated_rows: frozenset[int] = frozenset()
     reset_rows: frozenset[int] = frozenset()
     spiked: np.ndarray | None = None
-    gates: Mapping[int, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A state that spikes are added to, and at which point of the step; gate: (T, n), 0 where nothing is added."""
+
+    state: int
+    gate: np.ndarray | None = None
+    point: Point = "before threshold"
 
 
 def run_back(
-    chain: Chain, psi: np.ndarray, modulation: np.ndarray, into: Sequence[int], parameters: Sequence[ByParameter] = ()
+    chain: Chain,
+    psi: np.ndarray,
+    modulation: np.ndarray,
+    variables: Sequence[Variable],
+    parameters: Sequence[ByParameter] = (),
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """A of the variables `into`, (len(into), T, n), and the derivative by each parameter, (n,).
+    """A of the variables, (len(variables), T, n), and the derivative by each parameter, (n,).
 
     psi: (T, n). modulation: C, (T, n) or (n,).
     """
     steps, n = psi.shape
     modulation = np.broadcast_to(modulation, psi.shape)
-    a, seen = np.zeros((chain.size, n)), np.empty((len(into), steps, n))
+    a, seen = np.zeros((chain.size, n)), np.empty((len(variables), steps, n))
     totals = [np.zeros(n) for _ in parameters]
+
+    def arrive(point: Point) -> None:
+        for row, x in zip(seen, variables, strict=True):
+            if x.point == point:
+                row[t] = a[x.state] if x.gate is None else a[x.state] * x.gate[t]
+
     for t in range(steps - 1, -1, -1):
+        arrive("after reset")
         s = psi[t] * (modulation[t] + sum(a[x] * _at(values, t) for x, values in chain.kicks))
         spiked = None if chain.spiked is None else chain.spiked[t]
         for total, by in zip(totals, parameters, strict=True):
@@ -78,14 +102,14 @@ def run_back(
             for row, values in by.reset:
                 total += a[row] * _at(values, t) * (1.0 if spiked is None else spiked)
         a = _back(a, chain.reset, chain.reset_rows, t, spiked)
+        arrive("before reset")
         for x, values in chain.slope:
             a[x] += s * _at(values, t)
         for total, by in zip(totals, parameters, strict=True):
             for row, values in by.updates:
                 total += a[row] * _at(values, t)
         a = _back(a, chain.updates, chain.updated_rows, t)
-        for k, x in enumerate(into):
-            seen[k, t] = a[x] * _at(chain.gates[x], t) if x in chain.gates else a[x]
+        arrive("before threshold")
         for total, by in zip(totals, parameters, strict=True):
             for row, values in by.flow:
                 total += a[row] * _at(values, t)

@@ -18,7 +18,7 @@ import sympy
 
 from snnplast.brian import all_units
 from snnplast.errors import UserError
-from snnplast.learning.chain import ByParameter, Chain
+from snnplast.learning.chain import ByParameter, Chain, Variable
 from snnplast.learning.derivative import Given
 from snnplast.learning.gradient import chain_sweep
 from snnplast.learning.linearised import Linearised, linearise
@@ -171,8 +171,9 @@ class DerivedTraces:
             for p in incoming
         ]
         psi = record.kept(first, "post.psi")
-        states = [self.live.index(name) for name in into]
-        found, _ = chain_sweep(chain, psi, signals, record.steps, states, projections, record.compiled, ())
+        gate = {name: record.kept(first, "post.gate") for name in into if name in self.linearised.step.flagged}
+        variables = [Variable(self.live.index(name), gate.get(name)) for name in into]
+        found, _ = chain_sweep(chain, psi, signals, variables, projections, record.compiled)
         return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}
 
     def _chain_of(self, entries: Entries, history: Callable[[str], np.ndarray] | None) -> tuple[Chain, list[str]]:
@@ -199,7 +200,6 @@ class DerivedTraces:
         updated = [row for row in self.live if not whole.updates.unit(row)]
         reset = [row for row in self.live if not whole.reset.unit(row)]
         into = list(dict.fromkeys(self.into(p) for p in self.incoming))
-        gated = [name for name in into if name in whole.step.flagged]
         chain = Chain(
             len(self.live),
             matrix("flow", self.live),
@@ -210,7 +210,6 @@ class DerivedTraces:
             frozenset(index[row] for row in updated),
             frozenset(index[row] for row in reset),
             value("spiked") if self._spiked() and history else None,
-            {index[name]: value("gate") for name in gated} if history else {},
         )
         return chain, into
 

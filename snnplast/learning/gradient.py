@@ -16,8 +16,8 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.sparse import csr_array
 
-from snnplast.learning.chain import run_back
-from snnplast.learning.adjoint import Carried, Sweep, adjoint_gradient
+from snnplast.learning.adjoint import Carried, Sweep, adjoint_gradient, chain_gradient
+from snnplast.learning.chain import ByParameter, Chain, Variable, run_back
 from snnplast.learning.signals import Signal
 from snnplast.network.projection import Wiring
 from snnplast.task.trial import Spikes
@@ -104,6 +104,13 @@ def _by_kernel(
     projections: Sequence[tuple[Wiring, Spikes, int]],
     adaptation: tuple[np.ndarray, np.ndarray] | None,
 ) -> list[np.ndarray]:
+    trial, carried = _told(signals)
+    sweeps = [_sweep_of(wiring, spikes, latency) for wiring, spikes, latency in projections]
+    return adjoint_gradient(psi, steps, trial, carried, decay, gain, sweeps, adaptation)
+
+
+def _told(signals: Sequence[Signal]) -> tuple[np.ndarray | None, list[Carried]]:
+    """Signals as the kernels take them: the sum of those of the trial, and those of steps."""
     constant = [signal.values for signal in signals if signal.timing == "trial"]
     carried = []
     for signal in signals:
@@ -111,13 +118,13 @@ def _by_kernel(
             columns = signal.values.shape[1]
             kappa = None if signal.decay is None else np.full(columns, signal.decay)
             carried.append(Carried(signal.values, kappa, signal.feedback))
-    sweeps = []
-    for wiring, spikes, latency in projections:
-        few = (wiring.starts, wiring.post) if wiring.layout == "sparse" else (None, None)
-        hollow, synapses = wiring.layout == "no-diagonal", wiring.post.size
-        sweeps.append(Sweep(*spikes, wiring.shape[0], synapses, latency, hollow, *few, wiring.delays))
-    trial = np.sum(constant, axis=0) if constant else None
-    return adjoint_gradient(psi, steps, trial, carried, decay, gain, sweeps, adaptation)
+    return np.sum(constant, axis=0) if constant else None, carried
+
+
+def _sweep_of(wiring: Wiring, spikes: Spikes, latency: int, variable: int = 0, gain: np.ndarray | None = None) -> Sweep:
+    few = (wiring.starts, wiring.post) if wiring.layout == "sparse" else (None, None)
+    hollow, synapses = wiring.layout == "no-diagonal", wiring.post.size
+    return Sweep(*spikes, wiring.shape[0], synapses, latency, hollow, *few, wiring.delays, variable, gain)
 
 
 def sweep(wiring: Wiring, spikes: Spikes, values: np.ndarray, latency: int) -> np.ndarray:
@@ -152,7 +159,22 @@ def _spike_by_spike(wiring: Wiring, steps: np.ndarray, indices: np.ndarray, valu
     return gradient
 
 
-def chain_sweep(chain, psi, signals, steps, into, projections, compiled, parameters=()):
-    seen, totals = run_back(chain, psi, modulation(signals), into, parameters)
-    found = [sweep(w, s, seen[k], lag) * gain[w.post] for w, s, lag, k, gain in projections]
-    return found, totals
+def chain_sweep(
+    chain: Chain,
+    psi: np.ndarray,
+    signals: Sequence[Signal],
+    variables: Sequence[Variable],
+    projections: Sequence[tuple[Wiring, Spikes, int, int, np.ndarray]],
+    compiled: bool,
+    parameters: Sequence[ByParameter] = (),
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """G of each projection (wiring, spikes, latency, variable, gain (n,)), and of each parameter, (n,).
+
+    psi: (T, n). compiled: by the C++ kernel, otherwise by numpy; they agree up to rounding.
+    """
+    if compiled:
+        trial, carried = _told(signals)
+        sweeps = [_sweep_of(w, spikes, late, k, gain) for w, spikes, late, k, gain in projections]
+        return chain_gradient(chain, psi, trial, carried, variables, sweeps, parameters)
+    seen, totals = run_back(chain, psi, modulation(signals), variables, parameters)
+    return [sweep(w, spikes, seen[k], late) * gain[w.post] for w, spikes, late, k, gain in projections], totals
