@@ -18,7 +18,7 @@ import sympy
 
 from snnplast.brian import all_units
 from snnplast.errors import UserError
-from snnplast.learning.chain import ByParameter, Chain, Variable
+from snnplast.learning.chain import Chain, Variable
 from snnplast.learning.derivative import Given
 from snnplast.learning.gradient import chain_sweep
 from snnplast.learning.linearised import Linearised, linearise
@@ -49,6 +49,7 @@ class DerivedTraces:
             p for p in network.projections.values() if p.target == target and p.plastic and p.kind == "spiking"
         ]
         self.live = self.linearised.live(self.into(p) for p in self.incoming)
+        self._entries = Entries(self.linearised, self.value)
 
     def into(self, projection: Projection) -> str:
         """The variable that spikes of a projection add to."""
@@ -162,9 +163,8 @@ class DerivedTraces:
         self, record: Record, incoming: Sequence[Projection], signals: Sequence[Signal]
     ) -> dict[str, np.ndarray]:
         """Factored: projection -> gradient (n_synapses,)."""
-        entries = Entries(self.linearised, self.value)
         first = incoming[0].name
-        chain, into = self._chain_of(entries, lambda name: record.kept(first, f"post.{name}"))
+        chain, into = self._chain_of(self._entries, lambda name: record.kept(first, f"post.{name}"))
         gain = np.broadcast_to(self.gain(), (self.population.size,))
         projections = [
             (record.wiring[p.name], record.spikes[p.source], latency(self.network, p), into.index(self.into(p)), gain)
@@ -214,6 +214,12 @@ class DerivedTraces:
         return chain, into
 
 
+@functools.lru_cache(maxsize=64)
+def derived_traces(network: Network, target: str, psi: str) -> DerivedTraces:
+    """The traces of a network that does not change any more; they are derived once."""
+    return DerivedTraces(network, target, psi)
+
+
 def latency(network: Network, projection: Projection) -> int:
     """Steps from a spike to its arrival, beside delays: a source's act in their own step, a neuron's in the next."""
     return int(isinstance(network.populations[projection.source], SpikingPopulation))
@@ -245,6 +251,3 @@ def _linearised(key: _Key) -> Linearised:
     return linearise(
         step_of(population, key.code, key.dt), population.through, population.learnable, population.derivatives
     )
-
-
-_ = ByParameter

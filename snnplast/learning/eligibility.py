@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.learning.derived import DerivedTraces, Gather, latency
+from snnplast.learning.derived import DerivedTraces, Gather, derived_traces, latency
 from snnplast.learning.gradient import adjoint_sweep
 from snnplast.learning.optimizer import AnyOptimizer
 from snnplast.learning.rule import Rule
@@ -67,7 +67,8 @@ class ThreeFactorRule(Rule):
             )
         if not _short(network, target, projection.target):
             try:
-                return self._derived(network, projection.target).inject(projection, online, _gathering(kinds))
+                traces = DerivedTraces(network, projection.target, self.postsynaptic(target))
+                return traces.inject(projection, online, _gathering(kinds))
             except WrongCode:
                 raise
             except UserError as error:
@@ -87,11 +88,6 @@ class ThreeFactorRule(Rule):
         """Brian2 expression of psi, the target neuron's part of the eligibility trace; v is that before the reset."""
         return gated(self.surrogate.expression(target.distance, target.threshold_scale), target)
 
-    def _derived(self, network: Network, target: str) -> DerivedTraces:
-        population = network.populations[target]
-        assert isinstance(population, SpikingPopulation)
-        return DerivedTraces(network, target, self.postsynaptic(population))
-
     def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
         gradients: dict[str, np.ndarray] = {}
         for target in dict.fromkeys(projection.target for projection in projections):
@@ -99,12 +95,14 @@ class ThreeFactorRule(Rule):
             if given is None:
                 continue
             incoming = [projection for projection in projections if projection.target == target]
-            if record.network.populations[target].readout:
+            population = record.network.populations[target]
+            if population.readout:
                 gradients |= _readout_gradient(record, incoming, given[0], self.evaluation == "online")
             elif self.evaluation == "online":
                 gradients |= {p.name: _online_gradient(record, p, given) for p in incoming}
-            elif not _short(record.network, record.network.populations[target], target):
-                gradients |= self._derived(record.network, target).gradient(record, incoming, given)
+            elif isinstance(population, SpikingPopulation) and not _short(record.network, population, target):
+                traces = derived_traces(record.network, target, self.postsynaptic(population))
+                gradients |= traces.gradient(record, incoming, given)
             else:
                 gradients |= _factored_gradient(record, target, incoming, given)
         return gradients

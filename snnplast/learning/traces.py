@@ -46,6 +46,8 @@ class Entries:
         if entry == ONE and unit == "1":
             return None
         name = f"{kind}_{row}" + (f"_{column}" if column else "")
+        if name in self.constants or name in self.varying:
+            return name
         if self.linearised.step.keeps(entry):
             self.constants[name] = self.value(entry)
         else:
