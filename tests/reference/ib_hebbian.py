@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-from scipy.signal import lfilter
 
 # Section 1: the objective and its exact derivative
 
@@ -124,11 +123,14 @@ def poisson(model, u, rng):
 
 @dataclass(frozen=True)
 class Activity:
-    """One layer in one sample: spikes, psi (T, D); pre_trace (T, n_pre); rate r (Hz), representation z (D,)."""
+    """One layer in one sample: spikes, psi (T, D); rate r (Hz), representation z (D,).
+
+    eligibility: E (D, n_pre) = sum_t psi_i e_ij; e_ij decays, takes the spikes of j, and is 0 where i is at its floor.
+    """
 
     spikes: np.ndarray
     psi: np.ndarray
-    pre_trace: np.ndarray
+    eligibility: np.ndarray
     r: np.ndarray = field(init=False)
     z: np.ndarray = field(init=False)
 
@@ -136,11 +138,6 @@ class Activity:
         r = self.spikes.mean(axis=0) * 1e3
         object.__setattr__(self, "r", r)
         object.__setattr__(self, "z", (r - r.mean()) / np.sqrt(r.var() + 1))
-
-    @property
-    def eligibility(self):
-        """E (D, n_pre) = sum_t psi_i e_j."""
-        return self.psi.T @ self.pre_trace
 
 
 def present(model, net, spikes):
@@ -159,12 +156,16 @@ def simulate(model, layer, arriving):
     alpha, theta = model.alpha, model.theta
     drive = arriving @ layer.w.T + layer.b
     v, spikes, psi = np.zeros(len(layer.b)), np.zeros_like(drive), np.zeros_like(drive)
+    trace, eligibility = np.zeros(layer.w.shape), np.zeros(layer.w.shape)
     for t in range(model.steps):
+        free = alpha * v + drive[t] > -2 * theta  # at the floor, v forgets its input
         v = np.maximum(alpha * v + drive[t], -2 * theta)
+        trace = np.where(free[:, None], alpha * trace + arriving[t], 0.0)
         psi[t] = np.maximum(0.0, 1 - np.abs(v - theta) / theta)  # v before the reset
+        eligibility += psi[t][:, None] * trace
         spikes[t] = v >= theta
         v = v - theta * spikes[t]
-    return Activity(spikes, psi, pre_trace=lfilter([1.0], [1.0, -alpha], arriving, axis=0))
+    return Activity(spikes, psi, eligibility)
 
 
 class Memory:

@@ -50,12 +50,21 @@ def test_the_soft_reset_subtracts_the_threshold_in_the_step_of_the_spike():
     activity = ib.simulate(model, layer, arriving=np.array([[1.0], [0.0], [0.0], [0.0]]))
     assert activity.spikes.ravel().tolist() == [1, 0, 0, 0]
     np.testing.assert_allclose(activity.psi.ravel(), [0.5] + [0.5 * model.alpha**t for t in (1, 2, 3)], rtol=1e-12)
-    np.testing.assert_allclose(activity.pre_trace.ravel(), model.alpha ** np.arange(4), rtol=1e-12)
+    trace = model.alpha ** np.arange(4)
+    np.testing.assert_allclose(activity.eligibility.ravel(), [activity.psi.ravel() @ trace], rtol=1e-12)
+
+
+def test_the_floor_forgets_what_came_before():
+    layer = ib.Layer(w=np.array([[1.0, -9.0]]), b=np.zeros(1))
+    arriving = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [1.0, 0.0]])
+    activity = ib.simulate(ib.Model(steps=4), layer, arriving)
+    assert activity.eligibility[0, 1] == 0 and activity.eligibility[0, 0] > 0
 
 
 def test_eligibility_is_the_sum_over_the_sample_of_psi_and_pre_trace():
     rng, model = np.random.default_rng(1), ib.Model(gain=3.0)
     net = ib.network(model, [12, 5, 4, 2], rng)
+    net.layers[1].w[:] = np.abs(net.layers[1].w)  # far from the floor
     first, second = ib.present(model, net, ib.poisson(model, rng.random(12), rng))
     expected, e = np.zeros((4, 5)), np.zeros(5)
     for t in range(model.steps):
