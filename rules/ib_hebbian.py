@@ -97,9 +97,10 @@ class IBHebbian(ThreeFactorRule):
         return learnt
 
     def postsynaptic(self, target: SpikingPopulation) -> str:
+        per = "" if target.distance_unit == "1" else f"/({target.threshold_scale})"
         if self.local == "spike":
-            return gated(f"int({target.threshold})", target)
-        return "1" if self.local == "rate" else super().postsynaptic(target)
+            return gated(f"int({target.threshold}){per}", target)
+        return f"1{per}" if self.local == "rate" else super().postsynaptic(target)
 
     def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
         network = record.network

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from snnplast.network.connectivity import FixedInDegree as FixedInDegree
     from snnplast.network.connectivity import OneToOne as OneToOne
     from snnplast.network.connectivity import Probability as Probability
+    from snnplast.network.custom_neurons import CustomNeurons as CustomNeurons
     from snnplast.network.fragments import Fragment as Fragment
     from snnplast.network.fragments import Injection as Injection
     from snnplast.network.fragments import Update as Update
     from snnplast.network.network import Network as Network
     from snnplast.network.neurons import ALIF as ALIF
     from snnplast.network.neurons import LIF as LIF
-    from snnplast.network.neurons import CustomNeurons as CustomNeurons
     from snnplast.network.own_equations import Analog as Analog
     from snnplast.network.population import LayerNorm as LayerNorm
     from snnplast.network.population import PoissonSource as PoissonSource
@@ -76,7 +76,8 @@ _HOME = {
     "network.fragments": "Fragment Injection Update",
     "task.model": "Model",
     "network.network": "Network",
-    "network.neurons": "ALIF LIF CustomNeurons",
+    "network.custom_neurons": "CustomNeurons",
+    "network.neurons": "ALIF LIF",
     "network.own_equations": "Analog",
     "network.population": "LayerNorm PoissonSource SpikeSource",
     "network.readouts": "LeakyReadout RateReadout",

@@ -79,6 +79,7 @@ with _without_a_trace():
     from brian2.core.variables import ArrayVariable as ArrayVariable
     from brian2.core.variables import Constant as Constant
     from brian2.core.variables import DynamicArrayVariable as DynamicArrayVariable
+    from brian2.core.variables import Variable as Variable
     from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject as CPPStandaloneCodeObject
     from brian2.devices.cpp_standalone.device import CPPStandaloneDevice as CPPStandaloneDevice
     from brian2.devices.device import Device as Device
@@ -88,6 +89,7 @@ with _without_a_trace():
     from brian2.groups.group import CodeRunner as CodeRunner
     from brian2.groups.group import Group as Group
     from brian2.groups.subgroup import Subgroup as Subgroup
+    from brian2.parsing.expressions import parse_expression_dimensions as parse_expression_dimensions
     from brian2.parsing.sympytools import str_to_sympy as str_to_sympy
     from brian2.parsing.sympytools import sympy_to_str as sympy_to_str
     from brian2.stateupdaters.base import StateUpdateMethod as StateUpdateMethod

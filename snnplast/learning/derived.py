@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from snnplast.brian import all_units
+from snnplast.brian import DEFAULT_UNITS, all_units
 from snnplast.errors import UserError
 from snnplast.learning.chain import Chain, Variable
 from snnplast.learning.derivative import Given
@@ -24,7 +24,7 @@ from snnplast.learning.gradient import chain_sweep
 from snnplast.learning.linearised import Linearised, linearise
 from snnplast.learning.signals import Signal
 from snnplast.learning.step_code import step_of
-from snnplast.learning.traces import Entries, Recursion, beside_source, near_states
+from snnplast.learning.traces import Entries, Recursion, beside_source, near_states, ratio
 from snnplast.network import slots
 from snnplast.network.fragments import Fragment, Injection, Update, Value, merge
 from snnplast.network.network import Network
@@ -58,9 +58,10 @@ class DerivedTraces:
             raise UserError(f"network.{projection.name}.into = {into!r}: {self.target!r} has no such variable")
         return into
 
-    def gain(self) -> Value:
-        """What one unit of weighted input adds."""
-        return self.population.input_gain(self.network.dt)
+    def gain(self, projection: Projection) -> Value:
+        """What a weight of 1 adds, in SI units."""
+        unit = self.network.weight_unit(projection)
+        return self.population.input_gain(self.network.dt) * (float(DEFAULT_UNITS[unit[0]]) if unit else 1.0)
 
     def value(self, entry: sympy.Expr) -> Value:
         """A constant entry in SI units: a number, or one per neuron."""
@@ -104,11 +105,8 @@ class DerivedTraces:
         return merge(self.target, [code, entries.fragment()])
 
     def _surrogate(self) -> Fragment:
-        unit = self.population.distance_unit
-        return Fragment(
-            (f"psi : {'1' if unit == '1' else f'1/({unit})'}",),
-            updates=(Update(f"psi = {self.psi}", *slots.SURROGATE),),
-        )
+        unit = ratio("1", self.population.distance_unit)
+        return Fragment((f"psi : {unit}",), updates=(Update(f"psi = {self.psi}", *slots.SURROGATE),))
 
     def _spiked(self) -> bool:
         """Whether a reset changes a trace that lives."""
@@ -127,7 +125,7 @@ class DerivedTraces:
 
     def _online(self, projection: Projection, into: str, gather: Gather) -> Injection:
         entries = Entries(self.linearised, self.value)
-        live, gain = self.linearised.live([into]), self.gain()
+        live, gain = self.linearised.live([into]), self.gain(projection)
         alike = np.ndim(gain) == 0 and not projection.unequal_delays
         near = near_states(self.linearised, live, into, alike)
         recursion = Recursion(entries, tuple(s for s in live if s not in near), near, "_post")
@@ -165,9 +163,15 @@ class DerivedTraces:
         """Factored: projection -> gradient (n_synapses,)."""
         first = incoming[0].name
         chain, into = self._chain_of(self._entries, lambda name: record.kept(first, f"post.{name}"))
-        gain = np.broadcast_to(self.gain(), (self.population.size,))
+        gains = {p.name: np.broadcast_to(self.gain(p), (self.population.size,)) for p in incoming}
         projections = [
-            (record.wiring[p.name], record.spikes[p.source], latency(self.network, p), into.index(self.into(p)), gain)
+            (
+                record.wiring[p.name],
+                record.spikes[p.source],
+                latency(self.network, p),
+                into.index(self.into(p)),
+                gains[p.name],
+            )
             for p in incoming
         ]
         psi = record.kept(first, "post.psi")

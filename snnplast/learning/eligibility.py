@@ -86,7 +86,7 @@ class ThreeFactorRule(Rule):
 
     def postsynaptic(self, target: SpikingPopulation) -> str:
         """Brian2 expression of psi, the target neuron's part of the eligibility trace; v is that before the reset."""
-        return gated(self.surrogate.expression(target.distance, target.threshold_scale), target)
+        return gated(self.surrogate.expression(target.distance, target.threshold_scale, target.distance_unit), target)
 
     def gradient(self, record: Record, projections: Sequence[Projection], signals: Signals) -> dict[str, np.ndarray]:
         gradients: dict[str, np.ndarray] = {}

@@ -18,9 +18,10 @@ import sympy
 
 from snnplast.brian import all_units, str_to_sympy
 from snnplast.errors import UserError
+from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.fragments import Fragment
 from snnplast.network.network import Network
-from snnplast.network.neurons import LIF, CustomNeurons
+from snnplast.network.neurons import LIF
 from snnplast.network.projection import Projection
 
 

@@ -27,7 +27,8 @@ class Surrogate(Description):
 
     height: peak times the threshold, dimensionless, default 0.3, > 0.
     relative_width: width over the threshold, dimensionless, default 1, > 0.
-    per_threshold: divide the height by the threshold (default, as in e-prop's papers) or not.
+    per_threshold: divide the height by the threshold (default, as in e-prop's papers) or not; where the membrane has a
+        unit, it is divided in any case.
 
     >>> PiecewiseLinear(height=0.5)(np.array([-1.0, -0.5, 0.0]))
     array([0.  , 0.25, 0.5 ])
@@ -44,9 +45,9 @@ class Surrogate(Description):
     relative_width: Annotated[float, Field(gt=0, description="width over the threshold")] = 1.0
     per_threshold: Annotated[bool, Field(description="divide the height by the threshold")] = True
 
-    def expression(self, distance: str, scale: str) -> str:
-        """Brian2 expression of psi, given those of v - A and theta."""
-        height = f"{self.height!r}/{scale}" if self.per_threshold else f"{self.height!r}"
+    def expression(self, distance: str, scale: str, unit: str = "1") -> str:
+        """Brian2 expression of psi, given those of v - A and theta, and their unit."""
+        height = f"{self.height!r}/{scale}" if self.per_threshold or unit != "1" else f"{self.height!r}"
         width = scale if self.relative_width == 1 else f"({self.relative_width!r}*{scale})"
         return f"{height}*{self.shape.format(u=f'(({distance})/{width})')}"
 

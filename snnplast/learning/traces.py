@@ -12,6 +12,7 @@ for k; those that keep their value are constants.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -24,10 +25,17 @@ from snnplast.network.fragments import Fragment, Update, Value
 
 
 def ratio(over: str, under: str) -> str:
-    """Brian2's unit of a derivative."""
+    """Brian2's unit of a derivative, without brackets, which would begin the flags of an equation.
+
+    >>> ratio("volt", "siemens"), ratio("1", "volt"), ratio("amp", "1"), ratio("volt", "metre**2/second")
+    ('volt/siemens', '1/volt', 'amp', 'volt/metre**2*second')
+    """
     if over == under:
         return "1"
-    return over if under == "1" else f"{'1' if over == '1' else f'({over})'}/({under})"
+    if under == "1":
+        return over
+    turned = re.sub(r"(?<!\*)\*(?!\*)|/", lambda sign: "*" if sign[0] == "/" else "/", under.replace(" ", ""))
+    return f"{over}/{turned}"
 
 
 @dataclass

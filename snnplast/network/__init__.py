@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from snnplast.network.connectivity import FixedInDegree as FixedInDegree
     from snnplast.network.connectivity import OneToOne as OneToOne
     from snnplast.network.connectivity import Probability as Probability
+    from snnplast.network.custom_neurons import CustomNeurons as CustomNeurons
     from snnplast.network.delays import UniformDelay as UniformDelay
     from snnplast.network.fragments import Fragment as Fragment
     from snnplast.network.fragments import Injection as Injection
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from snnplast.network.network import Network as Network
     from snnplast.network.neurons import ALIF as ALIF
     from snnplast.network.neurons import LIF as LIF
-    from snnplast.network.neurons import CustomNeurons as CustomNeurons
     from snnplast.network.neurons import SpikingPopulation as SpikingPopulation
     from snnplast.network.own_equations import Analog as Analog
     from snnplast.network.population import LayerNorm as LayerNorm
@@ -43,7 +43,8 @@ __all__, __getattr__, __dir__ = offers(
         "network.network": "Network",
         "network.projection": "Projection Wiring",
         "network.population": "Population SpikeSource PoissonSource LayerNorm",
-        "network.neurons": "SpikingPopulation LIF ALIF CustomNeurons",
+        "network.custom_neurons": "CustomNeurons",
+        "network.neurons": "SpikingPopulation LIF ALIF",
         "network.own_equations": "Analog",
         "network.readouts": "LeakyReadout RateReadout",
         "network.weights": "Weights Normal Gaussian Glorot Uniform ExplicitWeights Transposed",

@@ -20,6 +20,7 @@ _BINARY: dict[type, Callable[..., Any]] = {
     ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq, ast.NotEq: operator.ne,
     ast.And: np.logical_and, ast.Or: np.logical_or,
 }  # fmt: skip
+_DRAWS = ("rand()", "randn()")
 _UNARY: dict[type, Callable[..., Any]] = {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Not: np.logical_not}
 
 
@@ -30,11 +31,7 @@ def refuse_spikes_at_once(
 
     That is where the condition holds at the initial state, and still does once the updates before it have run.
     """
-    state: dict[str, Any] = {"t": 0.0, "dt": dt, "t_in_timesteps": 0, "i": np.arange(size), "N": size}
-    state |= {"not_refractory": True, **dict.fromkeys(FLAGS.values(), 0.0), "lastspike": -np.inf}
-    state |= dict.fromkeys(fragment.variables(), 0.0)
-    state |= {name: np.asarray(value) for name, value in {**fragment.constants, **initial}.items()}
-    state |= {e.name: e.value for e in map(code.equation, fragment.equations) if e.subexpression}
+    state = _start(fragment, initial, size, dt)
     condition = code.expression(threshold)
     try:
         with np.errstate(all="ignore"):
@@ -51,6 +48,35 @@ def refuse_spikes_at_once(
             f"{place}: threshold = {threshold!r} holds where a trial begins ({begins or 'for these constants'}), so "
             f"{np.sum(spiking)} of {size} neurons would spike at once; initial={{...}} says where it begins"
         )
+
+
+def value_at_start(
+    text: str, fragment: Fragment, initial: Mapping[str, Value], size: int, rng: np.random.Generator | None = None
+) -> Any:
+    """Value of an expression where a trial begins, (), or (n,), in SI units.
+
+    rng: of rand() and randn(), drawn for each neuron; without one they are their means.
+
+    Raises `UserError` for a name that has no value there.
+    """
+    state = _start(fragment, initial, size, 1e-3)
+    drawn = (np.full(size, 0.5), np.zeros(size)) if rng is None else (rng.random(size), rng.standard_normal(size))
+    state |= dict(zip(_DRAWS, drawn, strict=True))
+    try:
+        found = np.asarray(_value(code.expression(text), state), dtype=float)
+        return float(found) if found.ndim == 0 else found
+    except KeyError as error:
+        raise UserError(f"{text!r}: {error.args[0]!r} has no value where a trial begins") from None
+
+
+def _start(fragment: Fragment, initial: Mapping[str, Value], size: int, dt: float) -> dict[str, Any]:
+    """Where a trial begins: name -> value in SI units, or expression."""
+    state: dict[str, Any] = {"t": 0.0, "dt": dt, "t_in_timesteps": 0, "i": np.arange(size), "N": size}
+    state |= {"not_refractory": True, **dict.fromkeys(FLAGS.values(), 0.0), "lastspike": -np.inf}
+    state |= dict.fromkeys(fragment.variables(), 0.0)
+    state |= {name: np.asarray(value) for name, value in {**fragment.constants, **initial}.items()}
+    state |= {e.name: e.value for e in map(code.equation, fragment.equations) if e.subexpression}
+    return state
 
 
 def _run(block: str, state: dict[str, Any]) -> None:
@@ -80,6 +106,8 @@ def _value(node: ast.expr, state: Mapping[str, Any]) -> Any:
             for other in others:
                 total = _BINARY[type(op)](total, _value(other, state))
             return total
+        case ast.Call(func=ast.Name(id=name), args=[]) if f"{name}()" in state:
+            return state[f"{name}()"]
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return np.asarray(DEFAULT_FUNCTIONS[name].pyfunc(*(_value(argument, state) for argument in arguments)))
     raise KeyError(ast.unparse(node))

@@ -7,14 +7,16 @@ from typing import Any, Unpack, cast
 
 import numpy as np
 
-from snnplast.brian import Quantity
+from snnplast.brian import DEFAULT_UNITS, Quantity
 from snnplast.description import WrongValue
 from snnplast.errors import UserError, unknown
+from snnplast.network.code import equation
+from snnplast.network.code_check import dimension
 from snnplast.network.connectivity import AllToAll, ExplicitPairs
+from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.delays import UniformDelay, check_delay
 from snnplast.network.fragments import Fragment, merge
 from snnplast.network.initial import refuse_spikes_at_once
-from snnplast.network.neurons import CustomNeurons
 from snnplast.network.population import PoissonSource, Population
 from snnplast.network.projection import Projection, ProjectionSettings
 from snnplast.network.readouts import RateReadout
@@ -150,6 +152,29 @@ class Network(Shown):
         learned = {True: ", plastic", False: ""}
         projections = [(p.name, f"{p.source} -> {p.target}{learned[p.plastic]}") for p in self.projections.values()]
         return f"Network, dt = {self.dt * 1e3:g} ms", [*populations, *projections]
+
+    def weight_unit(self, projection: Projection) -> tuple[str, ...]:
+        """The unit of a projection's weights, as Brian2 code calls it; empty where they have none.
+
+        Raises `UserError` for one that is not that of what they add to.
+        """
+        target = self.populations[projection.target]
+        into = projection.into or target.input_variable_name
+        declared = {e.name: e.unit for e in map(equation, target.fragment(self.dt).equations)}
+        needed = declared.get(into or "", "1")
+        unit = projection.unit or target.weight_units.get(into or "")
+        place = f"network.{projection.name}.unit"
+        if unit is None:
+            if needed != "1":
+                raise UserError(
+                    f"{place}: weights add to {into!r}, in {needed}: their unit is needed, such as '{needed}'"
+                )
+            return ()
+        if unit not in DEFAULT_UNITS:
+            raise UserError(f"{place}: {unknown('unit', unit, DEFAULT_UNITS)}")
+        if DEFAULT_UNITS[unit].dim is not dimension(needed):
+            raise UserError(f"{place} = {unit!r}: weights add to {into!r}, in {needed}; a unit of that is needed")
+        return (unit,)
 
     def population(self, name: str) -> Population:
         """A population by name; an unknown name raises `UserError`."""

@@ -1,4 +1,4 @@
-"""Spiking neurons: leaky integrate-and-fire, with or without adaptation, and your own equations."""
+"""Spiking neurons: what all share, and leaky integrate-and-fire, with or without adaptation."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from snnplast.description import WrongValue
 from snnplast.network import slots
-from snnplast.network.code import expression
 from snnplast.network.fragments import Fragment, Update, Value, merge
-from snnplast.network.own_equations import OwnEquations
 from snnplast.network.population import (
     LayerNorm,
     NonNegative,
@@ -22,7 +19,6 @@ from snnplast.network.population import (
     Positive,
     PositiveTimes,
     Real,
-    refuse_undeclared,
 )
 
 
@@ -63,9 +59,19 @@ class SpikingPopulation(Population):
         raise NotImplementedError
 
     @property
+    def refractory_code(self) -> str | None:
+        """Brian2 code of the refractory time, or of a condition; None: it never is refractory."""
+        return None
+
+    @property
     def active(self) -> str | None:
         """Expression that is 1 where the neuron may spike, 0 while refractory; None: always."""
-        raise NotImplementedError
+        return "int(not_refractory)" if self.refractory_code else None
+
+    @property
+    def noise(self) -> tuple[str, ...]:
+        """Its variables that are drawn from a standard normal distribution anew at every step."""
+        return ()
 
     @property
     def exponential(self) -> Value | None:
@@ -169,8 +175,8 @@ class LIF(SpikingPopulation):
         return "v_threshold"
 
     @property
-    def active(self) -> str | None:
-        return "int(not_refractory)" if np.any(np.asarray(self.refractory) > 0) else None
+    def refractory_code(self) -> str | None:
+        return "refractory_time" if np.any(np.asarray(self.refractory) > 0) else None
 
     def code(self, dt: float) -> Fragment:
         constants: dict[str, Value] = {"tau_m": self.tau_m, "v_threshold": self.v_threshold}
@@ -236,81 +242,3 @@ class ALIF(LIF):
             on_spike=("a = a + exp(dt/tau_adapt)",),  # the coming decay takes the factor back
         )
         return merge("ALIF", [super().code(dt), adapting])
-
-
-class CustomNeurons(OwnEquations, SpikingPopulation):
-    r"""Your own Brian2 equations; you supply what a rule cannot derive from them.
-
-    threshold, reset: Brian2 code.
-    membrane: the variable that spikes add to (`membrane += c * w`).
-    distance: expression of the membrane's distance to the threshold, e.g. 'v - vt'.
-    threshold_scale: expression of the base threshold, the scale of surrogate derivatives, e.g. 'theta'.
-    tau_m: time constant with which the membrane forgets its input, default 20 ms, > 0; number or one per neuron.
-    refractory: refractory time, default 0 ms, in whole steps.
-
-    >>> qif = {"equations": "dv/dt = (v**2 - v)/(20*ms) : 1", "reset": "v = 0", "threshold_scale": "1"}
-    >>> CustomNeurons(10, threshold="v > 2", distance="v - 2", **qif).tau_m
-    0.02
-    >>> CustomNeurons(10, threshold="u > 2", distance="v - 2", **qif)
-    Traceback (most recent call last):
-    snnplast.description.WrongValue: CustomNeurons.threshold: 'u > 2': unknown name 'u': Known: exploring, ...
-    """
-
-    in_steps: ClassVar[tuple[str, ...]] = ("refractory",)
-
-    threshold_code: Annotated[str, Field(alias="threshold")]
-    reset: str = ""
-    method: str = "exact"
-    membrane: str = "v"
-    distance_code: Annotated[str, Field(alias="distance")]
-    threshold_scale_code: Annotated[str, Field(alias="threshold_scale")]
-    through_code: Annotated[tuple[str, ...] | None, Field(alias="through")] = None
-    refractory: NonNegativeTimes = 0.0
-
-    @model_validator(mode="after")
-    def _spikes_as_it_says(self) -> CustomNeurons:
-        if self.representation is not None and "z" in self.own.names():
-            raise WrongValue("", ("equations",), ": 'z' is the rate representation here; another name is needed")
-        self._at("membrane", lambda: refuse_undeclared(self.own, (self.membrane,)))
-        for field in ("threshold", "distance", "threshold_scale"):
-            text = getattr(self, field)
-            self._at(field, lambda text=text: self._scope.read(expression(text), text))
-        self._at("reset", lambda: self._scope.run(self.reset))
-        return self
-
-    @property
-    def integration(self) -> str:
-        return self.method
-
-    @property
-    def distance(self) -> str:
-        return self.distance_code
-
-    @property
-    def threshold_scale(self) -> str:
-        return self.threshold_scale_code
-
-    @property
-    def through(self) -> tuple[str, ...] | None:
-        return self.through_code
-
-    @property
-    def threshold(self) -> str:
-        return self.threshold_code
-
-    @property
-    def input_variable_name(self) -> str | None:
-        return self.membrane
-
-    @property
-    def active(self) -> str | None:
-        return "int(not_refractory)" if np.any(np.asarray(self.refractory) > 0) else None
-
-    def library_code(self) -> Fragment:
-        if not self.active:
-            return Fragment(self._representation())
-        return Fragment(self._representation(), {"refractory_time": self.refractory}, {"refractory_time": "second"})
-
-    def code(self, dt: float) -> Fragment:
-        reset = Fragment(on_spike=(self.reset,) if self.reset else ())
-        return merge(type(self).__name__, [self.own, self.library_code(), reset])

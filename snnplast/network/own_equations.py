@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,8 +16,12 @@ from snnplast.errors import UserError, nearest
 from snnplast.network import code
 from snnplast.network.code_check import Scope, check_fragment, dimension
 from snnplast.network.fragments import FLAGS, Fragment, Update, Value
+from snnplast.network.initial import value_at_start
 from snnplast.network.population import Population, refuse_undeclared
+from snnplast.network.unit_of import unit_of
 from snnplast.units import parse_quantity
+
+_NOISE = re.compile(r"\b(xi(?:_\w+)?)\b")
 
 
 class OwnEquations(Population):
@@ -28,7 +33,8 @@ class OwnEquations(Population):
     updates: code run each step, or with event = "trial" once per trial in the response step.
     persistent: variables that outlive a trial: reset leaves them alone, checkpoints hold them.
     initial: values of variables where a trial begins, all others begin at 0: a number or an array (n,), with the unit
-        that is declared.
+        that is declared, or an expression of constants and of those before it, such as "Vr + 5*mV*randn()", which is
+        drawn once for each neuron.
     """
 
     equations: str
@@ -66,12 +72,20 @@ class OwnEquations(Population):
             unit = declared[name].unit if name in declared else _unit_of(value)
             if name in declared and not _constant(lines, name):
                 raise UserError(f"constants[{name!r}]: the equations declare {name!r} as something that may change")
-            constants[name], units[name] = _value(f"constants[{name!r}]", value, unit, self.size), unit
+            constants[name], units[name] = in_unit(f"constants[{name!r}]", value, unit, self.size), unit
         for name in declared:
             if _constant(lines, name) and name not in constants:
                 raise UserError(f"{name!r} is declared to be constant; constants={{{name!r}: ...}} gives it a value")
         lines = tuple(line for line in lines if code.equation(line).name not in constants)
+        if self.noise:
+            lines = (*(_NOISE.sub(r"(noise_\1*dt**-0.5)", line) for line in lines), *(f"{n} : 1" for n in self.noise))
         return Fragment(lines, constants, units, self.updates)
+
+    @property
+    def noise(self) -> tuple[str, ...]:
+        """Variables that stand for `xi`, `xi_...` in the equations, times the root of a step."""
+        lines = code.equation_lines(self.equations)
+        return tuple(dict.fromkeys(f"noise_{name}" for line in lines for name in _NOISE.findall(line)))
 
     @property
     def _scope(self) -> Scope:
@@ -90,13 +104,33 @@ class OwnEquations(Population):
     @property
     def initial_values(self) -> Mapping[str, Value]:
         """Variable -> where it begins, in SI units."""
+        return self._begins(None)
+
+    def starts(self, rng: np.random.Generator) -> Mapping[str, Value]:
+        return self._begins(rng)
+
+    def _begins(self, rng: np.random.Generator | None) -> Mapping[str, Value]:
+        """Variable -> where it begins; without a generator, with the means of what is drawn."""
         variables = {e.name: e.unit for e in map(code.equation, self.own.equations) if not e.subexpression}
-        found = {}
+        found: dict[str, Value] = {}
         for name, value in self.initial.items():
+            place = f"initial[{name!r}]"
             if name not in variables:
                 raise UserError(f"{name!r} is no variable of the equations; {nearest(name, variables)}")
-            found[name] = _value(f"initial[{name!r}]", value, variables[name], self.size)
+            if isinstance(value, str) and is_code(value):
+                units = self._units
+                if dimension(unit_of(value, units)) is not dimension(variables[name]):
+                    raise UserError(f"{place} = {value!r} is in {unit_of(value, units)}, {name!r} in {variables[name]}")
+                found[name] = value_at_start(value, self.own, found, self.size, rng)
+            else:
+                found[name] = in_unit(place, value, variables[name], self.size)
         return found
+
+    @property
+    def _units(self) -> dict[str, str]:
+        own = self.own
+        declared = {e.name: e.unit for e in map(code.equation, own.equations)}
+        return {**dict.fromkeys(own.constants, "1"), **own.units, **declared}
 
 
 class Analog(OwnEquations):
@@ -129,6 +163,14 @@ class Analog(OwnEquations):
         return self.own
 
 
+def is_code(text: str) -> bool:
+    """Whether a text is an expression, not a quantity such as '20 ms'."""
+    try:
+        return bool(code.names(code.expression(text)) or code.functions(code.expression(text)))
+    except UserError:
+        return False
+
+
 def _constant(lines: tuple[str, ...], name: str) -> bool:
     line = next(line for line in lines if code.equation(line).name == name)
     flags = line.rpartition(":")[2].partition("(")[2].rstrip(") ").split(",")
@@ -140,14 +182,12 @@ def _unit_of(value: Any) -> str:
     return "1" if not isinstance(value, Quantity) or value.dim.is_dimensionless else repr(get_unit(value.dim))
 
 
-def _value(place: str, value: Any, unit: str, size: int) -> Value:
+def in_unit(place: str, value: Any, unit: str, size: int) -> Value:
     """A number or an array (size,) in SI units, of the unit that is declared."""
     wanted = dimension(unit)
     if wanted.is_dimensionless:
         if isinstance(value, str) or callable(value):
-            raise UserError(
-                f"{place} = {value!r}: a number or an array ({size},) is needed; expressions, draws are not there yet"
-            )
+            raise UserError(f"{place} = {value!r}: a number or an array ({size},) is needed")
         array = reals(place, value)
     elif isinstance(value, Quantity) and value.dim is wanted:
         array = reals(place, np.asarray(value))

@@ -45,6 +45,14 @@ def _quantities(value: Any, unit: str) -> np.ndarray:
     return np.array([parse_quantity(entry, unit) for entry in value])
 
 
+def as_times(value: Any) -> Value:
+    """Times >= 0 in seconds: a number or an array (n,). Raises `ValueError` or `UserError` for anything else."""
+    array = _quantities(value, "ms")
+    if not np.all(array >= 0):
+        raise ValueError(f"{value!r} is out of range: at least 0 is allowed")
+    return float(array) if array.ndim == 0 else array
+
+
 _IN_MS = Field(json_schema_extra={"unit": "ms"})
 if TYPE_CHECKING:
     PositiveTimes = Any
@@ -126,6 +134,11 @@ class Population(Description):
         return {}
 
     @property
+    def weight_units(self) -> Mapping[str, str]:
+        """Variable -> unit of weights that add to it, unless their projection names another."""
+        return {}
+
+    @property
     def lasting(self) -> tuple[str, ...]:
         """Variables that outlive a trial: reset leaves them alone, checkpoints hold them."""
         return ()
@@ -148,6 +161,10 @@ class Population(Description):
     def initial_values(self) -> Mapping[str, Value]:
         """Variable -> where it begins in every trial, in SI units; all others begin at 0."""
         return {}
+
+    def starts(self, rng: np.random.Generator) -> Mapping[str, Value]:
+        """The same, with what is drawn for it once per run."""
+        return self.initial_values
 
     def input_gain(self, dt: float) -> Value:
         """What one unit of weighted input adds to the membrane."""

@@ -56,6 +56,7 @@ class Projection(Description):
     rule: name of another rule for this projection; default the experiment's.
     self_connections: whether a neuron may project to itself, default True.
     bounds: (lowest, highest) weight; None, the default of both, leaves a side open.
+    unit: of the weights, such as "nS" or "mV", where they add to a variable that has one; they are numbers in it.
     simulated: False keeps the weights as a parameter only, for factors computed after the trial.
     """
 
@@ -76,6 +77,7 @@ class Projection(Description):
     self_connections: bool = True
     bounds: Annotated[tuple[float | None, float | None], BeforeValidator(_bounds)] = (None, None)
     simulated: bool = True
+    unit: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Projection:
@@ -138,6 +140,7 @@ class ProjectionSettings(TypedDict, total=False):
     self_connections: bool
     bounds: tuple[float | None, float | None]
     simulated: bool
+    unit: str | None
 
 
 class Wiring(Description):

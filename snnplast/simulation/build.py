@@ -71,14 +71,14 @@ class _Builder:
         settings = {}
         if isinstance(population, SpikingPopulation):
             settings = {"threshold": population.threshold, "reset": "\n".join(fragment.on_spike) or None}
-            if population.active:
-                settings["refractory"] = "refractory_time"
+            if population.refractory_code:
+                settings["refractory"] = population.refractory_code
         group = self._group(name, population.size, equations, fragment, events=events, **settings)
         if isinstance(population, SpikingPopulation):
             self.model.spiking[name] = group
         for parameter, value in population.parameters.items():
             self.model.initial[f"{name}.{parameter}"] = value
-        self.model.initial |= {f"{name}.{v}": value for v, value in population.initial_values.items()}
+        self.model.initial |= {f"{name}.{v}": value for v, value in self.plan.starts[name].items()}
 
     def _group(self, name: str, size: int, equations: list[str], fragment: Fragment, **settings) -> brian2.NeuronGroup:
         equations = equations + _constants(fragment)
@@ -138,7 +138,8 @@ class _Builder:
             synapses.pre.when, synapses.pre.order = when, first + projection.order
         else:
             gain = self.plan.gains.get(projection.target)
-            paths = {"pre": "\n".join([f"{into}_post += {f'{gain}_post*' if gain else ''}{w}", *fragment.on_arrival])}
+            added = "*".join([*([f"{gain}_post"] if gain else []), w, *self.network.weight_unit(projection)])
+            paths = {"pre": "\n".join([f"{into}_post += {added}", *fragment.on_arrival])}
             if fragment.on_spike:
                 paths["learn"] = "\n".join(fragment.on_spike)
             synapses = self._synapses(name, source, target, equations, paths)

@@ -13,7 +13,7 @@ from snnplast.errors import UserError, nearest
 from snnplast.network.code import WrongCode
 from snnplast.network.code_check import Scope, check_fragment
 from snnplast.network.delays import delay_steps
-from snnplast.network.fragments import FLAGS, Fragment, Injection, clashes, merge
+from snnplast.network.fragments import FLAGS, Fragment, Injection, Value, clashes, merge
 from snnplast.network.names import unused
 from snnplast.network.network import Network
 from snnplast.network.own_equations import OwnEquations
@@ -51,6 +51,8 @@ class Plan:
     recorded: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     """Synaptic variables that are kept at the end of each trial, whatever rules read."""
+    starts: dict[str, Mapping[str, Value]] = field(default_factory=dict)
+    """Population -> variable -> where it begins in every trial."""
     beside: set[str] = field(default_factory=set)
     """Projections whose presynaptic state is beside their source, in any case."""
     names: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -124,6 +126,7 @@ def plan(
     kept: list[str] = []
     for name, population in network.populations.items():
         merged.populations[name] = _population(merged, name, population)
+        merged.starts[name] = population.starts(stream(seed, "initial", name))
     for name, p in network.projections.items():
         injection = injections.get(name, Injection())
         called = injection.recorded

@@ -173,6 +173,10 @@ class _Running:
         for name, source in self.simulation.backgrounds.items() if shown else ():
             steps, indices = poisson(np.ones(source.size), segment.steps, (source.rate or 0.0) * network.dt, self.rng)
             engine.set_spikes(name, steps + start, indices)
+        for name, variables in self.simulation.noise.items():
+            for variable in variables:
+                drawn = self.rng.standard_normal((segment.steps, network.populations[name].size))
+                engine.set_series(f"{name}.{variable}", drawn)
         self._give_series(segment)
         for plasticity in self.simulation.plasticities:
             for name, values in plasticity.values(segment, record):

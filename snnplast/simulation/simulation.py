@@ -13,6 +13,8 @@ from snnplast.engine import Engine, EngineChoice, open_engine
 from snnplast.learning.optimizer import Optimizer
 from snnplast.learning.rule import Rule
 from snnplast.network.network import Network
+from snnplast.network.neurons import SpikingPopulation
+from snnplast.network.own_equations import OwnEquations
 from snnplast.network.population import PoissonSource
 from snnplast.simulation.build import construct, refusal
 from snnplast.simulation.clocks import once_per_trial
@@ -61,6 +63,13 @@ class Simulation:
         """Sources with a constant rate of their own."""
         populations = self.network.populations.items()
         return {name: p for name, p in populations if isinstance(p, PoissonSource) and not p.driven}
+
+    @cached_property
+    def noise(self) -> dict[str, tuple[str, ...]]:
+        """Populations with noise -> their variables that are drawn anew at every step."""
+        populations = self.network.populations.items()
+        found = {name: p.noise for name, p in populations if isinstance(p, SpikingPopulation | OwnEquations)}
+        return {name: variables for name, variables in found.items() if variables}
 
     @cached_property
     def _ties(self) -> list[tuple[str, str, np.ndarray]]:

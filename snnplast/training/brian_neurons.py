@@ -23,8 +23,8 @@ from snnplast.brian import (
 from snnplast.errors import UserError
 from snnplast.learning.membrane import decay, names, value
 from snnplast.network import code
+from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.fragments import Fragment, Update, substitute
-from snnplast.network.neurons import CustomNeurons
 from snnplast.network.population import LayerNorm
 from snnplast.network.readouts import LeakyReadout
 

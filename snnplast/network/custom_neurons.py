@@ -1,0 +1,185 @@
+"""Spiking neurons whose equations, threshold and reset are the user's own."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
+
+from snnplast.brian import StateUpdateMethod
+from snnplast.description import WrongValue
+from snnplast.errors import UserError, unknown
+from snnplast.network.code import expression
+from snnplast.network.fragments import Fragment, Value, merge
+from snnplast.network.initial import value_at_start
+from snnplast.network.neurons import SpikingPopulation
+from snnplast.network.own_equations import OwnEquations, in_unit, is_code
+from snnplast.network.population import as_times, refuse_undeclared
+from snnplast.network.unit_of import unit_of
+
+
+def _refractory(value: Any) -> Any:
+    """A time in seconds, or Brian2 code: a text that names something."""
+    if isinstance(value, str):
+        try:
+            return as_times(value)
+        except (UserError, ValueError):
+            return value
+    return as_times(value)
+
+
+class CustomNeurons(OwnEquations, SpikingPopulation):
+    r"""Your own Brian2 equations, with units if you like. Rules derive their traces from this code.
+
+    equations, constants, updates, persistent, initial: see `OwnEquations`.
+    method: how Brian2 integrates the equations, default "exact"; "euler", "exponential_euler", "rk2", "rk4", "heun" ...
+    threshold: Brian2 condition of a spike. reset: Brian2 statements at a spike.
+    into: the variable that spikes add to unless their projection names another, default "v".
+    refractory: a time in whole steps, default 0 ms, or Brian2 code: a time such as "tau_ref", or a condition that holds
+        while the neuron cannot spike, such as "v > -40*mV". Variables flagged (unless refractory) stand still then.
+    distance: how far the neuron is above its threshold; default, of a threshold "a > b", "a - (b)". It need not be 0
+        there: where a spike is cut off far above its onset, centre it at the onset.
+    threshold_scale: scale of surrogate derivatives, > 0, in the unit of the distance; default how far below the
+        threshold a trial begins.
+    through: variables of the reset that the surrogate derivative of a spike acts through; default all but those that
+        the distance grows with.
+    derivatives: function of your own -> its derivatives by each argument, in `x`, or `x1`, `x2`, ...
+    representation, learnable: see `LIF`.
+
+    >>> qif = CustomNeurons(10, equations="dv/dt = (v**2 - v)/(20*ms) : 1", threshold="v > 2", reset="v = 0",
+    ...                     method="euler")
+    >>> qif.distance, qif.threshold_scale_value
+    ('v - (2)', 2.0)
+    >>> CustomNeurons(10, equations="dv/dt = -v/(20*ms) : volt", threshold="u > 2")
+    Traceback (most recent call last):
+    snnplast.description.WrongValue: CustomNeurons.threshold: 'u > 2': unknown name 'u': Known: exploring, ...
+    """
+
+    in_steps: ClassVar[tuple[str, ...]] = ("refractory_time",)
+
+    method: str = "exact"
+    threshold_code: Annotated[str, Field(alias="threshold")]
+    reset: str = ""
+    into: str = "v"
+    refractory: Annotated[Any, BeforeValidator(_refractory)] = 0.0
+    distance_code: Annotated[str | None, Field(alias="distance")] = None
+    threshold_scale_given: Annotated[Any, Field(alias="threshold_scale")] = None
+    through_names: Annotated[tuple[str, ...] | None, Field(alias="through")] = None
+    derivatives_given: Annotated[dict[str, tuple[str, ...]], Field(alias="derivatives")] = {}
+
+    @model_validator(mode="after")
+    def _spikes_as_it_says(self) -> CustomNeurons:
+        if self.representation is not None and "z" in self.own.names():
+            raise WrongValue("", ("equations",), ": 'z' is the rate representation here; another name is needed")
+        self._at("method", self._check_method)
+        self._at("into", lambda: refuse_undeclared(self.own, (self.into,)))
+        self._at("threshold", lambda: self._scope.read(expression(self.threshold), self.threshold))
+        if isinstance(self.refractory, str):
+            self._at("refractory", lambda: self._scope.read(expression(self.refractory), self.refractory))
+        self._at("distance", lambda: self._scope.read(expression(self.distance), self.distance))
+        self._at("reset", lambda: self._scope.run(self.reset))
+        if self.through_names is not None:
+            self._at("through", lambda: refuse_undeclared(self.own, self.through_names or ()))
+        self._at("learnable", self._check_learnable)
+        self._at("threshold_scale", lambda: self.threshold_scale_value)
+        return self
+
+    def _check_method(self) -> None:
+        methods = [name for name in StateUpdateMethod.stateupdaters if not name.startswith("gsl")]
+        if self.method not in methods:
+            raise UserError(unknown("method", self.method, methods))
+        if self.noise and self.method != "euler":
+            raise UserError(f"{self.method!r}: equations with noise are integrated by 'euler'")
+
+    def _check_learnable(self) -> None:
+        known = self.own.constants
+        for name in self.learnable:
+            if name not in known:
+                raise UserError(unknown("constant", name, known))
+
+    @property
+    def integration(self) -> str:
+        return self.method
+
+    @property
+    def distance(self) -> str:
+        if self.distance_code is not None:
+            return self.distance_code
+        found = expression(self.threshold)
+        sides = (found.left, found.comparators[0]) if isinstance(found, ast.Compare) and len(found.ops) == 1 else None
+        if sides is None or not isinstance(found.ops[0], ast.Gt | ast.GtE | ast.Lt | ast.LtE):  # type: ignore[union-attr]
+            raise UserError(f"threshold = {self.threshold!r} is not 'a > b': distance='...' is needed")
+        high, low = sides if isinstance(found.ops[0], ast.Gt | ast.GtE) else sides[::-1]  # type: ignore[union-attr]
+        return f"{ast.unparse(high)} - ({ast.unparse(low)})"
+
+    @property
+    def distance_unit(self) -> str:
+        return unit_of(self.distance, self._units)
+
+    @property
+    def threshold_scale(self) -> str:
+        return "surrogate_scale"
+
+    @property
+    def threshold_scale_value(self) -> Value:
+        """The scale of surrogate derivatives in SI units."""
+        if self.threshold_scale_given is not None:
+            scale = self._scale_given(self.threshold_scale_given)
+        else:
+            scale = -np.asarray(value_at_start(self.distance, self.own, self.initial_values, self.size))
+        if not np.all(np.isfinite(scale)) or not np.all(scale > 0):
+            raise UserError(
+                f"a trial begins {scale.flat[0]:.6g} below the threshold ({self.distance}); "
+                "threshold_scale='...', positive and of its unit, is needed, or initial={...} where it begins"
+            )
+        return float(scale) if scale.ndim == 0 else scale
+
+    def _scale_given(self, given: Any) -> np.ndarray:
+        if isinstance(given, str) and is_code(given):
+            if unit_of(given, self._units) != self.distance_unit:
+                raise UserError(f"{given!r} is in {unit_of(given, self._units)}, the distance in {self.distance_unit}")
+            return np.asarray(value_at_start(given, self.own, self.initial_values, self.size))
+        return np.asarray(in_unit("threshold_scale", given, self.distance_unit, self.size))
+
+    @property
+    def threshold(self) -> str:
+        return self.threshold_code
+
+    @property
+    def through(self) -> tuple[str, ...] | None:
+        return self.through_names
+
+    @property
+    def derivatives(self) -> Mapping[str, tuple[str, ...]]:
+        return self.derivatives_given
+
+    @property
+    def input_variable_name(self) -> str | None:
+        return self.into
+
+    @property
+    def refractory_time(self) -> Value:
+        """Refractory time (s), 0 where it is given by code."""
+        return 0.0 if isinstance(self.refractory, str) else self.refractory
+
+    @property
+    def refractory_code(self) -> str | None:
+        if isinstance(self.refractory, str):
+            return self.refractory
+        return "refractory_time" if np.any(np.asarray(self.refractory) > 0) else None
+
+    def library_code(self) -> Fragment:
+        found = Fragment(self._representation())
+        if self.refractory_code == "refractory_time":
+            found = Fragment(found.equations, {"refractory_time": self.refractory}, {"refractory_time": "second"})
+        return found
+
+    def code(self, dt: float) -> Fragment:
+        reset = Fragment(on_spike=(self.reset,) if self.reset else ())
+        unit = self.distance_unit
+        units = {} if unit == "1" else {"surrogate_scale": unit}
+        scale = Fragment(constants={"surrogate_scale": self.threshold_scale_value}, units=units)
+        return merge(type(self).__name__, [self.own, self.library_code(), scale, reset])
