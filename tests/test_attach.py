@@ -366,25 +366,14 @@ REFUSED = {
     "synapses = .*: a list of Brian2's Synapses": (None, EProp(), {"synapses": []}),
     "network = .*: the Brian2 Network that runs": (None, EProp(), {"network": 3}),
     "S_in: it is not in the network": (lambda s: s.network.remove(s.s_in), EProp(), {}),
-    "d?v/dt is not linear in it": (lambda s: cells(s, "dv/dt = -v**2/(20*ms) : 1", method="euler"), EProp(), {}),
-    "method = 'euler': its membrane must decay exactly": (lambda s: cells(s, method="euler"), EProp(), {}),
-    "method = 'rk4'": (lambda s: cells(s, method="rk4"), EProp(), {}),
-    "d?v/dt depends on g": (
-        lambda s: cells(s, "dv/dt = (g - v)/(20*ms) : 1\ndg/dt = -g/(5*ms) : 1"), EProp(), {}
+    "'v [+]= 0.1' changes 'v' in slot 'start'": (kicked, EProp(), {}),
+    "threshold = 'v > 1 and v < 9' is not 'a > b'": (lambda s: cells(s, threshold="v > 1 and v < 9"), EProp(), {}),
+    "a trial begins -50 below the threshold": (lambda s: cells(s, threshold="v > -50"), EProp(), {}),
+    "surrogates: unknown name of neurons 'cell': did you mean 'cells'": (None, EProp(), {"surrogates": {"cell": {}}}),
+    "surrogates\\['cells'\\]: unknown setting 'scale'": (None, EProp(), {"surrogates": {"cells": {"scale": 1}}}),
+    "'w' has a unit; a weight without one, times a constant": (
+        lambda s: synapses(s, "w : volt", on_pre="v_post += w/volt"), EProp(), {}
     ),
-    "'v [+]= 0.1' changes it, too": (kicked, EProp(), {}),
-    "'v' has a unit": (lambda s: cells(s, "dv/dt = -v/(20*ms) : volt", "v > 1*volt", reset="v = 0*volt"), EProp(), {}),
-    "stands still 'unless refractory'": (
-        lambda s: cells(s, "dv/dt = -v/(20*ms) : 1 (unless refractory)", refractory=2 * MS), EProp(), {}
-    ),
-    "must be 'v' less a constant, and vt changes": (
-        lambda s: cells(s, "dv/dt = -v/(20*ms) : 1\ndvt/dt = (1 - vt)/(50*ms) : 1", "v > vt"), EProp(), {}
-    ),
-    "threshold = 'v > 1 and v < 9': a membrane and a constant": (
-        lambda s: cells(s, threshold="v > 1 and v < 9"), EProp(), {}
-    ),
-    "threshold -50: a positive one is needed": (lambda s: cells(s, threshold="v > -50"), EProp(), {}),
-    "'v' does not decay": (lambda s: cells(s, "dv/dt = v/(20*ms) : 1"), EProp(), {}),
     "on_pre = 'v_post [+]= w\\*w': a constant times 'w'": (lambda s: synapses(s, on_pre="v_post += w*w"), EProp(), {}),
     "on_pre = 'v_post = w': one weight and one statement": (lambda s: synapses(s, on_pre="v_post = w"), EProp(), {}),
     "others: one on_pre": (lambda s: synapses(s, on_pre="v_post += w", on_post="w += 0.1"), EProp(), {}),
@@ -492,7 +481,7 @@ def test_time_constants_and_thresholds_of_each_neuron():
     net = Network()
     net.add("inputs", SpikeSource(N_IN))
     lines = "dv/dt = -v/tau : 1\ntau : second (constant)\nvt : 1 (constant)"
-    own = {"constants": {"tau": tau * MS, "vt": vt}, "reset": "v -= vt", "tau_m": tau * MS, "threshold": "v > vt"}
+    own = {"constants": {"tau": tau * MS, "vt": vt}, "reset": "v -= vt", "threshold": "v > vt"}
     net.add(name, CustomNeurons(N, equations=lines, distance="v - vt", threshold_scale="vt", **own))
     net.add("output", LeakyReadout(N_OUT, tau_m="15 ms"))
     net.connect("inputs", name, name=s_in, weights=alpha * GIVEN.w_in, delay="1 ms", plastic=True)

@@ -66,7 +66,7 @@ struct Rows {
     const int64_t* end() const { return rows + count; }
 };
 
-enum Point : int64_t { BEFORE_THRESHOLD, BEFORE_RESET, AFTER_RESET };
+enum Point : int64_t { BEFORE_THRESHOLD, BEFORE_RESET, BEFORE_FLOW };
 
 struct Chain {
     int64_t size;
@@ -184,7 +184,6 @@ void chain_back(const Problem& p, int64_t t, int64_t first, int64_t width, Carry
             for (int64_t b = 0; b < width; ++b) rows[v][b] = gate ? a[b] * gate[t * p.n + first + b] : a[b];
         }
     };
-    arrive(AFTER_RESET);
     std::copy(c.modulation.begin(), c.modulation.end(), s);
     for (const Entry& e : chain.kicks) {
         const double *a = c.now.data() + e.row * width, *values = e.at(t, first);
@@ -211,6 +210,7 @@ void chain_back(const Problem& p, int64_t t, int64_t first, int64_t width, Carry
         for (int64_t b = 0; b < width; ++b) before[b] += a[b] * values[b];
     }
     c.now.swap(c.next);
+    arrive(BEFORE_FLOW);
     if (t == 0) gather(p, c, chain.initial, nullptr, nullptr, 0, first, width);
 }
 

@@ -24,9 +24,9 @@ import numpy as np
 Matrix = Sequence[tuple[int, int, np.ndarray]]
 """Entries of a matrix per neuron: (row, column, values (n,) or (T, n)); all others are 0."""
 
-Point = Literal["before threshold", "before reset", "after reset"]
-POINTS: tuple[Point, ...] = ("before threshold", "before reset", "after reset")
-"""Where in a step spikes arrive: after the equations are solved, once the neuron's own spike is out, or last of all."""
+Point = Literal["before threshold", "before reset", "before flow"]
+POINTS: tuple[Point, ...] = ("before threshold", "before reset", "before flow")
+"""Where in a step spikes arrive: once the equations are solved, once the neuron's own spike is out, or first of all."""
 
 Vector = Sequence[tuple[int, np.ndarray]]
 """Entries of a vector per neuron: (index, values (n,) or (T, n)); all others are 0."""
@@ -93,7 +93,6 @@ def run_back(
                 row[t] = a[x.state] if x.gate is None else a[x.state] * x.gate[t]
 
     for t in range(steps - 1, -1, -1):
-        arrive("after reset")
         s = psi[t] * (modulation[t] + sum(a[x] * _at(values, t) for x, values in chain.kicks))
         spiked = None if chain.spiked is None else chain.spiked[t]
         for total, by in zip(totals, parameters, strict=True):
@@ -114,6 +113,7 @@ def run_back(
             for row, values in by.flow:
                 total += a[row] * _at(values, t)
         a = _back(a, chain.flow, frozenset(range(chain.size)), t)
+        arrive("before flow")
     for total, by in zip(totals, parameters, strict=True):
         for row, values in by.initial:
             total += a[row] * values

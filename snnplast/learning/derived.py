@@ -18,7 +18,7 @@ import sympy
 
 from snnplast.brian import DEFAULT_UNITS, all_units
 from snnplast.errors import UserError
-from snnplast.learning.chain import Chain, Variable
+from snnplast.learning.chain import Chain, Point, Variable
 from snnplast.learning.derivative import Given
 from snnplast.learning.gradient import chain_sweep
 from snnplast.learning.linearised import Linearised, linearise
@@ -162,26 +162,32 @@ class DerivedTraces:
     ) -> dict[str, np.ndarray]:
         """Factored: projection -> gradient (n_synapses,)."""
         first = incoming[0].name
-        chain, into = self._chain_of(self._entries, lambda name: record.kept(first, f"post.{name}"))
+        chain = self._chain_of(self._entries, lambda name: record.kept(first, f"post.{name}"))
         gains = {p.name: np.broadcast_to(self.gain(p), (self.population.size,)) for p in incoming}
+        places = list(dict.fromkeys((self.into(p), p.arrival) for p in incoming))
         projections = [
-            (
-                record.wiring[p.name],
-                record.spikes[p.source],
-                latency(self.network, p),
-                into.index(self.into(p)),
-                gains[p.name],
-            )
-            for p in incoming
+            (record.wiring[p.name], record.spikes[p.source], latency(self.network, p), k, gains[p.name])
+            for p, k in ((p, places.index((self.into(p), p.arrival))) for p in incoming)
         ]
         psi = record.kept(first, "post.psi")
-        gate = {name: record.kept(first, "post.gate") for name in into if name in self.linearised.step.flagged}
-        variables = [Variable(self.live.index(name), gate.get(name)) for name in into]
+        variables = [Variable(self.live.index(name), self._gate(record, first, name, at), at) for name, at in places]
         found, _ = chain_sweep(chain, psi, signals, variables, projections, record.compiled)
         return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}
 
-    def _chain_of(self, entries: Entries, history: Callable[[str], np.ndarray] | None) -> tuple[Chain, list[str]]:
-        """The chain of a trial, and the variables that spikes add to; without a history, what is asked for is noted."""
+    def _gate(self, record: Record, first: str, into: str, at: Point) -> np.ndarray | None:
+        """Where arrivals change a variable: one that stands still while the neuron is refractory takes none then."""
+        if into not in self.linearised.step.flagged:
+            return None
+        gate = record.kept(first, "post.gate")
+        if at == "before threshold":
+            return gate
+        fired = np.zeros_like(gate)
+        fired[record.spikes[self.target]] = 1
+        after = gate * (1 - fired)
+        return after if at == "before reset" else np.concatenate([np.ones_like(gate[:1]), after[:-1]])
+
+    def _chain_of(self, entries: Entries, history: Callable[[str], np.ndarray] | None) -> Chain:
+        """The chain of a trial; without a history, what is asked for is noted."""
         whole, index = self.linearised, {state: k for k, state in enumerate(self.live)}
         n = self.population.size
 
@@ -203,7 +209,6 @@ class DerivedTraces:
 
         updated = [row for row in self.live if not whole.updates.unit(row)]
         reset = [row for row in self.live if not whole.reset.unit(row)]
-        into = list(dict.fromkeys(self.into(p) for p in self.incoming))
         chain = Chain(
             len(self.live),
             matrix("flow", self.live),
@@ -215,7 +220,7 @@ class DerivedTraces:
             frozenset(index[row] for row in reset),
             value("spiked") if self._spiked() and history else None,
         )
-        return chain, into
+        return chain
 
 
 @functools.lru_cache(maxsize=64)
@@ -225,8 +230,12 @@ def derived_traces(network: Network, target: str, psi: str) -> DerivedTraces:
 
 
 def latency(network: Network, projection: Projection) -> int:
-    """Steps from a spike to its arrival, beside delays: a source's act in their own step, a neuron's in the next."""
-    return int(isinstance(network.populations[projection.source], SpikingPopulation))
+    """Steps from a spike to its arrival, beside delays: a source's act in their own step, a neuron's in the next.
+
+    Where spikes arrive once the neurons' own are out, those of neurons act in their own step, too.
+    """
+    emitted = isinstance(network.populations[projection.source], SpikingPopulation)
+    return int(emitted and projection.arrival != "before reset")
 
 
 class _Key:

@@ -25,7 +25,7 @@ from snnplast.brian import DEFAULT_CONSTANTS, DEFAULT_UNITS, brian2, str_to_symp
 from snnplast.errors import UserError
 from snnplast.learning.derivative import condition, symbol
 from snnplast.network import code as language
-from snnplast.network.fragments import Fragment
+from snnplast.network.fragments import Fragment, constant_equations
 from snnplast.network.neurons import SpikingPopulation
 
 Line = tuple[str, sympy.Expr]
@@ -126,15 +126,11 @@ def _lines(block: str, inner: Mapping[sympy.Symbol, sympy.Expr], whole: set[str]
 
 def _flow(population: SpikingPopulation, fragment: Fragment, dt: float) -> str:
     """The code that Brian2's integrator makes of the equations."""
-    declared = [
-        f"{name} : {fragment.units.get(name, '1')} (constant{'' if np.ndim(value) else ', shared'})"
-        for name, value in fragment.constants.items()
-    ]
     if not any(language.equation(line).differential for line in fragment.equations):
         return ""
     group = brian2.NeuronGroup(
         1,
-        "\n".join([*fragment.equations, *declared]),
+        "\n".join([*fragment.equations, *constant_equations(fragment)]),
         method=population.integration,
         threshold="False",
         reset="",

@@ -169,6 +169,14 @@ def substitute(code: str, names: Mapping[str, str]) -> str:
     return code
 
 
+def constant_equations(fragment: Fragment) -> list[str]:
+    """Brian2 equations that declare its constants."""
+    return [
+        f"{name} : {fragment.units.get(name, '1')} (constant{'' if np.ndim(value) else ', shared'})"
+        for name, value in fragment.constants.items()
+    ]
+
+
 def _declared(line: str) -> str:
     return language.equation(line).name
 

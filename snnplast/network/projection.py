@@ -57,6 +57,8 @@ class Projection(Description):
     self_connections: whether a neuron may project to itself, default True.
     bounds: (lowest, highest) weight; None, the default of both, leaves a side open.
     unit: of the weights, such as "nS" or "mV", where they add to a variable that has one; they are numbers in it.
+    arrival: when in a step spikes act: "before threshold" (default), as this library has it; "before reset" and "before
+        flow", before the equations are solved, are for networks that Brian2 runs.
     simulated: False keeps the weights as a parameter only, for factors computed after the trial.
     """
 
@@ -78,6 +80,7 @@ class Projection(Description):
     bounds: Annotated[tuple[float | None, float | None], BeforeValidator(_bounds)] = (None, None)
     simulated: bool = True
     unit: str | None = None
+    arrival: Literal["before threshold", "before reset", "before flow"] = "before threshold"
 
     @model_validator(mode="after")
     def _consistent(self) -> Projection:

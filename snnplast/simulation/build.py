@@ -12,7 +12,7 @@ from snnplast.brian import ArrayVariable, brian2
 from snnplast.engine import BrianModel
 from snnplast.errors import UserError
 from snnplast.network import slots
-from snnplast.network.fragments import Fragment, Value, substitute
+from snnplast.network.fragments import Fragment, Value, constant_equations, substitute
 from snnplast.network.names import beside
 from snnplast.network.neurons import SpikingPopulation
 from snnplast.network.own_equations import Analog
@@ -81,7 +81,7 @@ class _Builder:
         self.model.initial |= {f"{name}.{v}": value for v, value in self.plan.starts[name].items()}
 
     def _group(self, name: str, size: int, equations: list[str], fragment: Fragment, **settings) -> brian2.NeuronGroup:
-        equations = equations + _constants(fragment)
+        equations = equations + constant_equations(fragment)
         population = self.network.populations.get(name)
         method = {} if isinstance(population, Analog) else {"method": "exact"}
         if isinstance(population, SpikingPopulation):
@@ -122,10 +122,12 @@ class _Builder:
         post = self.network.populations[projection.target]
         wiring, into = self.plan.wiring[name], projection.into or post.input_variable_name
         described = self.plan.synapses[name]
+        if projection.arrival != "before threshold":
+            raise UserError(f"network.{name}.arrival = {projection.arrival!r}: spikes arrive before the threshold here")
         ends = self.plan.populations[projection.source].names() | self.plan.populations[projection.target].names()
         names = beside({"w", *described.names()}, ends, "synapse")
         fragment, w = described.renamed(names), names.get("w", "w")
-        equations = [f"{w} : 1", *fragment.equations, *_constants(fragment)]
+        equations = [f"{w} : 1", *fragment.equations, *constant_equations(fragment)]
         if projection.kind == "analog" and projection.every == "step":
             equations.append(f"{into}_post = {w}*{projection.variable}_pre : 1 (summed)")
             synapses = self._synapses(name, source, target, equations, None)
@@ -227,13 +229,6 @@ def refusal(plan: Plan, error: BaseException) -> UserError:
     update = re.fullmatch(r"_update_(\d+)", named.removeprefix(owner))
     shown = repr(code[owner].updates[int(update[1])].code) if update else "its code"
     return UserError(f"network{f'.{owner}' if owner else ''}: Brian2 refuses {shown}: {_one_line(error)}")
-
-
-def _constants(fragment: Fragment) -> list[str]:
-    return [
-        f"{name} : {fragment.units.get(name, '1')} (constant{'' if np.ndim(value) else ', shared'})"
-        for name, value in fragment.constants.items()
-    ]
 
 
 def _post(code: str, names: Iterable[str]) -> str:

@@ -39,6 +39,7 @@ def attach(
     objective: Objective | None = None,
     representation: LayerNorm | None = None,
     bounds: Mapping[str, tuple[float | None, float | None]] | None = None,
+    surrogates: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     updates: int | None = None,
 ) -> Learner:
@@ -52,10 +53,14 @@ def attach(
     objective: what is wanted of it, default `MeanSquaredError()`; its readout is that group.
     representation: rate representation of all neurons that learn, for layer-wise rules.
     bounds: (lowest, highest) weight by the name of the synapses; None leaves a side open.
+    surrogates: what `CustomNeurons` says of surrogate derivatives by the name of the neurons, such as
+        {"cells": {"threshold_scale": "20 mV"}}; default: the distance of its threshold, and how far below it they are
+        now.
     seed: of what third factors draw. updates: how many there will be, where the optimiser has a schedule.
 
-    Neurons that learn have a membrane of one exponential, without a unit, and a constant threshold. Where spikes arrive
-    in a step, and after which delay, is read from the objects. The script may set and reset variables between trials.
+    Traces are derived from the equations, updates and reset of the neurons that learn, whatever they are; a readout is
+    one exponential. Where in a step spikes arrive, and after which delay, is read from the objects. Weights have no
+    unit: 'ge_post += w*nS'. The script may set and reset variables between trials.
 
     Raises `UserError` for what the rule could not learn exactly.
 
@@ -80,7 +85,10 @@ def attach(
     if not isinstance(representation, LayerNorm | None):
         raise UserError(f"attach: representation = {short(representation)}: LayerNorm() or None is allowed")
     designed = design(
-        learnt.described(representation, bounds or {}), objective, rule, count("attach: seed", seed, low=0)
+        learnt.described(representation, bounds or {}, surrogates or {}),
+        objective,
+        rule,
+        count("attach: seed", seed, low=0),
     )
     _refuse_more(designed, learnt)
     return Learner(learnt, designed, None if updates is None else count("attach: updates", updates))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,12 +11,11 @@ from snnplast.brian import (
     DEFAULT_CONSTANTS,
     DEFAULT_UNITS,
     CodeRunner,
-    NeuronGroup,
     Quantity,
     StateUpdateMethod,
     UnsupportedEquationsException,
+    get_unit,
     second,
-    str_to_sympy,
 )
 from snnplast.errors import UserError
 from snnplast.learning.membrane import decay, names, value
@@ -29,70 +26,44 @@ from snnplast.network.population import LayerNorm
 from snnplast.network.readouts import LeakyReadout
 
 
-@dataclass
 class Neurons:
-    """A group of the script. membrane: the variable that spikes add to. namespace: names around its code.
+    """A group of the script. into: the variable that spikes add to. namespace: names around its code.
 
-    constants: what its decay and its threshold are made of, by name, as they were when it was described.
+    constants: those that its code is made of, by name, as they were when it was described.
     """
 
-    group: Any
-    membrane: str
-    namespace: Mapping[str, Any]
-    threshold: str = ""
-
-    def __post_init__(self) -> None:
-        place, group = f"attach: {self.group.name}", self.group
+    def __init__(self, group: Any, into: str, namespace: Mapping[str, Any]) -> None:
+        self.group, self.into, self.namespace, self.place = group, into, namespace, f"attach: {group.name}"
         equations = group.user_equations
-        own = equations.get(self.membrane)
-        if own is None or not own.dim.is_dimensionless:
-            raise UserError(f"{place}: {self.membrane!r} has a unit; membranes and weights are dimensionless")
-        if "unless refractory" in own.flags:
-            raise UserError(
-                f"{place}: {self.membrane!r} stands still 'unless refractory', which traces of one exponential do not; "
-                "a membrane that decays all the time is needed"
-            )
-        inner = {e.varname: f"({e.expr.code})" for e in equations.values() if e.type == "subexpression"}
-        for _ in inner:
-            self.threshold = substitute(self.threshold, inner)
         regular = [runner for runner in group.contained_objects if type(runner) is CodeRunner]
-        updates = tuple(Update(r.abstract_code, r.when, r.order) for r in regular)
-        reset = group.event_codes.get("spike") or ""
-        lines = {e.varname: str(e) for e in equations.values()}
-        fragment = Fragment(tuple(lines.values()), updates=updates, on_spike=(reset,) if reset else ())
-        self.slope = decay(place, group.name, self.membrane, fragment)
-        _refuse_other_methods(place, group)
-        self.fixed = names(self.slope) | (code.names(code.expression(self.threshold)) if self.threshold else set())
+        self.updates = tuple(Update(r.abstract_code, r.when, r.order) for r in regular)
+        self.reset = group.event_codes.get("spike") or ""
+        self.lines = {e.varname: _line(e) for e in equations.values()}
+        used = set().union(*(e.identifiers for e in equations.values()))
+        texts = (self.reset, *(u.code for u in self.updates))
+        used |= set().union(*(code.names(s.value) for text in texts for s in code.statements(text)))
+        used |= code.names(code.expression(group.events["spike"])) if "spike" in group.events else set()
+        self.used = used - set(self.lines)
         self.constants = self._values()
-        used = set().union(*(e.identifiers for e in equations.values()), self.fixed)
-        used |= set().union(
-            *(code.names(s.value) for text in (reset, *(u.code for u in updates)) for s in code.statements(text))
-        )
-        outside = {name: found for name in used - set(lines) if (found := self._outside(name)) is not None}
-        parameters = {name for name in self.constants if name in lines}
-        self.code = {
-            "equations": "\n".join(line for name, line in lines.items() if name not in parameters),
-            "constants": {**outside, **{name: self._parameter(name) for name in parameters}},
-            "updates": updates,
-            "reset": reset,
-        }
-        rates = value(place, self.slope, self.constants)
-        if not np.all(rates < 0):
-            raise UserError(
-                f"{place}: {self.membrane!r} does not decay; d{self.membrane}/dt = -{self.membrane}/tau is needed"
-            )
-        self.tau: float | np.ndarray = float(-1 / rates) if rates.ndim == 0 else -1 / rates
+        self.level = self._level()
 
     def _values(self) -> dict[str, Any]:
-        """What decay and threshold are made of, as it is now, in SI units."""
-        found = {name: self._known(name) for name in sorted(self.fixed)}
-        return {name: np.array(given, dtype=float) for name, given in found.items() if given is not None}
+        """Constants around its code, and parameters of its own, as they are now."""
+        found = {name: given for name in sorted(self.used) if (given := self._outside(name)) is not None}
+        return found | {e.varname: self._parameter(e.varname) for e in self.group.user_equations.values() if _fixed(e)}
 
-    def _known(self, name: str) -> Any:
-        equation = self.group.user_equations.get(name)
-        if equation is None:
-            return self._outside(name)
-        return self._parameter(name) if equation.type == "parameter" else None
+    def _level(self) -> dict[str, Any]:
+        """Parameters of its own that its threshold is made of, as they are now: surrogates are scaled by it."""
+        equations, text = self.group.user_equations, self.group.events.get("spike", "False")
+        inner = {e.varname: f"({e.expr.code})" for e in equations.values() if e.type == "subexpression"}
+        for _ in inner:
+            text = substitute(text, inner)
+        named = code.names(code.expression(text))
+        return {
+            e.varname: self._parameter(e.varname)
+            for e in equations.values()
+            if e.type == "parameter" and e.varname in named
+        }
 
     def _parameter(self, name: str) -> Any:
         given = getattr(self.group, name)[:]
@@ -106,59 +77,103 @@ class Neurons:
         return None
 
     def refuse_changed(self) -> None:
-        """What decay and threshold are made of is as it was described."""
-        now = self._values()
-        for name, before in self.constants.items():
-            if not np.array_equal(before, now[name]):
+        """What its code is made of is as it was described."""
+        now = {**self._values(), **self._level()}
+        for name, before in {**self.constants, **self.level}.items():
+            if not np.array_equal(np.asarray(before), np.asarray(now.get(name))):
                 raise UserError(
                     f"attach: {self.group.name}: {name!r} has changed since; detach() and attach() again are needed"
                 )
 
-    def described(self, dt: float, representation: LayerNorm | None) -> CustomNeurons | LeakyReadout:
-        """The same as a description. representation: rate representation of neurons that spike."""
-        place, tau = f"attach: {self.group.name}", self.tau * second
-        if not self.threshold:
-            return LeakyReadout(self.group.N, tau_m=tau)
-        known = code.names(code.expression(self.threshold)) <= {*self.constants, *DEFAULT_UNITS}
-        height = (
-            value(place, str_to_sympy(self.threshold), self.constants) if known else 1.0
-        )  # else refused by the rule
-        if not np.all(np.asarray(height) > 0):
-            raise UserError(f"{place}: threshold {self.threshold}: a positive one is needed, psi is in parts of it")
-        code_of = {
-            "threshold": self.group.events["spike"],
-            "distance": f"{self.membrane} - ({self.threshold})",
-            "threshold_scale": f"({self.threshold})",
-            "representation": representation,
-        }
-        still = (0 if self.group._refractory is False else dt) * second  # whether, not how long: psi asks the group
+    @property
+    def method(self) -> str:
+        """What integrates its equations."""
+        chosen = self.group.state_updater.method_choice
+        if isinstance(chosen, str):
+            return chosen
+        for name in chosen:
+            try:
+                StateUpdateMethod.stateupdaters[name](self.group.equations, self.group.variables, None)
+                return str(name)
+            except UnsupportedEquationsException:
+                continue
+        raise UserError(f"{self.place}: method = {chosen!r}: none of them solves its equations")
+
+    def described(
+        self, representation: LayerNorm | None, settings: Mapping[str, Any] | None = None
+    ) -> CustomNeurons | LeakyReadout:
+        """The same as a description. representation: of its rates. settings: more of it."""
+        still = self.group._refractory
+        text = None if still is False else still if isinstance(still, str) else "False"  # psi asks the group
+        begins = {e.varname: self._state(e.varname) for e in self.group.user_equations.values() if not _given(e)}
         try:
             return CustomNeurons(
-                self.group.N, **self.code, **code_of, membrane=self.membrane, tau_m=tau, refractory=still
+                self.group.N,
+                equations="\n".join(line for name, line in self.lines.items() if name not in self.constants),
+                constants=self.constants,
+                updates=self.updates,
+                initial={name: start for name, start in begins.items() if np.any(np.asarray(start) != 0)},
+                method=self.method,
+                threshold=self.group.events["spike"],
+                reset=self.reset,
+                into=self.into,
+                refractory=0 * second if text is None else text,
+                representation=representation,
+                **(settings or {}),
             )
         except UserError as error:
-            raise UserError(f"{place}: {error}") from None
+            raise UserError(f"{self.place}: {error}") from None
+
+    def _state(self, name: str) -> Any:
+        given = getattr(self.group, name)[:]
+        return given[0] if np.ptp(np.asarray(given)) == 0 else given
 
 
-def spiking(group: Any, namespace: Mapping[str, Any]) -> Neurons:
-    """A group with a threshold 'membrane >= something constant'."""
-    text = group.events["spike"]
-    found = code.expression(text)
-    sides = (found.left, found.ops[0], found.comparators[0]) if isinstance(found, ast.Compare) else None
-    if sides and isinstance(sides[1], ast.Gt | ast.GtE) and isinstance(sides[0], ast.Name):
-        return Neurons(group, sides[0].id, namespace, ast.unparse(sides[2]))
-    raise UserError(f"attach: {group.name}: threshold = {text!r}: a membrane and a constant, 'v > 1', is needed")
+class Readout(Neurons):
+    """A group without a threshold, whose activity is one exponential of what arrives."""
+
+    def __init__(self, group: Any, into: str, namespace: Mapping[str, Any]) -> None:
+        super().__init__(group, into, namespace)
+        own = group.user_equations.get(into)
+        if own is None or not own.dim.is_dimensionless:
+            raise UserError(f"{self.place}: {into!r} has a unit; a readout has none")
+        if "unless refractory" in own.flags:
+            raise UserError(f"{self.place}: {into!r} stands still 'unless refractory'; a readout decays all the time")
+        fragment = Fragment(tuple(self.lines.values()), updates=self.updates)
+        slope = decay(self.place, group.name, into, fragment)
+        if self.method not in ("exact", "linear", "exponential_euler"):
+            raise UserError(f"{self.place}: method = {self.method!r}: it must decay exactly; method='exact' is needed")
+        known = {name: np.asarray(given, dtype=float) for name, given in self.constants.items()}
+        known |= {n: np.asarray(self._parameter(n), dtype=float) for n in names(slope) if n in self.lines}
+        rates = value(self.place, slope, known)
+        if not np.all(rates < 0):
+            raise UserError(f"{self.place}: {into!r} does not decay; d{into}/dt = -{into}/tau is needed")
+        self.tau: float | np.ndarray = float(-1 / rates) if rates.ndim == 0 else -1 / rates
+
+    def described(
+        self, representation: LayerNorm | None, settings: Mapping[str, Any] | None = None
+    ) -> CustomNeurons | LeakyReadout:
+        return LeakyReadout(self.group.N, tau_m=self.tau * second)
 
 
-def _refuse_other_methods(place: str, group: NeuronGroup) -> None:
-    """Its equations are integrated so that a membrane decays by exp(-dt/tau)."""
-    chosen = group.state_updater.method_choice
-    if chosen in ("exact", "linear", "exponential_euler"):
-        return
-    if not isinstance(chosen, str) and chosen[0] in ("exact", "linear"):
-        try:
-            StateUpdateMethod.stateupdaters["exact"](group.equations, group.variables, None)
-            return
-        except UnsupportedEquationsException:
-            pass
-    raise UserError(f"{place}: method = {chosen!r}: its membrane must decay exactly; method='exact' is needed")
+def _line(equation: Any) -> str:
+    """An equation as it is written."""
+    left = f"d{equation.varname}/dt" if equation.type == "differential equation" else equation.varname
+    value = "" if equation.expr is None else f" = {equation.expr.code}"
+    unit = str(equation.var_type) if str(equation.var_type) != "float" else unit_text(equation.dim)
+    flags = f" ({', '.join(equation.flags)})" if equation.flags else ""
+    return f"{left}{value} : {unit}{flags}"
+
+
+def unit_text(dimension: Any) -> str:
+    """Brian2's name of a unit, "1" where there is none."""
+    return "1" if dimension.is_dimensionless else repr(get_unit(dimension))
+
+
+def _fixed(equation: Any) -> bool:
+    return equation.type == "parameter" and "constant" in equation.flags
+
+
+def _given(equation: Any) -> bool:
+    """Whether a variable has no state of its own."""
+    return equation.type == "subexpression" or _fixed(equation) or str(equation.var_type) != "float"

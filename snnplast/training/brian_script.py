@@ -23,8 +23,11 @@ from snnplast.network.connectivity import ExplicitPairs
 from snnplast.network.network import Network
 from snnplast.network.population import LayerNorm, SpikeSource
 from snnplast.network.weights import ExplicitWeights
-from snnplast.training.brian_neurons import Neurons, spiking
+from snnplast.training.brian_neurons import Neurons, Readout, unit_text
 from snnplast.training.brian_synapses import Plastic, emitter
+
+SURROGATE = ("distance", "threshold_scale", "through", "derivatives")
+"""What of neurons a script does not say, and `CustomNeurons` takes."""
 
 
 class Script:
@@ -67,16 +70,14 @@ class Script:
             if s.target is not readout:
                 self.groups[s.target.name] = s.target
             if s.target.name not in self.neurons:
-                own = s.target is readout
-                self.neurons[s.target.name] = (
-                    Neurons(s.target, plastic.into, namespace) if own else spiking(s.target, namespace)
-                )
-            if s.target is readout and plastic.into != (others := self.neurons[s.target.name].membrane):
+                kind = Readout if s.target is readout else Neurons
+                self.neurons[s.target.name] = kind(s.target, plastic.into, {**namespace, **s.target.namespace})
+            if s.target is readout and plastic.into != (others := self.neurons[s.target.name].into):
                 raise UserError(
                     f"attach: {s.name} adds to {plastic.into!r}, others to {others!r}; one activity is allowed"
                 )
         if readout is not None and readout.name not in self.neurons:
-            self.neurons[readout.name] = Neurons(readout, _activity(readout), namespace)
+            self.neurons[readout.name] = Readout(readout, _activity(readout), namespace)
         self.scale: dict[str, np.ndarray] = {}
 
     def _refuse_ends(self, given: Any) -> None:
@@ -98,22 +99,36 @@ class Script:
                 f"{place}: its target {given.target.name!r} does not spike; readout=... says what it is for"
             )
 
-    def described(self, representation: LayerNorm | None, bounds: Mapping[str, Any]) -> Network:
+    def described(
+        self,
+        representation: LayerNorm | None,
+        bounds: Mapping[str, Any],
+        surrogates: Mapping[str, Mapping[str, Any]],
+    ) -> Network:
         """The network that learns the same: groups whose weights stay as they are show their spikes as sources."""
         for name in bounds:
             if name not in self.plastic:
                 raise UserError(f"attach: bounds: {unknown('name of synapses', name, self.plastic)}")
+        for name, settings in surrogates.items():
+            if name not in self.neurons or self.neurons[name].group is self.readout:
+                raise UserError(f"attach: surrogates: {unknown('name of neurons', name, self.neurons)}")
+            for key in settings:
+                if key not in SURROGATE:
+                    raise UserError(f"attach: surrogates[{name!r}]: {unknown('setting', key, SURROGATE)}")
         network = Network(dt=f"{self.dt!r} second")
         for name, group in self.groups.items():
             known = self.neurons.get(name)
-            network.add(name, SpikeSource(group.N) if known is None else known.described(self.dt, representation))
+            network.add(
+                name, SpikeSource(group.N) if known is None else known.described(representation, surrogates.get(name))
+            )
         if self.readout is not None and self.readout.name in self.neurons:
-            network.add(self.readout.name, self.neurons[self.readout.name].described(self.dt, None))
+            network.add(self.readout.name, self.neurons[self.readout.name].described(None))
         for name, s in self.plastic.items():
             source, target = s.synapses.source.name, s.synapses.target.name
-            gain, late = s.place(self.neurons[target])
+            factor, arrival, late = s.arrives(self.neurons[target])
             described = network.populations[target]
-            late -= int(not (described.readout or isinstance(network.populations[source], SpikeSource)))
+            emitted = not isinstance(network.populations[source], SpikeSource)
+            late -= int(emitted and not described.readout and arrival != "before reset")
             steps = s.delays + late
             if steps.min() < 0:
                 raise UserError(f"attach: {name}: spikes act in the step they come from; a step later is needed")
@@ -125,10 +140,12 @@ class Script:
                 weights=ExplicitWeights(values=s.values),
                 delay=(steps[0] if np.ptp(steps) == 0 else steps) * self.dt * second,
                 into=s.into,
+                unit=_si(self.neurons[target].group.user_equations[s.into].dim),
+                arrival=arrival,
                 bounds=bounds.get(name, (None, None)),
                 plastic=True,
             )
-            scale = np.broadcast_to(gain / described.input_gain(self.dt), (described.size,))
+            scale = np.broadcast_to(factor / described.input_gain(self.dt), (described.size,))
             self.scale[name] = scale[s.post]
         return network
 
@@ -136,6 +153,11 @@ class Script:
         """What was described is still so."""
         for known in (*self.neurons.values(), *self.plastic.values()):
             known.refuse_changed()
+
+
+def _si(dimension: Any) -> str | None:
+    """The SI unit of a variable; None where it has none."""
+    return None if dimension.is_dimensionless else unit_text(dimension)
 
 
 def _activity(readout: Any) -> str:

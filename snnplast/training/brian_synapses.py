@@ -23,9 +23,10 @@ from snnplast.brian import (
     str_to_sympy,
 )
 from snnplast.errors import UserError, short
+from snnplast.learning.chain import Point
 from snnplast.learning.membrane import names, value
 from snnplast.network import code
-from snnplast.training.brian_neurons import Neurons
+from snnplast.training.brian_neurons import Neurons, Readout
 
 
 def moment(runner: Any) -> tuple[int, int, str]:
@@ -62,7 +63,10 @@ class Plastic:
             )
         self.weight, self.into = weights[0], written[0].target.removesuffix("_post")
         if not s.equations[self.weight].dim.is_dimensionless:
-            raise UserError(f"{place}: {self.weight!r} has a unit; membranes and weights are dimensionless")
+            raise UserError(
+                f"{place}: {self.weight!r} has a unit; a weight without one, times a constant that has, as in "
+                f"'{self.into}_post += {self.weight}*constant', is needed"
+            )
         given, own = str_to_sympy(ast.unparse(written[0].value)), sympy.Symbol(self.weight, real=True)
         slope = sympy.simplify(sympy.diff(given, own))
         known = {name: np.asarray(self.namespace[name]) for name in names(slope) if _number(self.namespace.get(name))}
@@ -95,13 +99,28 @@ class Plastic:
                 "are needed"
             )
 
-    def place(self, target: Neurons) -> tuple[float | np.ndarray, int]:
-        """How much of a weight a spike adds, as its target's threshold sees it, and how many steps after it."""
+    def arrives(self, target: Neurons) -> tuple[float | np.ndarray, Point, int]:
+        """What a weight of 1 adds in SI units, where in a step spikes arrive at their target, and how many steps later.
+
+        What arrives at a readout before its equations are solved has decayed when it is read.
+        """
         arrival, group = moment(self.synapses.pre), target.group
-        late = bool(target.threshold) and arrival > moment(group.thresholder["spike"])
-        decays = late or arrival < moment(group.state_updater)
-        share = np.exp(-self.dt / np.asarray(target.tau)) if decays else 1.0
-        return self.factor * share, int(arrival < moment(emitter(self.synapses.source))) + int(late)
+        late = int(arrival < moment(emitter(self.synapses.source)))
+        solved = arrival < moment(group.state_updater)
+        if isinstance(target, Readout):
+            return (
+                self.factor * (np.exp(-self.dt / np.asarray(target.tau)) if solved else 1.0),
+                "before threshold",
+                late,
+            )
+        if solved:
+            return self.factor, "before flow", late
+        if arrival < moment(group.thresholder["spike"]):
+            return self.factor, "before threshold", late
+        reset = getattr(group, "resetter", {}).get("spike")
+        if reset is None or arrival < moment(reset):
+            return self.factor, "before reset", late
+        return self.factor, "before flow", late + 1
 
     @property
     def values(self) -> np.ndarray:

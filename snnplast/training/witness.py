@@ -10,7 +10,8 @@ import numpy as np
 from snnplast.brian import BrianNetwork, brian2
 from snnplast.engine import Engine
 from snnplast.errors import UserError
-from snnplast.network.fragments import Fragment
+from snnplast.network import slots
+from snnplast.network.fragments import Fragment, Update, constant_equations
 from snnplast.simulation.plan import Plan
 from snnplast.task.trial import Spikes
 from snnplast.training.brian_neurons import Neurons
@@ -38,6 +39,7 @@ class Witness(Engine):
         }
         self._states: dict[str, tuple[Any, str]] = {}
         self._others: list[Any] = []
+        self._groups: dict[str, Any] = {}
         for name in plan.recorded:
             owner, _, variable = name.partition(".")
             self._states[name] = (
@@ -53,7 +55,7 @@ class Witness(Engine):
 
     def _readout(self, neurons: Neurons) -> tuple[Any, str]:
         """Its activity at the end of each step."""
-        return self._monitor(neurons.group, neurons.membrane, "end", 10**6), neurons.membrane
+        return self._monitor(neurons.group, neurons.into, "end", 10**6), neurons.into
 
     def _monitor(self, group: Any, variable: str, when: str, order: int) -> Any:
         return brian2.StateMonitor(
@@ -67,9 +69,15 @@ class Witness(Engine):
         )
 
     def _beside(self, plan: Plan, owner: str, variable: str, neurons: Neurons) -> tuple[Any, str]:
-        """A variable that a rule adds to neurons, in a group beside theirs: it is worked out before they spike."""
+        """A variable that a rule adds to neurons, in a group beside theirs."""
+        if owner not in self._groups:
+            self._groups[owner] = self._added(plan, owner, variable, neurons)
+        return self._monitor(self._groups[owner], variable, "end", 10**6), variable
+
+    def _added(self, plan: Plan, owner: str, variable: str, neurons: Neurons) -> Any:
+        """A group of all that a rule adds to neurons: it is worked out where these are in a step."""
         own, merged, group = plan.network.described(owner), plan.populations[owner], neurons.group
-        updates = sorted((u for u in merged.updates if u not in own.updates), key=lambda update: update.order)
+        updates = [u for u in merged.updates if u not in own.updates]
         equations = [line for line in merged.equations if line not in own.equations]
         added = Fragment(tuple(equations))
         if (
@@ -78,23 +86,34 @@ class Witness(Engine):
             or merged.on_spike != own.on_spike
         ):
             raise UserError(f"attach: {owner}: what the rule adds to its neurons is more than code run at every step")
+        whole = Fragment(updates=tuple(updates)).identifiers() - added.names()
+        fixed = {name: own.constants[name] for name in sorted(whole & own.constants.keys() - group.variables.keys())}
         beside = brian2.NeuronGroup(
             group.N,
-            "\n".join(equations),
+            "\n".join([*equations, *constant_equations(Fragment(constants=fixed, units=own.units))]),
             clock=group.clock,
-            name=f"{owner}_{variable}_beside*",
-            namespace=dict(neurons.constants),
+            name=f"{owner}_beside*",
         )
-        for name in sorted(
-            Fragment(updates=tuple(updates)).identifiers() & group.variables.keys() - beside.variables.keys()
-        ):
+        for name, value in fixed.items():
+            beside.variables[name].set_value(value)
+        for name in sorted(whole & group.variables.keys() - beside.variables.keys()):
             beside.variables.add_reference(name, group, name, index="0" if group.variables[name].scalar else "_idx")
-        threshold = group.thresholder["spike"]
-        beside.run_regularly(
-            "\n".join(u.code for u in updates), clock=group.clock, when=threshold.when, order=threshold.order - 2
-        )
+        for update in updates:
+            when, order = self._moment(update, group)
+            beside.run_regularly(update.code, clock=group.clock, when=when, order=order)
         self._others.append(beside)
-        return self._monitor(beside, variable, threshold.when, threshold.order - 1), variable
+        return beside
+
+    def _moment(self, update: Update, group: Any) -> tuple[str, int]:
+        """Where in a step of the script an update runs."""
+        flow, threshold = group.state_updater, group.thresholder["spike"]
+        if (update.when, update.order) == slots.BEFORE:
+            return flow.when, flow.order - 1
+        if (update.when, update.order) == slots.FLOW:
+            return flow.when, flow.order + 1
+        if (update.when, update.order) == slots.SURROGATE:
+            return threshold.when, threshold.order - 2
+        return update.when, update.order
 
     def watch(self, watching: bool) -> None:
         """Begin a trial, from nothing, or stop watching."""
