@@ -15,9 +15,9 @@ from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.network import code, slots
 from snnplast.network.code import equation_lines, expression, statements
+from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.fragments import Fragment, Injection, Update
 from snnplast.network.network import Network
-from snnplast.network.neurons import CustomNeurons
 from snnplast.network.own_equations import Analog
 from snnplast.network.population import SpikeSource
 from snnplast.rules.e_prop import EProp

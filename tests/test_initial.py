@@ -8,9 +8,9 @@ from brian2 import mV
 
 from snnplast.engine import COMPILED, NUMPY, compiler_available
 from snnplast.errors import UserError
+from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.fragments import Update
 from snnplast.network.network import Network
-from snnplast.network.neurons import CustomNeurons
 from snnplast.network.own_equations import Analog
 from snnplast.network.population import PoissonSource
 from snnplast.network.readouts import LeakyReadout

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snnplast.errors import UserError
+from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.delays import UniformDelay, delay_steps
 from snnplast.network.network import Network
-from snnplast.network.neurons import LIF, CustomNeurons
+from snnplast.network.neurons import LIF
 from snnplast.network.population import PoissonSource
 from snnplast.time_steps import steps_of, whole_steps
 

@@ -44,7 +44,10 @@ class DerivedTraces:
         assert isinstance(population, SpikingPopulation)
         self.network, self.target, self.population, self.psi = network, target, population, psi
         self.code = network.described(target)
-        self.linearised = _linearised(_Key(population, self.code, network.dt))
+        try:
+            self.linearised = _linearised(_Key(population, self.code, network.dt))
+        except UserError as error:
+            raise UserError(f"network.{target}: {error}") from None
         self.incoming = [
             p for p in network.projections.values() if p.target == target and p.plastic and p.kind == "spiking"
         ]

@@ -142,9 +142,12 @@ def _flow(population: SpikingPopulation, fragment: Fragment, dt: float) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            group.equations.check_units(group, run_namespace={})
             group.state_updater.update_abstract_code(run_namespace={})
     except Exception as error:  # Brian2 has no common class for it
-        raise UserError(f"method = {population.integration!r}: {_one_line(error)}") from error
+        raise UserError(
+            f"Brian2 refuses its code, with method = {population.integration!r}: {_one_line(error)}"
+        ) from error
     return str(group.state_updater.abstract_code)
 
 
