@@ -1,4 +1,4 @@
-"""Which neurons have a membrane that eligibility traces of one exponential are exact for; all others are refused.
+"""Which units have an activity of one exponential; all others are refused where that is needed.
 
 The trace zbar <- alpha zbar + c q is the derivative of the membrane by a weight where
 
@@ -18,28 +18,7 @@ import sympy
 
 from snnplast.brian import all_units, str_to_sympy
 from snnplast.errors import UserError
-from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.fragments import Fragment
-from snnplast.network.network import Network
-from snnplast.network.neurons import LIF
-from snnplast.network.projection import Projection
-
-
-def refuse_other_membranes(rule: str, network: Network, projection: Projection) -> None:
-    """Raise `UserError` where traces of one exponential are not the derivative of what a projection's weights do."""
-    target = network.populations[projection.target]
-    place = f"rule {rule!r}: network.{projection.name}"
-    if projection.kind == "analog":
-        raise UserError(f"{place} is analog, and its traces are those of spikes; plastic=False keeps these weights")
-    if projection.into not in (None, target.input_variable_name):
-        raise UserError(
-            f"{place} adds to {projection.into!r}, and its traces are those of the membrane "
-            f"{target.input_variable_name!r}; they cannot be derived from other equations yet"
-        )
-    if isinstance(target, CustomNeurons):
-        _check_equations(place, projection.target, target, network.dt)
-    elif not isinstance(target, LIF):
-        raise UserError(f"{place}: nothing is known of the membrane of {type(target).__name__}; LIF, ALIF are allowed")
 
 
 def decay(place: str, name: str, membrane: str, fragment: Fragment) -> sympy.Expr:
@@ -66,25 +45,6 @@ def decay(place: str, name: str, membrane: str, fragment: Fragment) -> sympy.Exp
             f"{told} exponential, but d{membrane}/dt {why}; they cannot be derived from other equations yet"
         )
     return slope
-
-
-def _check_equations(place: str, name: str, target: CustomNeurons, dt: float) -> None:
-    fragment, membrane = target.fragment(dt), target.membrane
-    slope = decay(place, name, membrane, fragment)
-    expected, found = np.broadcast_arrays(-1 / np.asarray(target.tau_m), value(place, slope, fragment.constants))
-    if not np.allclose(found, expected, rtol=1e-9):
-        said, is_ = (-1e3 / rates.reshape(-1)[np.argmax(np.abs(found - expected))] for rates in (expected, found))
-        raise UserError(
-            f"{place}: its traces take the membrane {membrane!r} of {name!r} for one exponential of "
-            f"tau_m = {said:g} ms, but its equation decays with {is_:g} ms"
-        )
-    own, distance = sympy.Symbol(membrane, real=True), str_to_sympy(target.distance)
-    moving = names(distance) & _changing(fragment, _expressions(fragment)) - {membrane}
-    if moving or sympy.simplify(sympy.diff(distance, own) - 1) != 0:
-        raise UserError(
-            f"{place}: distance = {target.distance!r}: it must be {membrane!r} less a constant"
-            + (f", and {', '.join(sorted(moving))} changes; ALIF has an adaptive threshold" if moving else "")
-        )
 
 
 def _expressions(fragment: Fragment) -> dict[str, sympy.Expr]:

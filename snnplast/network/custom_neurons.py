@@ -58,7 +58,7 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
     snnplast.description.WrongValue: CustomNeurons.threshold: 'u > 2': unknown name 'u': Known: exploring, ...
     """
 
-    in_steps: ClassVar[tuple[str, ...]] = ("refractory_time",)
+    in_steps: ClassVar[tuple[str, ...]] = ("refractory",)
 
     method: str = "exact"
     threshold_code: Annotated[str, Field(alias="threshold")]
@@ -138,7 +138,7 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
         return float(scale) if scale.ndim == 0 else scale
 
     def _scale_given(self, given: Any) -> np.ndarray:
-        if isinstance(given, str) and is_code(given):
+        if isinstance(given, str) and (is_code(given) or self.distance_unit == "1"):
             if unit_of(given, self._units) != self.distance_unit:
                 raise UserError(f"{given!r} is in {unit_of(given, self._units)}, the distance in {self.distance_unit}")
             return np.asarray(value_at_start(given, self.own, self.initial_values, self.size))
@@ -159,11 +159,6 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
     @property
     def input_variable_name(self) -> str | None:
         return self.into
-
-    @property
-    def refractory_time(self) -> Value:
-        """Refractory time (s), 0 where it is given by code."""
-        return 0.0 if isinstance(self.refractory, str) else self.refractory
 
     @property
     def refractory_code(self) -> str | None:

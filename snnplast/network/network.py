@@ -68,7 +68,8 @@ class Network(Shown):
         if isinstance(population, PoissonSource):
             self._check_rates(name, population)
         for field in population.in_steps:
-            whole_steps(f"network.{name}.{field}", getattr(population, field), self.dt)
+            if not isinstance(value := getattr(population, field), str):  # a text is code
+                whole_steps(f"network.{name}.{field}", value, self.dt)
         if isinstance(population, CustomNeurons):
             begins = population.fragment(self.dt), population.threshold, population.initial_values
             refuse_spikes_at_once(f"network.{name}", *begins, population.size, self.dt)
