@@ -17,6 +17,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,10 @@ IN_MEMORY = Path("run in memory")
 """Where a run is said to be that left no file."""
 
 When = Literal["last", "initial", "best"]
+
+
+PATIENCE = 2.0
+"""Seconds after its last change in which a file may be in the middle of a write."""
 
 
 class Best(NamedTuple):
@@ -278,8 +283,22 @@ def read_run(path: str | os.PathLike[str]) -> Run:
         No such file, no HDF5 file, not the file of a run, or damaged.
     """
     path = usable(path)
-    with _opened(path) as (file, stamp):
-        return _run_in(path, stamp, file)
+    patience = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with _opened(path) as (file, stamp):
+                return _run_in(path, stamp, file)
+        except UserError:
+            if time.monotonic() > patience or not _written_lately(path):
+                raise
+            time.sleep(0.05)  # it was read in the middle of a write
+
+
+def _written_lately(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < PATIENCE
+    except OSError:
+        return False
 
 
 def run_of(content: Memory) -> Run:
