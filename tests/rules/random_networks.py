@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -124,6 +124,9 @@ class Experiment:
     weights: matrix (n_pre, n_post); masks: its synapses; delays: (n_pre, n_post) in steps, a number, or None.
     """
 
+    lif: ClassVar[type[LIF]] = LIF
+    alif: ClassVar[type[ALIF]] = ALIF
+
     case: Case
     weights: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     masks: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
@@ -186,11 +189,11 @@ class Experiment:
             neurons = {key: self._given(name, key) for key in ("tau_m", "v_threshold", "refractory")}
             if case.beta and case.adaptive[k]:
                 adapting = {key: self._given(name, key) for key in ("beta", "tau_adapt")}
-                population = ALIF(
+                population = self.alif(
                     case.sizes[k], reset="subtract-next", normalise_input=case.normalise, **neurons, **adapting
                 )
             else:
-                population = LIF(case.sizes[k], reset="subtract-next", normalise_input=case.normalise, **neurons)
+                population = self.lif(case.sizes[k], reset="subtract-next", normalise_input=case.normalise, **neurons)
             net.add(name, population)
         net.add("output", LeakyReadout(case.outputs, tau_m=np.array(case.tau_out) * ms))
         for (source, target), matrix in self.weights.items():
