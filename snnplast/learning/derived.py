@@ -72,7 +72,8 @@ class DerivedTraces:
         known |= {"dt": self.network.dt, "i": np.arange(self.population.size), "N": self.population.size}
         names = sorted(entry.free_symbols, key=str)
         given = [np.asarray(known[str(name)], dtype=float) for name in names]
-        found = np.asarray(sympy.lambdify(names, entry, "numpy")(*given), dtype=float)
+        with np.errstate(all="ignore"):  # said below
+            found = np.asarray(sympy.lambdify(names, entry, "numpy")(*given), dtype=float)
         if not np.all(np.isfinite(found)):
             raise UserError(f"network.{self.target}: {entry} is {found.flat[0]}; are two of its constants equal?")
         return float(found) if found.ndim == 0 else found
