@@ -27,6 +27,7 @@ class Drive:
 
     spikes: variable -> (T, n_pre) of 0 and 1. signal: L (T, n). recurrent: (variable, weights (n, n)), or none.
     delays: variable, or 'recurrent' -> steps, a number or (n_pre, n). tau: of the filter of the trace in s, or none.
+    unit: of all weights.
     """
 
     weights: Mapping[str, np.ndarray]
@@ -36,6 +37,7 @@ class Drive:
     delays: Mapping[str, int | np.ndarray] | None = None
     tau: float | None = None
     dt: float = 1e-3
+    unit: str | None = None
 
     @property
     def steps(self) -> int:
@@ -55,7 +57,7 @@ class Drive:
         delay = (self.delays or {}).get(name)
         steps = None if delay is None else np.ravel(delay) if np.ndim(delay) else delay
         settings = {} if steps is None else {"delay": steps * self.dt * second}
-        net.connect(source, "hidden", name=name, into=into, weights=weights, plastic=True, **settings)
+        net.connect(source, "hidden", name=name, into=into, weights=weights, unit=self.unit, plastic=True, **settings)
 
 
 class Constant(Surrogate):

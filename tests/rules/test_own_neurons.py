@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import own_neurons
 import pytest
@@ -10,6 +12,7 @@ from neuron_runs import Drive, distance, run
 from reference import neurons as oracle
 
 from snnplast.engine import COMPILED, NUMPY, compiler_available
+from snnplast.errors import UserError
 
 STEPS, SOURCES, N = 150, 9, 5
 ORACLES = {
@@ -94,3 +97,23 @@ def test_spikes_and_gradients_are_those_derived_by_hand(kind, evaluation, engine
 @pytest.mark.parametrize("kind", ORACLES)
 def test_with_delays_a_filter_and_constants_of_each_neuron_as_well(kind, evaluation, engine):
     compare(kind, *experiment(kind, seed=2, delays=True, tau=15.0), evaluation, engine, differ=True)
+
+
+@pytest.mark.parametrize("evaluation", ["factored", "online"])
+def test_units_change_nothing(evaluation):
+    """Neurons in mV with weights in mV are those without units, where their constants are the same numbers."""
+    drive, _ = experiment("cuba")
+    plain = run(own_neurons.neurons("cuba", N), drive, evaluation)
+    equations = (own_neurons.EQUATIONS["cuba"] + "\n" + own_neurons.SYNAPSES).replace(" : 1", " : volt")
+    spikes = {"threshold": "v >= 1*mV", "reset": "v -= 1*mV", "distance": "v - 1*mV", "threshold_scale": "1 mV"}
+    with_units = own_neurons.neurons("cuba", N, equations=equations, **spikes)
+    found = run(with_units, replace(drive, unit="mV"), evaluation)
+    assert np.array_equal(found.spikes, plain.spikes) and plain.spikes.sum() > N
+    for name, gradient in plain.gradients.items():
+        assert distance(found.gradients[name], gradient) <= 1e-12, name
+
+
+def test_time_constants_that_are_equal_are_named():
+    drive, _ = experiment("cuba")
+    with pytest.raises(UserError, match="are two of its constants equal"):
+        run(own_neurons.neurons("cuba", N, constants={"tau": 5 * ms}), drive, "factored")
