@@ -41,11 +41,13 @@ engines = pytest.mark.parametrize(
 )
 
 
-def experiment(kind, seed=1, delays=False, recurrent=True, tau=None):
-    """A drive of the library, and the oracle's projections."""
+def experiment(kind, seed=1, delays=False, recurrent=True, tau=None, onto_v=None):
+    """A drive of the library, and the oracle's projections. onto_v: largest weight of spikes straight onto v."""
     rng = np.random.default_rng(seed)
-    weights = own_neurons.weights(kind, SOURCES, N, rng)
-    spikes = {into: (rng.random((STEPS, SOURCES)) < rate).astype(int) for into, rate in (("ge", 0.12), ("gi", 0.06))}
+    weights, rates = own_neurons.weights(kind, SOURCES, N, rng), {"ge": 0.12, "gi": 0.06}
+    if onto_v is not None:
+        weights["v"], rates["v"] = onto_v * rng.random((SOURCES, N)), 0.15
+    spikes = {into: (rng.random((STEPS, SOURCES)) < rate).astype(int) for into, rate in rates.items()}
     back = own_neurons.WEIGHTS[kind][0] * rng.random((N, N)) if recurrent else None
     late = {}
     if delays:
@@ -97,6 +99,13 @@ def test_spikes_and_gradients_are_those_derived_by_hand(kind, evaluation, engine
 @pytest.mark.parametrize("kind", ORACLES)
 def test_with_delays_a_filter_and_constants_of_each_neuron_as_well(kind, evaluation, engine):
     compare(kind, *experiment(kind, seed=2, delays=True, tau=15.0), evaluation, engine, differ=True)
+
+
+@pytest.mark.parametrize("evaluation", ["factored", "online"])
+@pytest.mark.parametrize("kind, strength", [("coba", 0.3), ("adex", 0.3), ("cuba", 0.4)])
+def test_spikes_straight_onto_the_membrane(kind, strength, evaluation):
+    """A membrane that stands still while refractory hears none of them."""
+    compare(kind, *experiment(kind, seed=3, onto_v=strength), evaluation, NUMPY)
 
 
 @pytest.mark.parametrize("evaluation", ["factored", "online"])
