@@ -212,7 +212,6 @@ def neurons_with(name):
         reset=f"v = v - 1\n{name} += 1",
         distance="v - 1",
         threshold_scale="1",
-        normalise_input=True,
     )
 
 
@@ -223,11 +222,11 @@ def trials(name, engine, evaluation):
     net.add("hidden", neurons_with(name))
     net.add("output", small_network().populations["output"])
     for source, target in (("input", "hidden"), ("hidden", "hidden"), ("hidden", "output")):
-        net.connect(source, target, weights=4.0 if target == "hidden" else 0.1, plastic=True)
+        net.connect(source, target, weights=0.3 if target == "hidden" else 0.1, plastic=True)
     simulation = assembled(EProp(evaluation=evaluation), net, engine, recorded=(f"hidden.{name}",))
     record = simulate(simulation, small_task().trial(0), 0, 1, np.random.default_rng(0))
     (plasticity,) = simulation.plasticities
-    assert np.any(simulation.engine["input_to_hidden.w"] == 4.0)
+    assert np.any(simulation.engine["input_to_hidden.w"] == 0.3)
     gradients = {key: np.array(value) for key, value in plasticity.gradient(record, small_task().objective).items()}
     return record.history[f"hidden.{name}"].copy(), gradients
 

@@ -80,10 +80,9 @@ def test_a_value_has_the_unit_that_is_declared():
         ),
         ({"initial": {"u": -65}}, "CustomNeurons.initial: 'u' is no variable of the equations; Known: v"),
         ({"initial": {"v": [-65, -65]}}, "CustomNeurons.initial: initial['v'] has shape (2,); allowed are () and (4,)"),
-        (
-            {"initial": {"v": "-65 + 5*rand()"}},
-            "a number or an array (4,) is needed; expressions, draws are not there yet",
-        ),
+        ({"initial": {"v": "-65 + 5*rnd()"}}, "initial: '-65 + 5*rnd()': Unknown function rnd"),
+        ({"initial": {"v": "-65"}}, "initial['v'] = '-65': a number or an array (4,) is needed"),
+        ({"initial": {"v": "vv"}}, "initial: 'vv': "),
         ({"initial": {"v": -65 * mV}}, "initial['v']: numbers without a unit are needed"),
         ({"initial": {"v": np.nan}}, "initial['v']: finite numbers are needed"),
         ({"initial": {"v": None}}, "initial['v']: numbers are needed"),
@@ -105,3 +104,37 @@ def test_a_threshold_that_an_update_sets_before_it_is_asked_is_no_mistake():
 
 def test_driven_neurons_that_reach_their_threshold_at_once_are_no_mistake():
     described(neurons(updates=(Update("v = v + 20"),)))
+
+
+def test_expressions_begin_with_constants_and_with_draws_of_their_own_for_each_seed():
+    start = {"v": "rest + 5*rand()", "u": "0.1*v"}
+    lines = "dv/dt = (rest - v)/(20*ms) : 1\ndu/dt = -u/(30*ms) : 1"
+    population = neurons(equations=lines, constants={"rest": -65.0}, initial=start)
+    begun = {}
+    for seed in (1, 1, 2):
+        with open_simulation(described(population), small_task().objective, EProp(), seed, NUMPY).engine as engine:
+            engine.reset()
+            v, u = (engine[f"hidden.{name}"].copy() for name in ("v", "u"))
+        assert np.all((v >= -65) & (v <= -60)) and np.unique(v).size == 4
+        np.testing.assert_allclose(u, 0.1 * v)
+        assert np.array_equal(begun.setdefault(seed, v), v)
+    assert not np.any(begun[1] == begun[2])
+
+
+def test_noise_has_the_variance_of_its_process_and_is_that_of_its_trial():
+    """dv = -v/tau dt + sigma sqrt(2/tau) dW has variance sigma^2 / (1 - dt/(2 tau)) where Euler's steps integrate it."""
+    line, size = "dv/dt = -v/(5*ms) + 2*(2/(5*ms))**0.5*xi : 1", 400
+    net = Network()
+    net.add("input", PoissonSource(12))
+    noisy = {"method": "euler", "threshold": "v > 100", "reset": "v = 0"}
+    net.add("hidden", CustomNeurons(size, equations=line, **noisy))
+    net.add("output", LeakyReadout(3))
+    net.connect("input", "hidden", weights=0.0, plastic=True)
+    task, found = small_task(), []
+    simulation = open_simulation(net, task.objective, EProp(), 1, NUMPY, recorded=("hidden.v",))
+    with simulation.engine:
+        for seed in (0, 0, 1):
+            record = simulate(simulation, task.trial(0), 0, 1, np.random.default_rng(seed))
+            found.append(record.history["hidden.v"].copy())
+    assert np.array_equal(found[0], found[1]) and not np.any(found[0][0] == found[2][0])
+    assert np.var(found[0][30:]) == pytest.approx(4 / (1 - 0.1), rel=0.05)

@@ -207,10 +207,9 @@ class WorkingUnits(Units):
             },
             threshold="v >= 1",
             reset="v = 0\nr = r + jump",
-            membrane="arriving",
+            into="arriving",
             distance="v - 1",
             threshold_scale="1",
-            tau_m=f"{settings.tau_m!r} second",
             updates=(*self.read, Update(dedent(step).strip(), *slots.MEMBRANE)),
             persistent=self.state,
         )

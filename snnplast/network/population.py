@@ -119,7 +119,7 @@ class Population(Description):
     def _one_entry_per_neuron(self) -> Population:
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if isinstance(value, np.ndarray) and value.shape != (self.size,):
+            if isinstance(value, np.ndarray) and value.shape not in ((), (self.size,)):
                 raise ValueError(f"{name} has shape {value.shape}; allowed is a number or shape ({self.size},)")
         return self
 

@@ -87,7 +87,9 @@ NEURONS = {
             threshold_scale=0.5), (1.2, 0.3), None,
     ),
     "LIF, reset to a value, floor": (lambda **s: LIF(N, reset=0.1, v_min=-0.2, bias=0.01, **s), (0.9, -0.5), None),
-    "ALIF, reset to a value, floor": (lambda **s: ALIF(N, **{"reset": 0.0, "v_min": -0.2, "beta": 0.3, **s}), (0.9, -0.5), None),
+    "ALIF, reset to a value, floor": (
+        lambda **s: ALIF(N, **{"reset": 0.0, "v_min": -0.2, "beta": 0.3, **s}), (0.9, -0.5), None
+    ),
 }  # fmt: skip
 needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
 
