@@ -122,7 +122,7 @@ def test_expressions_begin_with_constants_and_with_draws_of_their_own_for_each_s
 
 
 def test_noise_has_the_variance_of_its_process_and_is_that_of_its_trial():
-    """dv = -v/tau dt + sigma sqrt(2/tau) dW has variance sigma^2 / (1 - dt/(2 tau)) where Euler's steps integrate it."""
+    """dv = -v/tau dt + sigma sqrt(2/tau) dW, in Euler's steps, has variance sigma^2 / (1 - dt/(2 tau))."""
     line, size = "dv/dt = -v/(5*ms) + 2*(2/(5*ms))**0.5*xi : 1", 400
     net = Network()
     net.add("input", PoissonSource(12))
