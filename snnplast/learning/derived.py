@@ -52,6 +52,7 @@ class DerivedTraces:
             p for p in network.projections.values() if p.target == target and p.plastic and p.kind == "spiking"
         ]
         self.live = self.linearised.live(self.into(p) for p in self.incoming)
+        self._gains: dict[str, Value] = {}
         self._entries = Entries(self.linearised, self.value)
 
     def into(self, projection: Projection) -> str:
@@ -63,6 +64,11 @@ class DerivedTraces:
 
     def gain(self, projection: Projection) -> Value:
         """What a weight of 1 adds, in SI units."""
+        if projection.name not in self._gains:
+            self._gains[projection.name] = self._gain(projection)
+        return self._gains[projection.name]
+
+    def _gain(self, projection: Projection) -> Value:
         unit = self.network.weight_unit(projection)
         return self.population.input_gain(self.network.dt) * (float(DEFAULT_UNITS[unit[0]]) if unit else 1.0)
 
@@ -227,10 +233,23 @@ class DerivedTraces:
         return chain
 
 
+class Identity:
+    """An object that stands for itself as a key, whatever it equals; it is kept alive by the key."""
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+
+    def __hash__(self) -> int:
+        return id(self.owner)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and self.owner is other.owner
+
+
 @functools.lru_cache(maxsize=64)
-def derived_traces(network: Network, target: str, psi: str) -> DerivedTraces:
-    """The traces of a network that does not change any more; they are derived once."""
-    return DerivedTraces(network, target, psi)
+def derived_traces(network: Network, target: str, rule: Identity) -> DerivedTraces:
+    """The traces of a network that does not change any more, for a rule: they are derived once."""
+    return DerivedTraces(network, target, rule.owner.postsynaptic(network.populations[target]))
 
 
 def latency(network: Network, projection: Projection) -> int:

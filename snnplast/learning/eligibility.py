@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.learning.derived import DerivedTraces, Gather, derived_traces, latency
+from snnplast.learning.derived import DerivedTraces, Gather, Identity, derived_traces, latency
 from snnplast.learning.gradient import adjoint_sweep
 from snnplast.learning.optimizer import AnyOptimizer
 from snnplast.learning.rule import Rule
@@ -101,7 +101,7 @@ class ThreeFactorRule(Rule):
             elif self.evaluation == "online":
                 gradients |= {p.name: _online_gradient(record, p, given) for p in incoming}
             elif isinstance(population, SpikingPopulation) and not _short(record.network, population, target):
-                traces = derived_traces(record.network, target, self.postsynaptic(population))
+                traces = derived_traces(record.network, target, Identity(self))
                 gradients |= traces.gradient(record, incoming, given)
             else:
                 gradients |= _factored_gradient(record, target, incoming, given)

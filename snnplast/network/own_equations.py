@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from snnplast.brian import Quantity, get_unit
+from snnplast.brian import DEFAULT_UNITS, Quantity, get_unit
 from snnplast.described import reals, shaped
 from snnplast.description import WrongValue
 from snnplast.errors import UserError, nearest
@@ -21,6 +21,7 @@ from snnplast.network.population import Population, refuse_undeclared
 from snnplast.network.unit_of import unit_of
 from snnplast.units import parse_quantity
 
+_QUANTITY = re.compile(r"[-+.\deE]+\s*\*?\s*([A-Za-z_]\w*)")
 _NOISE = re.compile(r"\b(xi(?:_\w+)?)\b")
 
 
@@ -179,6 +180,8 @@ def _constant(lines: tuple[str, ...], name: str) -> bool:
 
 def _unit_of(value: Any) -> str:
     """The unit of a constant that no equation declares."""
+    if isinstance(value, str) and (found := _QUANTITY.fullmatch(value)) and found[1] in DEFAULT_UNITS:
+        value = DEFAULT_UNITS[found[1]]
     return "1" if not isinstance(value, Quantity) or value.dim.is_dimensionless else repr(get_unit(value.dim))
 
 

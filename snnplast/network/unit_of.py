@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from snnplast.brian import (
@@ -28,12 +29,22 @@ def unit_of(expression: str, units: Mapping[str, str]) -> str:
     Traceback (most recent call last):
     snnplast.errors.UserError: 'v - 1': ...
     """
-    known = {name: Variable(name, dimensions=dimension(unit)) for name, unit in units.items()}
-    standard = {name: Constant(name, float(unit), dimensions=unit.dim) for name, unit in DEFAULT_UNITS.items()}
-    known = {**DEFAULT_FUNCTIONS, **DEFAULT_CONSTANTS, **standard, **known}
-    known |= {"dt": Variable("dt", dimensions=dimension("second")), "t": Variable("t", dimensions=dimension("second"))}
+    return _unit_of(expression, tuple(sorted(units.items())))
+
+
+@functools.lru_cache(maxsize=1024)
+def _unit_of(expression: str, units: tuple[tuple[str, str], ...]) -> str:
+    known = {name: Variable(name, dimensions=dimension(unit)) for name, unit in units}
+    known |= {name: Variable(name, dimensions=dimension("second")) for name in ("t", "dt")}
     try:
-        found = parse_expression_dimensions(expression, known)
+        found = parse_expression_dimensions(expression, {**_standard(), **known})
     except Exception as error:  # Brian2 raises several
         raise UserError(f"{expression!r}: {' '.join(str(error).split())}") from None
     return "1" if found.is_dimensionless else repr(get_unit(found))
+
+
+@functools.cache
+def _standard() -> dict[str, object]:
+    """What Brian2 knows by itself: functions, constants and units."""
+    units = {name: Constant(name, float(unit), dimensions=unit.dim) for name, unit in DEFAULT_UNITS.items()}
+    return {**DEFAULT_FUNCTIONS, **DEFAULT_CONSTANTS, **units}
