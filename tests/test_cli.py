@@ -516,7 +516,7 @@ def test_a_rule_is_shown_with_equations_parameters_reference_and_its_code_in_bot
     assert re.search(r"^  batch +1 +>= 1 +trials per update", out, re.M)
     online, factored = out.split("Brian2 code it adds, evaluation = ")[1:]
     assert online.startswith("'online'")
-    assert "dzbar/dt = -zbar/tau_trace : 1" in online
+    assert "zbar = zbar*exp(-dt/tau_trace)" in online
     assert "eligibility = psi_post*zbar_pre" in online
     assert factored.startswith("'factored'")
     assert "psi = 0.3/v_threshold" in factored

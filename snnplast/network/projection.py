@@ -144,6 +144,7 @@ class ProjectionSettings(TypedDict, total=False):
     bounds: tuple[float | None, float | None]
     simulated: bool
     unit: str | None
+    arrival: Literal["before threshold", "before reset", "before flow"]
 
 
 class Wiring(Description):
