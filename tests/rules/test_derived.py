@@ -1,8 +1,6 @@
-"""Traces derived from a neuron's code: both faces, both engines, and finite differences of the simulation itself."""
+"""Traces derived from a neuron's code: both faces and both engines are one rule, and what is refused."""
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,8 +8,6 @@ from brian2 import Hz, ms, mV, nS, pA, pF
 
 from snnplast.engine import COMPILED, NUMPY, compiler_available
 from snnplast.errors import UserError
-from snnplast.learning.signals import Signal
-from snnplast.learning.surrogate import Surrogate
 from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.fragments import Update
 from snnplast.network.network import Network
@@ -94,13 +90,6 @@ NEURONS = {
 needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
 
 
-class One(Surrogate):
-    """psi = 1."""
-
-    name: ClassVar[str] = "one"
-    shape: ClassVar[str] = "(1 + 0*{u})"
-
-
 def network(name, **settings) -> Network:
     make, (excite, inhibit), unit = NEURONS[name]
     population, net = make(**settings), Network(dt="0.5 ms" if name == "Izhikevich" else "1 ms")
@@ -148,62 +137,6 @@ def test_both_engines_are_one_rule(name, evaluation):
         np.testing.assert_allclose(compiled[projection], gradient, rtol=0, atol=1e-10 * np.abs(gradient).max())
 
 
-@pytest.mark.parametrize("name", NEURONS)
-def test_without_spikes_it_is_the_derivative_of_the_distance(name):
-    """psi = 1 and a threshold out of reach: sum_t L v^t, by central differences of the simulation."""
-    custom = "LIF" not in name
-    far = {"threshold": "v > 1e6*volt" if "AdEx" in name else "v > 1e6"} if custom else {"v_threshold": 1e6}
-    scale = "1*volt" if "AdEx" in name else 1
-    if custom:
-        far |= {"distance": "v", "threshold_scale": scale, "through": ()}
-    if "ALIF" in name:
-        far["beta"] = 0.0  # as through=() above: no surrogate spike acts where no spike is
-    net = network(name, **far)
-    if "AdEx" in name or name == "Izhikevich":
-        for projection in ("excite", "inhibit", "recur"):  # far from the upstroke
-            low, high = net.projections[projection].weights.low, net.projections[projection].weights.high
-            net.change(projection, weights=Uniform(low=0.1 * low, high=0.1 * high))
-    height = 1.0 if custom else 1e6
-    rule, task = EProp(surrogate=One(height=height)), small_task()
-    signal = np.linspace(-1, 2, N)
-    simulation = open_simulation(net, task.objective, rule, 1, NUMPY, recorded=("hidden.v",))
-    with simulation.engine:
-
-        def value():
-            record = simulate(simulation, task.trial(0), 0, 1, np.random.default_rng(0))
-            assert not record.counts("hidden").any()
-            return record, float(np.sum(record.history["hidden.v"] @ signal))
-
-        (plasticity,) = simulation.plasticities
-        hidden = [p for p in plasticity.projections if p.name in ("excite", "inhibit")]
-        given = {"hidden": [Signal(signal, "trial")]}
-        found = {n: g.copy() for n, g in rule.gradient(value()[0], hidden, given).items()}
-        for projection in ("excite", "inhibit"):
-            weights = simulation.values[projection]
-            for k in (0, 7, weights.size - 1):
-                kept, step = weights[k], 1e-4 * max(abs(weights[k]), 1e-3)
-                sides = []
-                for sign in (1, -1):
-                    weights[k] = kept + sign * step
-                    sides.append(value()[1])
-                weights[k] = kept
-                expected = (sides[0] - sides[1]) / (2 * step)
-                biggest = np.abs(found[projection]).max()
-                assert found[projection][k] == pytest.approx(expected, rel=1e-6, abs=1e-6 * biggest)
-        assert np.abs(found["excite"]).max() > 0
-
-
-def test_excitation_and_inhibition_have_opposite_signs():
-    for name in ("CUBA", "COBA", "AdEx"):
-        net, task, rule = network(name), small_task(), EProp()
-        with (simulation := open_simulation(net, task.objective, rule, 1, NUMPY)).engine:
-            record = simulate(simulation, task.trial(0), 0, 1, np.random.default_rng(0))
-            hidden = [p for p in simulation.plasticities[0].projections if p.target == "hidden"]
-            found = rule.gradient(record, hidden, {"hidden": [Signal(np.ones(N), "trial")]})
-            assert found["excite"].max() > 0 and found["inhibit"].min() < 0
-            assert found["excite"].min() >= 0 and found["inhibit"].max() <= 0
-
-
 @pytest.mark.parametrize(
     "settings, sentence",
     [
@@ -219,18 +152,3 @@ def test_what_has_no_derivative_is_refused_with_the_term(settings, sentence):
         with pytest.raises(UserError, match="e-prop") as caught:
             gradients(network("CUBA", **settings), rule)
         assert sentence in str(caught.value) and "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("evaluation", ["factored", "online"])
-@pytest.mark.parametrize("population", [LIF, ALIF])
-def test_the_hand_written_forms_are_special_cases(monkeypatch, population, evaluation):
-    settings = {"tau_m": ["10 ms", "15 ms", "20 ms", "25 ms", "30 ms"], "refractory": "3 ms", "reset": "subtract-next"}
-    found = []
-    for derived in (False, True):
-        if derived:
-            monkeypatch.setattr(LIF, "exponential", None)
-        net = network("LIF, reset to a value, floor")
-        net.populations["hidden"] = population(N, **settings)
-        found.append(gradients(net, EProp(evaluation=evaluation))[0])
-    for name, gradient in found[0].items():
-        np.testing.assert_allclose(found[1][name], gradient, rtol=0, atol=1e-12 * np.abs(gradient).max())
