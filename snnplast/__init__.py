@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from snnplast.learning.optimizer import Schedule as Schedule
     from snnplast.learning.rule import Rule as Rule
     from snnplast.learning.third_factor import ThirdFactor as ThirdFactor
+    from snnplast.network.adex import AdEx as AdEx
     from snnplast.network.connectivity import AllToAll as AllToAll
     from snnplast.network.connectivity import ExplicitPairs as ExplicitPairs
     from snnplast.network.connectivity import FixedInDegree as FixedInDegree
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from snnplast.network.fragments import Fragment as Fragment
     from snnplast.network.fragments import Injection as Injection
     from snnplast.network.fragments import Update as Update
+    from snnplast.network.glif import GLIF as GLIF
+    from snnplast.network.izhikevich import Izhikevich as Izhikevich
     from snnplast.network.network import Network as Network
     from snnplast.network.neurons import ALIF as ALIF
     from snnplast.network.neurons import LIF as LIF
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
     from snnplast.network.population import SpikeSource as SpikeSource
     from snnplast.network.readouts import LeakyReadout as LeakyReadout
     from snnplast.network.readouts import RateReadout as RateReadout
+    from snnplast.network.vogels_abbott import COBA as COBA
+    from snnplast.network.vogels_abbott import CUBA as CUBA
     from snnplast.network.weights import ExplicitWeights as ExplicitWeights
     from snnplast.network.weights import Gaussian as Gaussian
     from snnplast.network.weights import Glorot as Glorot
@@ -78,6 +83,10 @@ _HOME = {
     "network.network": "Network",
     "network.custom_neurons": "CustomNeurons",
     "network.neurons": "ALIF LIF",
+    "network.adex": "AdEx",
+    "network.izhikevich": "Izhikevich",
+    "network.vogels_abbott": "COBA CUBA",
+    "network.glif": "GLIF",
     "network.own_equations": "Analog",
     "network.population": "LayerNorm PoissonSource SpikeSource",
     "network.readouts": "LeakyReadout RateReadout",

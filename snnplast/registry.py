@@ -1,4 +1,4 @@
-"""Plugins by name: rules, third factors and models, built in or offered by installed distributions.
+"""Plugins by name: rules, third factors, models and neurons, built in or offered by installed distributions.
 
 A distribution offers a plugin with an entry point, for instance in its setup.cfg:
 
@@ -18,7 +18,12 @@ from typing import Any, NamedTuple
 
 from snnplast.errors import UserError, unknown
 
-GROUPS = {"rule": "snnplast.rules", "third-factor": "snnplast.third_factors", "model": "snnplast.models"}
+GROUPS = {
+    "rule": "snnplast.rules",
+    "third-factor": "snnplast.third_factors",
+    "model": "snnplast.models",
+    "neuron": "snnplast.neurons",
+}
 
 # The same lines as in setup.cfg: with them a checkout works uninstalled.
 BUILT_IN = {
@@ -51,6 +56,15 @@ BUILT_IN = {
         "pattern-generation": "snnplast.models.pattern_generation:PatternGeneration",
         "store-recall": "snnplast.models.store_recall:StoreRecall",
     },
+    "neuron": {
+        "lif": "snnplast.network.neurons:LIF",
+        "alif": "snnplast.network.neurons:ALIF",
+        "cuba": "snnplast.network.vogels_abbott:CUBA",
+        "coba": "snnplast.network.vogels_abbott:COBA",
+        "adex": "snnplast.network.adex:AdEx",
+        "izhikevich": "snnplast.network.izhikevich:Izhikevich",
+        "glif": "snnplast.network.glif:GLIF",
+    },
 }
 _OWN = "snnplast"
 
@@ -63,7 +77,7 @@ class Offer(NamedTuple):
 
 
 def names(kind: str) -> list[str]:
-    """Sorted names of all plugins of `kind` ("rule", "third-factor" or "model"); imports none of them."""
+    """Sorted names of all plugins of a kind of `GROUPS`; imports none of them."""
     return sorted(_offers(kind))
 
 

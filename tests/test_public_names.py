@@ -8,18 +8,19 @@ import pytest
 
 NAMES = {
     "snnplast": """
-        ALIF Adam AllToAll Analog Backprop BatchFiringRate CSVLogger ClassMemory Classification CrossEntropy
-        CustomNeurons Delta EProp EarlyStopping Experiment ExplicitPairs ExplicitWeights FiringRate FixedInDegree
-        Fragment Frozen Gaussian Glorot HSIC IBHebbian Injection LIF LayerNorm LeakyReadout MeanSquaredError Model
-        Network Normal OneToOne PoissonSource Probability Random RateReadout ReadoutError Record Recording Reservoir
-        Reward RewardHebbian Rule SGD Schedule Segment SpikeSource Task ThirdFactor Uniform Update UserError Zero
-        attach evaluate load_weights plot predict resume save_weights train
+        ALIF AdEx Adam AllToAll Analog Backprop BatchFiringRate COBA CSVLogger CUBA ClassMemory Classification
+        CrossEntropy CustomNeurons Delta EProp EarlyStopping Experiment ExplicitPairs ExplicitWeights FiringRate
+        FixedInDegree Fragment Frozen GLIF Gaussian Glorot HSIC IBHebbian Injection Izhikevich LIF LayerNorm
+        LeakyReadout MeanSquaredError Model Network Normal OneToOne PoissonSource Probability Random RateReadout
+        ReadoutError Record Recording Reservoir Reward RewardHebbian Rule SGD Schedule Segment SpikeSource Task
+        ThirdFactor Uniform Update UserError Zero attach evaluate load_weights plot predict resume save_weights train
     """,
     "snnplast.record": "Run RunFile check_writable read_run",
     "snnplast.network": """
-        ALIF AllToAll Analog Connectivity CustomNeurons ExplicitPairs ExplicitWeights FixedInDegree Fragment Gaussian
-        Glorot Injection LIF LayerNorm LeakyReadout Network Normal OneToOne PoissonSource Population Probability
-        Projection RateReadout SpikeSource SpikingPopulation Transposed Uniform UniformDelay Update Weights Wiring
+        ALIF AdEx AllToAll Analog COBA CUBA Connectivity CustomNeurons ExplicitPairs ExplicitWeights FixedInDegree
+        Fragment GLIF Gaussian Glorot Injection Izhikevich LIF LayerNorm LeakyReadout Network Normal OneToOne
+        PoissonSource Population Probability Projection RateReadout SpikeSource SpikingPopulation Transposed Uniform
+        UniformDelay Update Weights Wiring
     """,
     "snnplast.task": """
         Classification CrossEntropy Judgement MeanSquaredError Model Objective Record Segment ShowsSamples Spikes

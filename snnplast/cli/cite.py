@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from snnplast.config.experiment import Experiment
+from snnplast.network.neurons import SpikingPopulation
 
 BRIAN2 = """@article{stimberg2019brian,
   title = {Brian 2, an intuitive and efficient neural simulator},
@@ -16,10 +17,11 @@ _KEY = re.compile(r"@\w+\{\s*([^,\s]+)\s*,")
 
 
 def citations(experiment: Experiment) -> list[str]:
-    """BibTeX entries of rules, third factors, model and simulator; of several with one key the longest."""
+    """BibTeX entries of rules, third factors, neurons, model and simulator; of several with one key the longest."""
     rules = [experiment.rule, *experiment.others.values()]
     factors = [factor for rule in rules for factor in rule.factors]
-    texts = [*(thing.reference for thing in (*rules, *factors)), experiment.model.citation()]
+    neurons = [p for p in experiment.network.populations.values() if isinstance(p, SpikingPopulation)]
+    texts = [*(thing.reference for thing in (*rules, *factors, *neurons)), experiment.model.citation()]
     entries: dict[str, str] = {}
     for entry in (entry for text in (*texts, BRIAN2) for entry in _entries(text)):
         match = _KEY.match(entry)

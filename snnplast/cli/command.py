@@ -15,7 +15,7 @@ from snnplast.notices import silence
 from snnplast.training.interrupt import heard, number_of
 
 USER_ERROR, INTERNAL_ERROR = 2, 1
-KINDS = {"rules": "rule", "third-factors": "third-factor", "models": "model"}
+KINDS = {"rules": "rule", "third-factors": "third-factor", "models": "model", "neurons": "neuron"}
 
 TARGETS = (
     "a model, an experiment file (.toml), a model file (.py), or the file of a run (.h5), which means its settings"
@@ -29,6 +29,7 @@ EPILOG = """examples:
   snnplast sweep digits --over model.hidden=10,30,100 --over rule=e-prop,ib-hebbian --jobs 2
   snnplast trial evidence-accumulation.h5
   snnplast rules show e-prop
+  snnplast rules show e-prop --neuron adex
 """
 
 
@@ -200,6 +201,8 @@ def _add_show(commands: argparse._SubParsersAction, command: str, kind: str) -> 
     parser = _add(commands, command, f"list all {what}s, or show one with its parameters", _show)
     parser.set_defaults(kind=kind)
     parser.add_argument("words", nargs="*", metavar="show NAME", help=f"everything about one {what}")
+    if kind == "rule":
+        parser.add_argument("--neuron", metavar="NEURON", help="its traces, derived from the code of a neuron")
 
 
 def _add_cite(commands: argparse._SubParsersAction) -> None:
@@ -285,6 +288,10 @@ def _show(options: argparse.Namespace) -> None:
     match options.words:
         case []:
             show_all(standard_output(), options.kind)
+        case ["show", name] if getattr(options, "neuron", None):
+            from snnplast.cli.derivation import show_derivation
+
+            show_derivation(standard_output(), name, options.neuron)
         case ["show", name]:
             show_one(standard_output(), options.kind, name)
         case ["show"]:

@@ -1,14 +1,13 @@
-"""What `snnplast rules`, `third-factors` and `models` print: documentation from the plugins themselves."""
+"""What `snnplast rules`, `third-factors`, `models` and `neurons` print: documentation from the plugins themselves."""
 
 from __future__ import annotations
 
 import inspect
 import re
 import sys
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from textwrap import indent
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from rich.console import Console
@@ -17,20 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 from snnplast import registry
+from snnplast.cli.injected import examples, injected
 from snnplast.config.model_file import load_model
 from snnplast.config.schema import choice_in, table_of
 from snnplast.description import Description
 from snnplast.errors import UserError
-from snnplast.learning.rule import Rule
-from snnplast.network.fragments import Fragment, Injection
-from snnplast.network.network import Network
-from snnplast.network.neurons import LIF
-from snnplast.network.population import LayerNorm, PoissonSource
-from snnplast.network.readouts import LeakyReadout, RateReadout
+from snnplast.network.neurons import LIF, SpikingPopulation
+from snnplast.network.population import Each, LayerNorm
 from snnplast.report.console import emit
-from snnplast.simulation.design import design
 from snnplast.task.model import Model
-from snnplast.task.objective import CrossEntropy
 from snnplast.units import format_quantity, in_unit
 
 
@@ -48,18 +42,20 @@ def show_one(console: Console, kind: str, name: str) -> None:
     plugin = registry.load(kind, name)
     emit(console, Text(f"{name}: {_first_line(plugin)}", style="bold"), wrap=False)
     for text in (_doc(sys.modules[plugin.__module__]), _doc(plugin).partition("\n")[2].strip()):
-        _section(console, "", text)
-    _section(console, "Parameters", _parameters(plugin))
+        section(console, "", text)
+    section(console, "Parameters", _parameters(plugin))
     if kind == "rule":
-        for title, code in _injected(plugin):
-            _section(console, title, code)
+        for title, code in injected(plugin, examples(LIF(3, refractory="5 ms", bias=0.0, representation=LayerNorm()))):
+            section(console, title, code)
+    if kind == "neuron":
+        section(console, "Brian2 code", neuron_code(plugin(1)))
     if kind == "model":
-        _section(console, "Network", _network(plugin))
-        _section(console, "Settings it comes with", _defaults(name))
-    _section(console, "Reference", getattr(plugin, "reference", ""))
+        section(console, "Network", _network(plugin))
+        section(console, "Settings it comes with", _defaults(name))
+    section(console, "Reference", getattr(plugin, "reference", ""))
 
 
-def _section(console: Console, title: str, content: Table | str) -> None:
+def section(console: Console, title: str, content: Table | str) -> None:
     """A heading and what stands under it; nothing where there is nothing to say."""
     if not content:
         return
@@ -92,11 +88,24 @@ def _doc(documented: Any) -> str:
 def _parameters(plugin: type[Description]) -> Table | str:
     table = _table("name", "default", "allowed", "unit", "meaning")
     for name, field in plugin.model_fields.items():
-        quantity = in_unit(field)
-        unit = quantity.unit if quantity else ""
-        row = (name, _default(field), _allowed(field), unit, field.description or "")
+        row = (name, _default(field), _allowed(field), _unit(field), field.description or "")
         table.add_row(*(Text(part, overflow="fold") for part in row))
     return table if table.row_count else ""
+
+
+def neuron_code(neuron: SpikingPopulation) -> str:
+    """Equations, threshold and reset, and what surrogate derivatives are made of."""
+    lines = [neuron.code(1e-3).text(), f"threshold: {neuron.threshold}", f"method: {neuron.integration}"]
+    if neuron.refractory_code:
+        lines.append(f"refractory: {neuron.refractory_code}")
+    around = f"surrogate derivative: of {neuron.distance}, in parts of {neuron.threshold_scale}"
+    return "\n".join([*lines, around])
+
+
+def _unit(field: FieldInfo) -> str:
+    """The unit of a quantity, "" for anything else."""
+    quantity, each = in_unit(field), Each.of(field)
+    return quantity.unit if quantity else each.unit if each else ""
 
 
 def _default(field: FieldInfo) -> str:
@@ -132,9 +141,9 @@ def _allowed(field: FieldInfo) -> str:
     literal = _literal(field.annotation)
     if literal:
         return ", ".join(map(str, literal))
-    quantity = in_unit(field)
-    if quantity:
-        return quantity.range_text()
+    quantity, each = in_unit(field), Each.of(field)
+    if quantity or each:
+        return quantity.range_text() if quantity else each.allowed if each else ""
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
     found = [(sign, getattr(item, key, None)) for item in field.metadata for key, sign in signs.items()]
     return ", ".join(f"{sign} {bound:g}" for sign, bound in found if bound is not None)
@@ -144,58 +153,6 @@ def _literal(annotation: Any) -> tuple[Any, ...]:
     if get_origin(annotation) is Literal:
         return get_args(annotation)
     return next((found for part in get_args(annotation) if (found := _literal(part))), ())
-
-
-def _injected(rule_class: type[Rule]) -> Iterator[tuple[str, str]]:
-    """The code a rule injects into a small network, for both faces: title, text."""
-    for evaluation, meaning in (("online", "traces in the synapses"), ("factored", "from records, after the trial")):
-        title = f"Brian2 code it adds, evaluation = {evaluation!r} ({meaning})"
-        try:
-            yield title, _code(dict(injections(cast(Any, rule_class)(evaluation=evaluation)))) or "none"
-        except UserError as error:
-            yield title, str(error)
-
-
-def injections(rule: Rule) -> Iterator[tuple[str, Injection]]:
-    """Projection -> what the rule injects, on the first example network that the rule takes."""
-    complaint: UserError | None = None
-    for readout in (LeakyReadout(2), RateReadout(2)):
-        try:
-            designed = design(_example(readout), CrossEntropy(), rule, seed=0)
-        except UserError as error:
-            complaint = complaint or error
-            continue
-        yield from designed.injections.items()
-        return
-    assert complaint is not None
-    raise complaint
-
-
-def _example(readout: LeakyReadout | RateReadout) -> Network:
-    """Source -> recurrent hidden layer -> readout."""
-    net = Network()
-    net.add("input", PoissonSource(4))
-    net.add("hidden", LIF(3, refractory="5 ms", bias=0.0, representation=LayerNorm()))
-    net.add("output", readout)
-    net.connect("input", "hidden", plastic=True)
-    net.connect("hidden", "hidden", plastic=True, self_connections=False)
-    if isinstance(readout, LeakyReadout):
-        net.connect("hidden", "output", plastic=True)
-    else:
-        net.connect("hidden", "output", plastic=True, kind="analog", variable="z", every="trial")
-    return net
-
-
-def _code(found: Mapping[str, Injection]) -> str:
-    """Each piece of code once, with where it goes."""
-    owners: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for location, where in (("pre", "source neurons"), ("post", "target neurons"), ("synapse", "synapses")):
-        for projection, injection in found.items():
-            fragment = getattr(injection, location)
-            if fragment != Fragment():
-                owners[where, fragment.text()].append(projection.replace("_to_", " -> "))
-    parts = [f"{where} of {', '.join(names)}\n{indent(text, '    ')}" for (where, text), names in owners.items()]
-    return "\n".join(parts)
 
 
 def _network(model_class: type[Model]) -> Table | str:

@@ -98,7 +98,7 @@ class DerivedTraces:
                 f"network.{projection.name}: its weights add to {into!r}, which no spike of {self.target!r} depends "
                 "on; plastic=False keeps them"
             )
-        return self._online(projection, into, gather) if online else self._factored()
+        return self._online(projection, into, gather) if online else self.factored()
 
     def _neurons(self, entries: Entries) -> Fragment:
         code = self._surrogate()
@@ -123,7 +123,8 @@ class DerivedTraces:
         reset = self.linearised.reset
         return any(not reset.unit(state) for state in self.live) or any(reset.parameters)
 
-    def _factored(self) -> Injection:
+    def factored(self) -> Injection:
+        """What is added to the neurons for the gradient after a trial."""
         entries = Entries(self.linearised, self.value)
         self._chain_of(entries, None)
         recorded = ["psi", *entries.varying]

@@ -93,7 +93,7 @@ class Entries:
         before: set[str] = set()
         for kind, (when, order) in _KINDS.items():
             tape = self.block(kind).tape if kind in ("flow", "update", "reset") else {}
-            lines, read = _code(needed[kind], tape, step.states if kind == "flow" else ())
+            lines, read = written_out(needed[kind], tape, step.states if kind == "flow" else ())
             before |= read
             if lines:
                 updates.append(Update("\n".join(lines), when, order))
@@ -115,7 +115,7 @@ _KINDS = {
 }
 
 
-def _code(
+def written_out(
     wanted: Sequence[tuple[str, sympy.Expr]], tape: Mapping[sympy.Symbol, sympy.Expr], states: Iterable[str]
 ) -> tuple[list[str], set[str]]:
     """Lines that give entries their values, and the states whose value before the step they read."""

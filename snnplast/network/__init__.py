@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from snnplast.lazy import offers
 
 if TYPE_CHECKING:
+    from snnplast.network.adex import AdEx as AdEx
     from snnplast.network.connectivity import AllToAll as AllToAll
     from snnplast.network.connectivity import Connectivity as Connectivity
     from snnplast.network.connectivity import ExplicitPairs as ExplicitPairs
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from snnplast.network.fragments import Fragment as Fragment
     from snnplast.network.fragments import Injection as Injection
     from snnplast.network.fragments import Update as Update
+    from snnplast.network.glif import GLIF as GLIF
+    from snnplast.network.izhikevich import Izhikevich as Izhikevich
     from snnplast.network.network import Network as Network
     from snnplast.network.neurons import ALIF as ALIF
     from snnplast.network.neurons import LIF as LIF
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from snnplast.network.projection import Wiring as Wiring
     from snnplast.network.readouts import LeakyReadout as LeakyReadout
     from snnplast.network.readouts import RateReadout as RateReadout
+    from snnplast.network.vogels_abbott import COBA as COBA
+    from snnplast.network.vogels_abbott import CUBA as CUBA
     from snnplast.network.weights import ExplicitWeights as ExplicitWeights
     from snnplast.network.weights import Gaussian as Gaussian
     from snnplast.network.weights import Glorot as Glorot
@@ -45,6 +50,10 @@ __all__, __getattr__, __dir__ = offers(
         "network.population": "Population SpikeSource PoissonSource LayerNorm",
         "network.custom_neurons": "CustomNeurons",
         "network.neurons": "SpikingPopulation LIF ALIF",
+        "network.adex": "AdEx",
+        "network.izhikevich": "Izhikevich",
+        "network.vogels_abbott": "COBA CUBA",
+        "network.glif": "GLIF",
         "network.own_equations": "Analog",
         "network.readouts": "LeakyReadout RateReadout",
         "network.weights": "Weights Normal Gaussian Glorot Uniform ExplicitWeights Transposed",

@@ -75,7 +75,7 @@ class Fragment:
     >>> trace = Fragment(("dx/dt = -x/tau : 1",), {"tau": 0.02}, {"tau": "second"}, on_spike=("x += 1",))
     >>> print(trace.text())
     dx/dt = -x/tau : 1
-    tau = 0.02  (constant)
+    tau = 0.02 second  (constant)
     on spike: x += 1
     """
 
@@ -118,7 +118,10 @@ class Fragment:
     def text(self) -> str:
         """As a reader would write it down; printed by `snnplast rules show`."""
         lines = [*self.equations]
-        lines += [f"{name} = {_short(value)}  (constant)" for name, value in self.constants.items()]
+        lines += [
+            " ".join([f"{name} = {_short(value)}", *_unit(self.units.get(name)), " (constant)"])
+            for name, value in self.constants.items()
+        ]
         lines += [f"on spike: {code}" for code in self.on_spike]
         lines += [f"on arrival: {code}" for code in self.on_arrival]
         for update in self.updates:
@@ -179,6 +182,10 @@ def constant_equations(fragment: Fragment) -> list[str]:
 
 def _declared(line: str) -> str:
     return language.equation(line).name
+
+
+def _unit(unit: str | None) -> list[str]:
+    return [] if unit in (None, "1") else [str(unit)]
 
 
 def _short(value: Value) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.network import slots
+from snnplast.network.citations import BELLEC_2018
 from snnplast.network.fragments import Fragment, Update, Value, merge
 from snnplast.network.population import (
     LayerNorm,
@@ -27,8 +28,11 @@ class SpikingPopulation(Population):
 
     representation: rate representation z for layer-wise rules, or none.
     learnable: its constants that rules learn, by name.
+    name, reference: how a kind that comes with the library is chosen and cited (BibTeX).
     """
 
+    name: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
     spiking: ClassVar[bool] = True
     representation: Annotated[LayerNorm | None, Field(description="rate representation z")] = None
     learnable: Annotated[tuple[str, ...], Field(description="constants that rules learn, by name")] = ()
@@ -145,6 +149,7 @@ class LIF(SpikingPopulation):
     snnplast.description.WrongValue: LIF.tau_m: 20 has no unit: a time is needed, write '20 ms' if ms is meant
     """
 
+    name: ClassVar[str] = "lif"
     input_variable: ClassVar[str | None] = "v"
     in_steps: ClassVar[tuple[str, ...]] = ("refractory",)
     tau_m: Annotated[PositiveTimes, Field(description="membrane time constant tau_m")] = "20 ms"
@@ -218,6 +223,9 @@ class ALIF(LIF):
     Traceback (most recent call last):
     snnplast.description.WrongValue: ALIF.beta: -1 is out of range: at least 0 is allowed
     """
+
+    name: ClassVar[str] = "alif"
+    reference: ClassVar[str] = BELLEC_2018
 
     tau_adapt: Annotated[PositiveTimes, Field(description="time constant of the adaptation")] = "2000 ms"
     beta: Annotated[NonNegative, Field(description="rise of the threshold per spike")] = 0.017

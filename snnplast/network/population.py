@@ -7,10 +7,12 @@ A value that may differ between neurons is a number or an array with one entry p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
+from pydantic.fields import FieldInfo
 
 from snnplast.brian import Quantity
 from snnplast.described import reals
@@ -20,8 +22,24 @@ from snnplast.network.fragments import Fragment, Value
 from snnplast.units import NonNegativeRate, PositiveRate, parse_quantity
 
 
-def _each(unit: str | None, low: float | None = None, strict: bool = False) -> BeforeValidator:
-    """Validator of a number or an array (n,), in SI units, finite and above `low`."""
+@dataclass(frozen=True)
+class Each:
+    """What tables say of a field with a number or an array (n,): its unit, "" for none, and its range."""
+
+    unit: str
+    allowed: str
+
+    @classmethod
+    def of(cls, field: Any) -> Each | None:
+        """That of a field, also inside `Voltages | None`; None for any other field."""
+        inside = field.annotation if isinstance(field, FieldInfo) else field
+        own = list(getattr(field, "metadata", None) or getattr(field, "__metadata__", ()))
+        found = [item for item in own if isinstance(item, cls)]
+        return found[0] if found else next((each for part in get_args(inside) if (each := cls.of(part))), None)
+
+
+def each(unit: str | None, low: float | None = None, strict: bool = False) -> tuple[BeforeValidator, Each]:
+    """Validator of a number or an array (n,), in SI units, finite and above `low`; and what tables say of it."""
 
     def convert(value: Any) -> Value:
         array = np.array(reals("", value)) if unit is None else _quantities(value, unit)
@@ -31,7 +49,10 @@ def _each(unit: str | None, low: float | None = None, strict: bool = False) -> B
             )
         return float(array) if array.ndim == 0 else array
 
-    return BeforeValidator(convert)
+    allowed = (
+        "" if low is None else f"{'above' if strict else 'at least'} {low:g} {unit or ''}".strip().replace(" 1/", "/")
+    )
+    return BeforeValidator(convert), Each(unit or "", allowed)
 
 
 def _quantities(value: Any, unit: str) -> np.ndarray:
@@ -53,7 +74,6 @@ def as_times(value: Any) -> Value:
     return float(array) if array.ndim == 0 else array
 
 
-_IN_MS = Field(json_schema_extra={"unit": "ms"})
 if TYPE_CHECKING:
     PositiveTimes = Any
     NonNegativeTimes = Any
@@ -61,11 +81,11 @@ if TYPE_CHECKING:
     NonNegative = Any
     Real = Any
 else:
-    PositiveTimes = Annotated[Value, _each("ms", 0, strict=True), _IN_MS]
-    NonNegativeTimes = Annotated[Value, _each("ms", 0), _IN_MS]
-    Positive = Annotated[Value, _each(None, 0, strict=True)]
-    NonNegative = Annotated[Value, _each(None, 0)]
-    Real = Annotated[Value, _each(None)]
+    PositiveTimes = Annotated[Value, *each("ms", 0, strict=True)]
+    NonNegativeTimes = Annotated[Value, *each("ms", 0)]
+    Positive = Annotated[Value, *each(None, 0, strict=True)]
+    NonNegative = Annotated[Value, *each(None, 0)]
+    Real = Annotated[Value, *each(None)]
 
 
 class LayerNorm(Description):
