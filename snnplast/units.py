@@ -219,6 +219,18 @@ def _unit(text: str, wanted: str = "ms") -> Any:
     raise UserError(f"unreadable unit '{text}': {_article(wanted)} is needed, {_like(wanted)}")
 
 
+def one(unit: str, wanted: str) -> Any:
+    """Quantity of 1 in a unit. wanted: a unit of the dimension that messages give examples of.
+
+    >>> float(one("nS", "siemens"))
+    1e-09
+    >>> one("nano", "siemens")
+    Traceback (most recent call last):
+    snnplast.errors.UserError: unknown unit 'nano': ...
+    """
+    return _unit(unit.replace(" ", ""), wanted)
+
+
 def _known(wanted: str) -> list[str]:
     """Common unit names, of the dimension of `wanted` where there are some."""
     dim = _unit(wanted).dim

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from snnplast.brian import DEFAULT_UNITS, all_units
+from snnplast.brian import all_units
 from snnplast.errors import UserError
 from snnplast.learning.chain import Chain, Point, Variable
 from snnplast.learning.derivative import Given
@@ -65,12 +65,9 @@ class DerivedTraces:
     def gain(self, projection: Projection) -> Value:
         """What a weight of 1 adds, in SI units."""
         if projection.name not in self._gains:
-            self._gains[projection.name] = self._gain(projection)
+            scale, _ = self.network.weight_scale(projection)
+            self._gains[projection.name] = self.population.input_gain(self.network.dt) * scale
         return self._gains[projection.name]
-
-    def _gain(self, projection: Projection) -> Value:
-        unit = self.network.weight_unit(projection)
-        return self.population.input_gain(self.network.dt) * (float(DEFAULT_UNITS[unit[0]]) if unit else 1.0)
 
     def value(self, entry: sympy.Expr) -> Value:
         """A constant entry in SI units: a number, or one per neuron."""

@@ -7,11 +7,9 @@ from typing import Any, Unpack, cast
 
 import numpy as np
 
-from snnplast.brian import DEFAULT_UNITS, Quantity
+from snnplast.brian import Quantity
 from snnplast.description import WrongValue
 from snnplast.errors import UserError, unknown
-from snnplast.network.code import equation
-from snnplast.network.code_check import dimension
 from snnplast.network.connectivity import AllToAll, ExplicitPairs
 from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.delays import UniformDelay, check_delay
@@ -20,6 +18,7 @@ from snnplast.network.initial import refuse_spikes_at_once
 from snnplast.network.population import PoissonSource, Population
 from snnplast.network.projection import Projection, ProjectionSettings
 from snnplast.network.readouts import RateReadout
+from snnplast.network.weight_units import weight_scale
 from snnplast.network.weights import ExplicitWeights, Transposed, as_weights
 from snnplast.shown import Rows, Shown
 from snnplast.time_steps import whole_steps
@@ -154,28 +153,10 @@ class Network(Shown):
         projections = [(p.name, f"{p.source} -> {p.target}{learned[p.plastic]}") for p in self.projections.values()]
         return f"Network, dt = {self.dt * 1e3:g} ms", [*populations, *projections]
 
-    def weight_unit(self, projection: Projection) -> tuple[str, ...]:
-        """The unit of a projection's weights, as Brian2 code calls it; empty where they have none.
-
-        Raises `UserError` for one that is not that of what they add to.
-        """
-        target = self.populations[projection.target]
-        into = projection.into or target.input_variable_name
-        declared = {e.name: e.unit for e in map(equation, target.fragment(self.dt).equations)}
-        needed = declared.get(into or "", "1")
-        unit = projection.unit or target.weight_units.get(into or "")
-        place = f"network.{projection.name}.unit"
-        if unit is None:
-            if needed != "1":
-                raise UserError(
-                    f"{place}: weights add to {into!r}, in {needed}: their unit is needed, such as '{needed}'"
-                )
-            return ()
-        if unit not in DEFAULT_UNITS:
-            raise UserError(f"{place}: {unknown('unit', unit, DEFAULT_UNITS)}")
-        if DEFAULT_UNITS[unit].dim is not dimension(needed):
-            raise UserError(f"{place} = {unit!r}: weights add to {into!r}, in {needed}; a unit of that is needed")
-        return (unit,)
+    def weight_scale(self, projection: Projection) -> tuple[float, str]:
+        """(SI value of a weight of 1, Brian2's unit of that); (1.0, "1") where weights have none."""
+        ends = self.populations[projection.source], self.populations[projection.target]
+        return weight_scale(projection, *ends, self.dt)
 
     def population(self, name: str) -> Population:
         """A population by name; an unknown name raises `UserError`."""
@@ -238,6 +219,8 @@ class Network(Shown):
             raise UserError(f"{place}: {projection.source!r} does not spike; connect it with kind='analog'")
         if (projection.into or target.input_variable_name) is None:
             raise UserError(f"{place}: {projection.target!r} is a source and takes no input")
+        if projection.simulated:
+            weight_scale(projection, source, target, self.dt)
         if isinstance(target, RateReadout) and projection.every != "trial":
             raise UserError(f"{place}: a RateReadout is fed by kind='analog', variable='z', every='trial'")
         if not projection.self_connections and projection.source != projection.target:

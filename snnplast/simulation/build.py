@@ -12,6 +12,7 @@ from snnplast.brian import ArrayVariable, brian2
 from snnplast.engine import BrianModel
 from snnplast.errors import UserError
 from snnplast.network import slots
+from snnplast.network.code import equation
 from snnplast.network.fragments import Fragment, Value, constant_equations, substitute
 from snnplast.network.names import beside
 from snnplast.network.neurons import SpikingPopulation
@@ -128,19 +129,21 @@ class _Builder:
         names = beside({"w", *described.names()}, ends, "synapse")
         fragment, w = described.renamed(names), names.get("w", "w")
         equations = [f"{w} : 1", *fragment.equations, *constant_equations(fragment)]
+        scale, unit = self.network.weight_scale(projection)
+        weight = w if unit == "1" else f"{w}*({scale!r}*{unit})"
         if projection.kind == "analog" and projection.every == "step":
-            equations.append(f"{into}_post = {w}*{projection.variable}_pre : 1 (summed)")
+            equations.append(f"{into}_post = {weight}*{projection.variable}_pre : {self._unit(projection.target, into)} (summed)")
             synapses = self._synapses(name, source, target, equations, None)
             updater = synapses.summed_updaters[f"{into}_post"]
             updater.when, updater.order = slots.FEEDBACK
         elif projection.kind == "analog":
-            code = f"{into}_post = {into}_post + {w}*{projection.variable}_pre"
+            code = f"{into}_post = {into}_post + {weight}*{projection.variable}_pre"
             synapses = self._synapses(name, source, target, equations, code, on_event=TRIAL_EVENT)
             when, first = slots.CARRYING
             synapses.pre.when, synapses.pre.order = when, first + projection.order
         else:
             gain = self.plan.gains.get(projection.target)
-            added = "*".join([*([f"{gain}_post"] if gain else []), w, *self.network.weight_unit(projection)])
+            added = f"{gain}_post*{weight}" if gain else weight
             paths = {"pre": "\n".join([f"{into}_post += {added}", *fragment.on_arrival])}
             if fragment.on_spike:
                 paths["learn"] = "\n".join(fragment.on_spike)
@@ -161,6 +164,11 @@ class _Builder:
         known = {names.get(own, own): own for own in ("w", *described.names())}
         self._publish(name, synapses, described.constants, known)
         self.model.initial[f"{name}.w"] = self.plan.weights[name]
+
+    def _unit(self, population: str, variable: str) -> str:
+        """The unit that a population's equations declare for a variable."""
+        declared = map(equation, self.plan.populations[population].equations)
+        return next((e.unit for e in declared if e.name == variable), "1")
 
     def _synapses(self, name: str, source, target, equations, on_pre, **settings) -> brian2.Synapses:
         model = equations if isinstance(equations, str) else "\n".join(equations)
