@@ -231,6 +231,19 @@ def one(unit: str, wanted: str) -> Any:
     return _unit(unit.replace(" ", ""), wanted)
 
 
+def of_any_unit(text: str) -> Any:
+    """The quantity that a text is, whatever its unit.
+
+    >>> of_any_unit("100 Mohm")
+    100. * Mohm
+    """
+    match = _NUMBER.fullmatch(text)
+    if not match:
+        raise UserError(f"'{text}' is no quantity: a number with a unit is needed, such as '20 ms'")
+    unit = match[2].removeprefix("*").strip()
+    return float(match[1]) * _unit(f"1{unit}" if unit.startswith("/") else unit or "1")
+
+
 def _known(wanted: str) -> list[str]:
     """Common unit names, of the dimension of `wanted` where there are some."""
     dim = _unit(wanted).dim

@@ -85,7 +85,7 @@ def test_a_neurons_own_w_is_not_the_weight():
 
 @pytest.mark.parametrize("every", ["step", "trial"])
 def test_analog_weights_turn_what_they_carry_into_what_they_add_to(every):
-    net = network(neurons(), unit="pA")
+    net = network(neurons(threshold="v > 1*volt"), unit="pA")
     net.add("rates", Analog(2, equations="drive : amp\ndr/dt = (drive*R - r)/(10*ms) : volt", constants={"R": "1 ohm"}))
     net.connect("hidden", "rates", kind="analog", variable="v", every=every, weights=2.0, unit="nS")
     history, *_ = run(net, "hidden.v", "rates.drive")
@@ -100,7 +100,7 @@ def test_analog_weights_turn_what_they_carry_into_what_they_add_to(every):
     "settings, sentence",
     [
         ({}, "network.input_to_hidden.unit: weights add to 'ge', in amp; a unit of them is needed, such as 'pA'"),
-        ({"unit": "mV"}, "network.input_to_hidden.unit = 'mV': weights add to 'ge', in amp; one such as 'pA' is needed"),
+        ({"unit": "mV"}, "input_to_hidden.unit = 'mV': weights add to 'ge', in amp; one such as 'pA' is needed"),
         ({"unit": "pico"}, "network.input_to_hidden.unit: unknown unit 'pico'"),
         ({"unit": "pA", "into": "w"}, "unit = 'pA': weights add to 'w', a number; unit=None is needed"),
         ({"into": "gx"}, "network.input_to_hidden.into = 'gx': 'hidden' has no such variable; did you mean 'ge'?"),

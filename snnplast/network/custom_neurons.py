@@ -16,7 +16,8 @@ from snnplast.network.code import expression
 from snnplast.network.fragments import Fragment, Value, merge
 from snnplast.network.initial import value_at_start
 from snnplast.network.neurons import SpikingPopulation
-from snnplast.network.own_equations import OwnEquations, in_unit, is_code
+from snnplast.network.own_equations import OwnEquations
+from snnplast.network.own_values import in_unit, is_code, quantity
 from snnplast.network.population import as_times, refuse_undeclared
 from snnplast.network.unit_of import unit_of
 
@@ -143,6 +144,9 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
                 raise UserError(f"{given!r} is in {unit_of(given, self._units)}, the distance in {self.distance_unit}")
             return np.asarray(value_at_start(given, self.own, self.initial_values, self.size))
         return np.asarray(in_unit("threshold_scale", given, self.distance_unit, self.size))
+
+    def _settled(self) -> dict[str, Any]:
+        return {"threshold_scale_given": quantity(self.threshold_scale_value, self.distance_unit)}
 
     @property
     def threshold(self) -> str:

@@ -20,7 +20,6 @@ _BINARY: dict[type, Callable[..., Any]] = {
     ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq, ast.NotEq: operator.ne,
     ast.And: np.logical_and, ast.Or: np.logical_or,
 }  # fmt: skip
-_DRAWS = ("rand()", "randn()")
 _UNARY: dict[type, Callable[..., Any]] = {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Not: np.logical_not}
 
 
@@ -35,11 +34,11 @@ def refuse_spikes_at_once(
     condition = code.expression(threshold)
     try:
         with np.errstate(all="ignore"):
-            spiking = np.broadcast_to(_value(condition, state), (size,))
+            spiking = np.broadcast_to(value_of(condition, state), (size,))
             first = [u for u in fragment.updates if u.event is None and code.precedes(u.when, "thresholds")]
             for update in sorted(first, key=lambda u: (code.SLOTS.index(u.when), u.order)):
                 _run(update.code, state)
-            spiking = spiking & np.broadcast_to(_value(condition, state), (size,))
+            spiking = spiking & np.broadcast_to(value_of(condition, state), (size,))
     except KeyError:  # it depends on what comes from elsewhere
         return
     if np.any(spiking):
@@ -50,20 +49,14 @@ def refuse_spikes_at_once(
         )
 
 
-def value_at_start(
-    text: str, fragment: Fragment, initial: Mapping[str, Value], size: int, rng: np.random.Generator | None = None
-) -> Any:
+def value_at_start(text: str, fragment: Fragment, initial: Mapping[str, Value], size: int) -> Any:
     """Value of an expression where a trial begins, (), or (n,), in SI units.
-
-    rng: of rand() and randn(), drawn for each neuron; without one they are their means.
 
     Raises `UserError` for a name that has no value there.
     """
     state = _start(fragment, initial, size, 1e-3)
-    drawn = (np.full(size, 0.5), np.zeros(size)) if rng is None else (rng.random(size), rng.standard_normal(size))
-    state |= dict(zip(_DRAWS, drawn, strict=True))
     try:
-        found = np.asarray(_value(code.expression(text), state), dtype=float)
+        found = np.asarray(value_of(code.expression(text), state), dtype=float)
         return float(found) if found.ndim == 0 else found
     except KeyError as error:
         raise UserError(f"{text!r}: {error.args[0]!r} has no value where a trial begins") from None
@@ -81,42 +74,45 @@ def _start(fragment: Fragment, initial: Mapping[str, Value], size: int, dt: floa
 
 def _run(block: str, state: dict[str, Any]) -> None:
     for statement in code.statements(block):
-        value = _value(statement.value, state)
+        value = value_of(statement.value, state)
         if statement.operator != "=":
             change = {"+=": operator.add, "-=": operator.sub, "*=": operator.mul, "/=": operator.truediv}
             value = change[statement.operator](state[statement.target], value)
         state[statement.target] = value
 
 
-def _value(node: ast.expr, state: Mapping[str, Any]) -> Any:
-    """Value of an expression, in SI units. Raises `KeyError` for a name without a value."""
+def value_of(node: ast.expr, state: Mapping[str, Any]) -> Any:
+    """Value of an expression, in SI units. Raises `KeyError` for a name without a value.
+
+    state: name -> value, or expression; 'name()' -> what a function without arguments returns.
+    """
     match node:
         case ast.Constant(value=value):
             return value
         case ast.Name(id=name):
             return _named(name, state)
         case ast.BinOp(left=left, op=op, right=right):
-            return _BINARY[type(op)](_value(left, state), _value(right, state))
+            return _BINARY[type(op)](value_of(left, state), value_of(right, state))
         case ast.Compare(left=left, ops=[op], comparators=[right]):
-            return _BINARY[type(op)](_value(left, state), _value(right, state))
+            return _BINARY[type(op)](value_of(left, state), value_of(right, state))
         case ast.UnaryOp(op=op, operand=operand):
-            return _UNARY[type(op)](_value(operand, state))
+            return _UNARY[type(op)](value_of(operand, state))
         case ast.BoolOp(op=op, values=[first, *others]):
-            total = _value(first, state)
+            total = value_of(first, state)
             for other in others:
-                total = _BINARY[type(op)](total, _value(other, state))
+                total = _BINARY[type(op)](total, value_of(other, state))
             return total
         case ast.Call(func=ast.Name(id=name), args=[]) if f"{name}()" in state:
-            return state[f"{name}()"]
+            return state[f"{name}()"]()
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            return np.asarray(DEFAULT_FUNCTIONS[name].pyfunc(*(_value(argument, state) for argument in arguments)))
+            return np.asarray(DEFAULT_FUNCTIONS[name].pyfunc(*(value_of(argument, state) for argument in arguments)))
     raise KeyError(ast.unparse(node))
 
 
 def _named(name: str, state: Mapping[str, Any]) -> Any:
     if name in state:
         found = state[name]
-        return _value(found, state) if isinstance(found, ast.expr) else found
+        return value_of(found, state) if isinstance(found, ast.expr) else found
     if name in DEFAULT_CONSTANTS:
         return DEFAULT_CONSTANTS[name].get_value()
     return float(DEFAULT_UNITS[name])

@@ -176,6 +176,12 @@ class Network(Shown):
         other.attachments = dict(self.attachments)
         return other
 
+    def drawn(self, seed: int) -> Network:
+        """A copy with all that a seed draws for neurons: constants and initial values."""
+        other = self.copy()
+        other.populations = {name: population.drawn(seed, name) for name, population in self.populations.items()}
+        return other
+
     def freeze(self) -> Network:
         """Forbid further changes; returns itself."""
         self._frozen = True

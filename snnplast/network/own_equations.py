@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
-from snnplast.brian import DEFAULT_UNITS, Quantity, get_unit
-from snnplast.described import reals, shaped
 from snnplast.description import WrongValue
 from snnplast.errors import UserError, nearest
 from snnplast.network import code
-from snnplast.network.code_check import Scope, check_fragment, dimension
+from snnplast.network.code_check import Scope, check_fragment
 from snnplast.network.fragments import FLAGS, Fragment, Update, Value
-from snnplast.network.initial import value_at_start
+from snnplast.network.own_values import Draw, draws, quantity, worked_out
 from snnplast.network.population import Population, refuse_undeclared
-from snnplast.network.unit_of import unit_of
-from snnplast.units import parse_quantity
+from snnplast.random_streams import stream
 
-_QUANTITY = re.compile(r"[-+.\deE]+\s*\*?\s*([A-Za-z_]\w*)")
 _NOISE = re.compile(r"\b(xi(?:_\w+)?)\b")
 
 
@@ -30,12 +25,15 @@ class OwnEquations(Population):
 
     equations: Brian2 equations, one per line.
     constants: values of the names that the equations declare as '(constant)' or '(constant, shared)', or of further
-        ones: a number or an array (n,), with the unit that is declared.
+        ones: a number or an array (n,), with the unit that is declared; or an expression of those before it, units,
+        i, N and draws for each neuron, such as "20*ms*exp(0.3*randn())".
     updates: code run each step, or with event = "trial" once per trial in the response step.
     persistent: variables that outlive a trial: reset leaves them alone, checkpoints hold them.
     initial: values of variables where a trial begins, all others begin at 0: a number or an array (n,), with the unit
-        that is declared, or an expression of constants and of those before it, such as "Vr + 5*mV*randn()", which is
-        drawn once for each neuron.
+        that is declared, or an expression of constants and of those before it, such as "Vr + 5*mV*randn()".
+
+    rand() in [0, 1] and randn() are drawn once per run for each neuron, as a function of the experiment's seed, the
+    population and the name of what is drawn; whatever is checked before, is with their means, 0.5 and 0.
     """
 
     equations: str
@@ -65,15 +63,21 @@ class OwnEquations(Population):
 
     @property
     def own(self) -> Fragment:
-        """What the equations and constants declare, and the updates."""
+        """What the equations and constants declare, and the updates; without draws, with the means of what is drawn."""
+        return self._own(None)
+
+    def _own(self, draw: Draw | None) -> Fragment:
         lines = code.equation_lines(self.equations)
         declared = {found.name: found for found in map(code.equation, lines)}
         constants, units = {}, {}
         for name, value in self.constants.items():
-            unit = declared[name].unit if name in declared else _unit_of(value)
+            unit = declared[name].unit if name in declared else None
             if name in declared and not _constant(lines, name):
                 raise UserError(f"constants[{name!r}]: the equations declare {name!r} as something that may change")
-            constants[name], units[name] = in_unit(f"constants[{name!r}]", value, unit, self.size), unit
+            known = {other: (constants[other], units[other]) for other in constants}
+            rng = draw(name) if draw else None
+            found = worked_out(f"constants[{name!r}]", value, unit, self.size, known, rng)
+            constants[name], units[name] = found
         for name in declared:
             if _constant(lines, name) and name not in constants:
                 raise UserError(f"{name!r} is declared to be constant; constants={{{name!r}: ...}} gives it a value")
@@ -104,28 +108,36 @@ class OwnEquations(Population):
 
     @property
     def initial_values(self) -> Mapping[str, Value]:
-        """Variable -> where it begins, in SI units."""
+        """Variable -> where it begins, in SI units; without draws, with the means of what is drawn."""
         return self._begins(None)
 
-    def starts(self, rng: np.random.Generator) -> Mapping[str, Value]:
-        return self._begins(rng)
-
-    def _begins(self, rng: np.random.Generator | None) -> Mapping[str, Value]:
-        """Variable -> where it begins; without a generator, with the means of what is drawn."""
-        variables = {e.name: e.unit for e in map(code.equation, self.own.equations) if not e.subexpression}
+    def _begins(self, draw: Draw | None) -> Mapping[str, Value]:
+        own = self.own
+        variables = {e.name: e.unit for e in map(code.equation, own.equations) if not e.subexpression}
+        known = {name: (value, own.units[name]) for name, value in own.constants.items()}
         found: dict[str, Value] = {}
         for name, value in self.initial.items():
-            place = f"initial[{name!r}]"
             if name not in variables:
                 raise UserError(f"{name!r} is no variable of the equations; {nearest(name, variables)}")
-            if isinstance(value, str) and is_code(value):
-                units = self._units
-                if dimension(unit_of(value, units)) is not dimension(variables[name]):
-                    raise UserError(f"{place} = {value!r} is in {unit_of(value, units)}, {name!r} in {variables[name]}")
-                found[name] = value_at_start(value, self.own, found, self.size, rng)
-            else:
-                found[name] = in_unit(place, value, variables[name], self.size)
+            rng = draw(name) if draw else None
+            known[name] = worked_out(f"initial[{name!r}]", value, variables[name], self.size, known, rng)
+            found[name] = known[name][0]
         return found
+
+    def drawn(self, seed: int, name: str) -> Self:
+        """The same, as a seed draws it for a population of that name: each value is a function of both and its own."""
+        if not any(map(draws, [*self.constants.values(), *self.initial.values()])):
+            return self
+        own = self._own(lambda constant: stream(seed, "constants", name, constant))
+        constants = {c: quantity(value, own.units[c]) for c, value in own.constants.items()}
+        settled = self.model_copy(update={"constants": {**self.constants, **constants}, **self._settled()})
+        begins = settled._begins(lambda variable: stream(seed, "initial", name, variable))
+        initial = {variable: quantity(value, settled._units[variable]) for variable, value in begins.items()}
+        return settled.model_copy(update={"initial": initial})
+
+    def _settled(self) -> dict[str, Any]:
+        """Fields whose defaults are those of the means, whatever is drawn."""
+        return {}
 
     @property
     def _units(self) -> dict[str, str]:
@@ -164,50 +176,7 @@ class Analog(OwnEquations):
         return self.own
 
 
-def is_code(text: str) -> bool:
-    """Whether a text is an expression, not a quantity such as '20 ms'."""
-    try:
-        return bool(code.names(code.expression(text)) or code.functions(code.expression(text)))
-    except UserError:
-        return False
-
-
 def _constant(lines: tuple[str, ...], name: str) -> bool:
     line = next(line for line in lines if code.equation(line).name == name)
     flags = line.rpartition(":")[2].partition("(")[2].rstrip(") ").split(",")
     return "constant" in [flag.strip() for flag in flags]
-
-
-def _unit_of(value: Any) -> str:
-    """The unit of a constant that no equation declares."""
-    if isinstance(value, str) and (found := _QUANTITY.fullmatch(value)) and found[1] in DEFAULT_UNITS:
-        value = DEFAULT_UNITS[found[1]]
-    return "1" if not isinstance(value, Quantity) or value.dim.is_dimensionless else repr(get_unit(value.dim))
-
-
-def in_unit(place: str, value: Any, unit: str, size: int) -> Value:
-    """A number or an array (size,) in SI units, of the unit that is declared."""
-    wanted = dimension(unit)
-    if wanted.is_dimensionless:
-        if isinstance(value, str) or callable(value):
-            raise UserError(f"{place} = {value!r}: a number or an array ({size},) is needed")
-        array = reals(place, value)
-    elif isinstance(value, Quantity) and value.dim is wanted:
-        array = reals(place, np.asarray(value))
-    elif isinstance(value, Quantity) or np.ndim(value) == 0:
-        array = np.asarray(_at_place(place, lambda: parse_quantity(value, _plain(unit))))
-    else:
-        array = np.array([_at_place(place, lambda entry=entry: parse_quantity(entry, _plain(unit))) for entry in value])
-    array = shaped(place, array, (), (size,))
-    return float(array) if array.ndim == 0 else array
-
-
-def _plain(unit: str) -> str:
-    return unit.replace(" ", "")
-
-
-def _at_place(place: str, convert: Callable[[], float]) -> float:
-    try:
-        return convert()
-    except UserError as error:
-        raise UserError(f"{place}: {error}") from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
@@ -182,9 +182,9 @@ class Population(Description):
         """Variable -> where it begins in every trial, in SI units; all others begin at 0."""
         return {}
 
-    def starts(self, rng: np.random.Generator) -> Mapping[str, Value]:
-        """The same, with what is drawn for it once per run."""
-        return self.initial_values
+    def drawn(self, seed: int, name: str) -> Self:
+        """The same, with what is drawn for its neurons once per run; name: the population's in its network."""
+        return self
 
     def input_gain(self, dt: float) -> Value:
         """What one unit of weighted input adds to the membrane."""

@@ -56,8 +56,8 @@ class Projection(Description):
     rule: name of another rule for this projection; default the experiment's.
     self_connections: whether a neuron may project to itself, default True.
     bounds: (lowest, highest) weight; None, the default of both, leaves a side open.
-    unit: of the weights, such as "nS" or "mV", where they add to a variable that has one; they are numbers in it, and so
-        are bounds. Default: the target's own for that variable, if it has one.
+    unit: of the weights, such as "nS" or "mV", where they add to a variable that has one; they are numbers in it,
+        and so are bounds. Default: the target's own for that variable, if it has one.
     arrival: when in a step spikes act: "before threshold" (default), as this library has it; "before reset" and "before
         flow", before the equations are solved, are for networks that Brian2 runs.
     simulated: False keeps the weights as a parameter only, for factors computed after the trial.

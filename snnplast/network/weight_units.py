@@ -1,12 +1,12 @@
 """Units of weights: numbers of order 1 that synapses turn into volts, amps or siemens.
 
-    into <- into + w u        u: 1 of the unit that the projection, or its target for all of them, gives the weights
+into <- into + w u        u: 1 of the unit that the projection, or its target for all of them, gives the weights
 """
 
 from __future__ import annotations
 
 from snnplast.brian import get_unit
-from snnplast.errors import UserError
+from snnplast.errors import UserError, nearest
 from snnplast.network.code import equation
 from snnplast.network.code_check import dimension
 from snnplast.network.population import Population
@@ -51,6 +51,10 @@ def weight_scale(projection: Projection, source: Population, target: Population,
 
 def _needed(projection: Projection, into: str, source: Population, target: Population, dt: float) -> str:
     """Brian2's unit of what weights add; what an analog one carries has its own."""
+    declared = {e.name for e in map(equation, target.fragment(dt).equations)}
+    if projection.kind == "spiking" and into not in declared:
+        place = f"network.{projection.name}.into = {into!r}"
+        raise UserError(f"{place}: {projection.target!r} has no such variable; {nearest(into, declared)}")
     added = dimension(_unit(target, into, dt))
     if projection.variable is not None:
         added = added / dimension(_unit(source, projection.variable, dt))

@@ -132,7 +132,8 @@ class _Builder:
         scale, unit = self.network.weight_scale(projection)
         weight = w if unit == "1" else f"{w}*({scale!r}*{unit})"
         if projection.kind == "analog" and projection.every == "step":
-            equations.append(f"{into}_post = {weight}*{projection.variable}_pre : {self._unit(projection.target, into)} (summed)")
+            declared = self._unit(projection.target, into)
+            equations.append(f"{into}_post = {weight}*{projection.variable}_pre : {declared} (summed)")
             synapses = self._synapses(name, source, target, equations, None)
             updater = synapses.summed_updaters[f"{into}_post"]
             updater.when, updater.order = slots.FEEDBACK

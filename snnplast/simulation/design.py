@@ -59,7 +59,7 @@ def design(
         ones ('projection.variable') as they are at the end of a trial.
     Raises `UserError` where rule, sources and network do not fit.
     """
-    described, network = network, network.copy()
+    described, network = network, network.drawn(seed)
     needed: list[str] = []
     plasticities = _plasticities(network, rule, others or {})
     if objective is not None:

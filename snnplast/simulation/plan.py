@@ -126,7 +126,7 @@ def plan(
     kept: list[str] = []
     for name, population in network.populations.items():
         merged.populations[name] = _population(merged, name, population)
-        merged.starts[name] = population.starts(stream(seed, "initial", name))
+        merged.starts[name] = population.initial_values
     for name, p in network.projections.items():
         injection = injections.get(name, Injection())
         called = injection.recorded
