@@ -203,7 +203,7 @@ def test_what_does_not_fit_in_your_code_is_one_sentence(changed, sentence):
         (lambda: own_neurons(into="ge"), "CustomNeurons.into: 'ge' is not declared by the equations"),
         (lambda: own_neurons(refractory="v > thta"), "CustomNeurons.refractory: 'v > thta': unknown name 'thta'"),
         (lambda: own_neurons(threshold_scale="-theta"), "threshold_scale: a trial begins -0.7 below the threshold"),
-        (lambda: own_neurons(initial={"v": "1*mV"}), "initial['v'] = '1*mV' is in volt; a number is needed"),
+        (lambda: own_neurons(initial={"v": "1*mV"}), "initial['v'] = '1*mV' is in volt; it must be a number"),
         (lambda: own_neurons(through=("x",)), "CustomNeurons.through: 'x' is not declared by the equations"),
         (lambda: own_neurons(learnable=("thet",)), "CustomNeurons.learnable: unknown constant 'thet'"),
         (lambda: own_neurons(persistent=("u",)), "CustomNeurons.persistent: 'u' is not declared by the equations"),

@@ -91,12 +91,12 @@ def test_a_constant_that_no_equation_declares_has_the_unit_it_is_given_in(given)
 @pytest.mark.parametrize(
     "settings, sentence",
     [
-        ({"constants": {"tau": "2*tua", "E": "-70 mV"}}, "constants['tau'] = '2*tua': 'tua' has no value there: constan"),
+        ({"constants": {"tau": "2*tua", "E": "-70 mV"}}, "constants['tau'] = '2*tua': 'tua' has no value there"),
         ({"constants": {"tau": "20*t", "E": "-70 mV"}}, "constants['tau'] = '20*t': 't' has no value there"),
         ({"constants": {"tau": "2 + 3*ms", "E": "-70 mV"}}, "constants['tau'] = '2 + 3*ms': "),
         ({"constants": {"tau": "20 banana", "E": "-70 mV"}}, "constants['tau']: unknown unit 'banana'"),
-        ({"constants": {"tau": "1*ms/0", "E": "-70 mV"}}, "constants['tau'] = '1*ms/0' is inf; finite numbers are needed"),
-        ({"initial": {"v": "0.5*randn()"}}, "initial['v'] = '0.5*randn()' is a number; in volt is needed"),
+        ({"constants": {"tau": "1*ms/0", "E": "-70 mV"}}, "constants['tau'] = '1*ms/0' is inf; finite"),
+        ({"initial": {"v": "0.5*randn()"}}, "initial['v'] = '0.5*randn()' is a number; it must be in volt"),
         ({"initial": {"u": "0.1*v", "v": "E"}}, "initial['u'] = '0.1*v': 'v' has no value there"),
         ({"initial": {"v": "E*poisson(3)"}}, "initial['v'] = 'E*poisson(3)': unknown function 'poisson'"),
         ({"initial": {"v": "E*randn(3)"}}, "initial['v'] = 'E*randn(3)': randn() takes no arguments"),

@@ -88,7 +88,7 @@ def value_of(node: ast.expr, state: Mapping[str, Any]) -> Any:
     """
     match node:
         case ast.Constant(value=value):
-            return value
+            return value if isinstance(value, bool) else np.float64(value)  # divides by 0 as Brian2 does
         case ast.Name(id=name):
             return _named(name, state)
         case ast.BinOp(left=left, op=op, right=right):
@@ -115,4 +115,4 @@ def _named(name: str, state: Mapping[str, Any]) -> Any:
         return value_of(found, state) if isinstance(found, ast.expr) else found
     if name in DEFAULT_CONSTANTS:
         return DEFAULT_CONSTANTS[name].get_value()
-    return float(DEFAULT_UNITS[name])
+    return np.float64(DEFAULT_UNITS[name])

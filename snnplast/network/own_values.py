@@ -65,7 +65,7 @@ def _of_expression(
     except UserError as error:
         raise UserError(f"{place} = {error}") from None
     if unit is not None and dimension(own) is not dimension(unit):
-        raise UserError(f"{place} = {text!r} is {_words(own)}; {_words(unit)} is needed")
+        raise UserError(f"{place} = {text!r} is {_words(own)}; it must be {_words(unit)}")
     state: dict[str, Any] = {name: np.asarray(value) for name, (value, _) in known.items()}
     state |= {"i": np.arange(size), "N": size}
     state["rand()"] = (lambda: np.full(size, 0.5)) if rng is None else (lambda: rng.random(size))
