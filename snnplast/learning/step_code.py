@@ -26,6 +26,7 @@ from snnplast.errors import UserError
 from snnplast.learning.derivative import condition, symbol
 from snnplast.network import code as language
 from snnplast.network.fragments import Fragment, constant_equations
+from snnplast.network.integration import refused_by_method
 from snnplast.network.neurons import SpikingPopulation
 
 Line = tuple[str, sympy.Expr]
@@ -145,8 +146,9 @@ def _flow(population: SpikingPopulation, fragment: Fragment, dt: float) -> str:
             group.equations.check_units(group, run_namespace={})
             group.state_updater.update_abstract_code(run_namespace={})
     except Exception as error:  # Brian2 has no common class for it
+        told = refused_by_method(population.integration, error)
         raise UserError(
-            f"Brian2 refuses its code, with method = {population.integration!r}: {_one_line(error)}"
+            told or f"Brian2 refuses its code, with method = {population.integration!r}: {_one_line(error)}"
         ) from error
     return str(group.state_updater.abstract_code)
 

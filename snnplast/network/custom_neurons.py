@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from snnplast.brian import StateUpdateMethod
 from snnplast.description import WrongValue
 from snnplast.errors import UserError, unknown
-from snnplast.network.code import expression
+from snnplast.network.code import equation_lines, expression
 from snnplast.network.fragments import Fragment, Value, merge
 from snnplast.network.initial import value_at_start
+from snnplast.network.integration import check_method
 from snnplast.network.neurons import SpikingPopulation
 from snnplast.network.own_equations import OwnEquations
 from snnplast.network.own_values import in_unit, is_code, quantity
@@ -36,7 +36,9 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
     r"""Your own Brian2 equations, with units if you like. Rules derive their traces from this code.
 
     equations, constants, updates, persistent, initial: see `OwnEquations`.
-    method: how Brian2 integrates the equations, default "exact"; "euler", "exponential_euler", "rk2", "rk4", "heun" ...
+    method: how Brian2 integrates the equations, default "exact"; "exponential_euler", "euler", "rk2", "rk4", ... With
+        noise, xi or xi_name, whose numbers are those of the trial: "euler" (Euler-Maruyama), or "heun" and "milstein"
+        where its strength depends on no state, which are the same there.
     threshold: Brian2 condition of a spike. reset: Brian2 statements at a spike.
     into: the variable that spikes add to unless their projection names another, default "v".
     refractory: a time in whole steps, default 0 ms, or Brian2 code: a time such as "tau_ref", or a condition that holds
@@ -75,7 +77,7 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
     def _spikes_as_it_says(self) -> CustomNeurons:
         if self.representation is not None and "z" in self.own.names():
             raise WrongValue("", ("equations",), ": 'z' is the rate representation here; another name is needed")
-        self._at("method", self._check_method)
+        self._at("method", lambda: check_method(self.method, equation_lines(self.equations), bool(self.noise)))
         self._at("into", lambda: refuse_undeclared(self.own, (self.into,)))
         self._at("threshold", lambda: self._scope.read(expression(self.threshold), self.threshold))
         if isinstance(self.refractory, str):
@@ -87,13 +89,6 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
         self._at("learnable", self._check_learnable)
         self._at("threshold_scale", lambda: self.threshold_scale_value)
         return self
-
-    def _check_method(self) -> None:
-        methods = [name for name in StateUpdateMethod.stateupdaters if not name.startswith("gsl")]
-        if self.method not in methods:
-            raise UserError(unknown("method", self.method, methods))
-        if self.noise and self.method != "euler":
-            raise UserError(f"{self.method!r}: equations with noise are integrated by 'euler'")
 
     def _check_learnable(self) -> None:
         known = self.own.constants

@@ -14,6 +14,7 @@ from snnplast.errors import UserError
 from snnplast.network import slots
 from snnplast.network.code import equation
 from snnplast.network.fragments import Fragment, Value, constant_equations, substitute
+from snnplast.network.integration import refused_by_method
 from snnplast.network.names import beside
 from snnplast.network.neurons import SpikingPopulation
 from snnplast.network.own_equations import Analog
@@ -235,6 +236,9 @@ def refusal(plan: Plan, error: BaseException) -> UserError:
     named = match[1] if match else ""
     code = {name: plan.companions[name].code for name in plan.companions} | plan.populations | plan.synapses
     owner = max((name for name in code if named.startswith(name)), key=len, default="")
+    population = plan.network.populations.get(owner)
+    if isinstance(population, SpikingPopulation) and (told := refused_by_method(population.integration, error)):
+        return UserError(f"network.{owner}: {told}")
     update = re.fullmatch(r"_update_(\d+)", named.removeprefix(owner))
     shown = repr(code[owner].updates[int(update[1])].code) if update else "its code"
     return UserError(f"network{f'.{owner}' if owner else ''}: Brian2 refuses {shown}: {_one_line(error)}")

@@ -12,6 +12,7 @@ from snnplast.errors import UserError, nearest
 from snnplast.network.memory import refuse
 from snnplast.network.network import Network
 from snnplast.network.population import PoissonSource, SpikeSource
+from snnplast.random_streams import stream
 from snnplast.simulation.simulation import Simulation
 from snnplast.task.encoding import poisson
 from snnplast.task.objective import Objective
@@ -84,6 +85,9 @@ class _Running:
         record.spikes = _SoFar(simulation.spiking, engine.spikes)
         record.history = _SoFar(tuple(engine.history), lambda name: engine.history[name])
         self.record = record
+        own = [(name, variable) for name, variables in simulation.noise.items() for variable in variables]
+        trial = int(rng.integers(2**63)) if own else 0  # one number of the trial's, so that no noise shifts another
+        self.noise = {f"{name}.{variable}": stream(trial, "noise", name, variable) for name, variable in own}
 
     def follow(self, trial: Trial) -> Any:
         """Show the segments that the task yields; returns what it returns."""
@@ -162,6 +166,7 @@ class _Running:
         if segment.steps > LONG:
             rows = sum(int(np.size(engine[name])) for name in self.simulation.plan.recorded)
             rows += sum(p.size for name, p in network.populations.items() if name in segment.inputs)
+            rows += sum(network.population(name.partition(".")[0]).size for name in self.noise)
             refuse(f"task: a segment of {segment.steps} steps", 8 * rows * segment.steps)
         for name, values in segment.inputs.items():
             steps, indices = _encode(network, name, values, segment.steps, self.rng)
@@ -173,10 +178,9 @@ class _Running:
         for name, source in self.simulation.backgrounds.items() if shown else ():
             steps, indices = poisson(np.ones(source.size), segment.steps, (source.rate or 0.0) * network.dt, self.rng)
             engine.set_spikes(name, steps + start, indices)
-        for name, variables in self.simulation.noise.items():
-            for variable in variables:
-                drawn = self.rng.standard_normal((segment.steps, network.populations[name].size))
-                engine.set_series(f"{name}.{variable}", drawn)
+        for name, drawn in self.noise.items():
+            size = network.population(name.partition(".")[0]).size
+            engine.set_series(name, drawn.standard_normal((segment.steps, size)))
         self._give_series(segment)
         for plasticity in self.simulation.plasticities:
             for name, values in plasticity.values(segment, record):
