@@ -65,6 +65,7 @@ with _without_a_trace():
     from brian2 import SpikeGeneratorGroup as SpikeGeneratorGroup
     from brian2 import StateMonitor as StateMonitor
     from brian2 import Synapses as Synapses
+    from brian2 import TimedArray as TimedArray
     from brian2 import prefs as prefs
     from brian2 import second as second
     from brian2.core.base import BrianObject as BrianObject

@@ -138,6 +138,7 @@ def _flow(population: SpikingPopulation, fragment: Fragment, dt: float) -> str:
         refractory="False" if population.active else False,
         clock=brian2.Clock(dt * brian2.second),
         name="derived*",
+        namespace=dict(fragment.functions),
     )
     group._network = "none"  # Brian2 warns of objects that were made for none
     try:

@@ -42,10 +42,11 @@ PARAMETERS = frozenset({"bias"})
 class Scope:
     """The names around a piece of code.
 
-    fixed: names it may read. variable: those it may also write.
+    fixed: names it may read. variable: those it may also write. functions: those it may call beside Brian2's own.
     """
 
-    def __init__(self, fixed: Iterable[str] = (), variable: Iterable[str] = ()) -> None:
+    def __init__(self, fixed: Iterable[str] = (), variable: Iterable[str] = (), functions: Iterable[str] = ()) -> None:
+        self.functions = frozenset(functions)
         self.fixed, self.variable = frozenset(fixed), frozenset(variable)
         self.declared = self.fixed | self.variable
 
@@ -53,7 +54,8 @@ class Scope:
     def of(cls, *fragments: Fragment) -> Scope:
         """Of the code of one owner."""
         variable = frozenset().union(*(fragment.variables() for fragment in fragments))
-        return cls(frozenset().union(*(fragment.names() for fragment in fragments)) - variable, variable)
+        fixed = frozenset().union(*(fragment.names() for fragment in fragments)) - variable
+        return cls(fixed, variable, frozenset().union(*(fragment.functions for fragment in fragments)))
 
     @classmethod
     def of_synapses(cls, own: Fragment, pre: Scope, post: Scope) -> Scope:
@@ -75,8 +77,9 @@ class Scope:
                 f"{text!r} draws random numbers ({drawn[0]}), which runs of one seed would not draw alike; "
                 "PoissonSource(..., rate=...) is a background that they do"
             )
-        for name in sorted(code.functions(parsed) - DEFAULT_FUNCTIONS.keys()):
-            raise WrongCode(f"{text!r}: {unknown('function', name, DEFAULT_FUNCTIONS)}")
+        known = self.functions | DEFAULT_FUNCTIONS.keys()
+        for name in sorted(code.functions(parsed) - known):
+            raise WrongCode(f"{text!r}: {unknown('function', name, known)}")
         for name in sorted(code.names(parsed) - self.declared - set(local) - EVERYWHERE):
             if name not in DEFAULT_CONSTANTS and name not in DEFAULT_UNITS:
                 raise WrongCode(f"{text!r}: {self._unknown(name)}")

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from snnplast.description import WrongValue
 from snnplast.errors import UserError, unknown
-from snnplast.network.code import equation_lines, expression
+from snnplast.network.code import equation, equation_lines, expression
 from snnplast.network.fragments import Fragment, Value, merge
 from snnplast.network.initial import value_at_start
 from snnplast.network.integration import check_method
@@ -81,7 +81,7 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
         self._at("into", lambda: refuse_undeclared(self.own, (self.into,)))
         self._at("threshold", lambda: self._scope.read(expression(self.threshold), self.threshold))
         if isinstance(self.refractory, str):
-            self._at("refractory", lambda: self._scope.read(expression(self.refractory), self.refractory))
+            self._at("refractory", self._check_refractory)
         self._at("distance", lambda: self._scope.read(expression(self.distance), self.distance))
         self._at("reset", lambda: self._scope.run(self.reset))
         if self.through_names is not None:
@@ -89,6 +89,18 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
         self._at("learnable", self._check_learnable)
         self._at("threshold_scale", lambda: self.threshold_scale_value)
         return self
+
+    def _check_refractory(self) -> None:
+        """A time, or a condition."""
+        text, parsed = self.refractory, expression(self.refractory)
+        self._scope.read(parsed, text)
+        names = {e.name for e in map(equation, self.own.equations) if e.unit == "boolean"}
+        negated = isinstance(parsed, ast.UnaryOp) and isinstance(parsed.op, ast.Not)
+        unit = unit_of(text, self._units, self.own.functions)
+        if negated or isinstance(parsed, ast.Compare | ast.BoolOp) or text.strip() in names:
+            return
+        if unit != "second":
+            raise UserError(f"{text!r} is {'a number' if unit == '1' else f'in {unit}'}; a time or condition is needed")
 
     def _check_learnable(self) -> None:
         known = self.own.constants
@@ -113,7 +125,7 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
 
     @property
     def distance_unit(self) -> str:
-        return unit_of(self.distance, self._units)
+        return unit_of(self.distance, self._units, self.own.functions)
 
     @property
     def threshold_scale(self) -> str:

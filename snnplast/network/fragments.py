@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -71,6 +72,7 @@ class Fragment:
     units: Brian2 unit of a constant, where it is not dimensionless.
     on_spike: statements: at a population's own spikes, or at each presynaptic spike of a projection.
     on_arrival: statements of a projection when a spike arrives at its target, after latency and delay.
+    functions: name -> Brian2 function that the code calls, such as a `TimedArray`.
 
     >>> trace = Fragment(("dx/dt = -x/tau : 1",), {"tau": 0.02}, {"tau": "second"}, on_spike=("x += 1",))
     >>> print(trace.text())
@@ -85,6 +87,7 @@ class Fragment:
     updates: tuple[Update, ...] = ()
     on_spike: tuple[str, ...] = ()
     on_arrival: tuple[str, ...] = ()
+    functions: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _parsed("", self.equations, language.equation)
@@ -122,6 +125,7 @@ class Fragment:
             " ".join([f"{name} = {_short(value)}", *_unit(self.units.get(name)), " (constant)"])
             for name, value in self.constants.items()
         ]
+        lines += [f"{name} = {_function(function)}" for name, function in self.functions.items()]
         lines += [f"on spike: {code}" for code in self.on_spike]
         lines += [f"on arrival: {code}" for code in self.on_arrival]
         for update in self.updates:
@@ -193,6 +197,14 @@ def _short(value: Value) -> str:
     return f"{float(array):.6g}" if array.ndim == 0 else f"array of {array.size}"
 
 
+def _function(function: Any) -> str:
+    if hasattr(function, "values"):
+        steps, *columns = function.values.shape
+        wide = f" of {columns[0]} columns" if columns else ""
+        return f"{steps} values{wide}, {1e3 * function.dt:.6g} ms each  (time array)"
+    return f"{getattr(function.pyfunc, '__name__', 'function')}  (function)"
+
+
 def merge(owner: str, fragments: Iterable[Fragment]) -> Fragment:
     """One fragment out of several: identical pieces count once, two meanings of one name raise `UserError`."""
     equations: dict[str, str] = {}
@@ -201,6 +213,7 @@ def merge(owner: str, fragments: Iterable[Fragment]) -> Fragment:
     updates: dict[Update, None] = {}
     on_spike: dict[str, None] = {}
     on_arrival: dict[str, None] = {}
+    functions: dict[str, Any] = {}
     for fragment in fragments:
         for line in fragment.equations:
             name = _declared(line)
@@ -209,11 +222,15 @@ def merge(owner: str, fragments: Iterable[Fragment]) -> Fragment:
         for name, value in fragment.constants.items():
             if name in equations or not np.array_equal(constants.setdefault(name, value), value):
                 raise UserError(f"{owner}: the constant {name!r} has two meanings")
+        for name, function in fragment.functions.items():
+            if functions.setdefault(name, function) is not function:
+                raise UserError(f"{owner}: the function {name!r} has two meanings")
         units.update(fragment.units)
         updates.update(dict.fromkeys(fragment.updates))
         on_spike.update(dict.fromkeys(fragment.on_spike))
         on_arrival.update(dict.fromkeys(fragment.on_arrival))
-    return Fragment(tuple(equations.values()), constants, units, tuple(updates), tuple(on_spike), tuple(on_arrival))
+    code = tuple(equations.values()), constants, units, tuple(updates), tuple(on_spike), tuple(on_arrival)
+    return Fragment(*code, functions)
 
 
 def clashes(present: Fragment, added: Fragment) -> frozenset[str]:

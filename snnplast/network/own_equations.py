@@ -8,12 +8,13 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from snnplast.brian import Function
 from snnplast.description import WrongValue
 from snnplast.errors import UserError, nearest
 from snnplast.network import code
 from snnplast.network.code_check import Scope, check_fragment
 from snnplast.network.fragments import FLAGS, Fragment, Update, Value
-from snnplast.network.own_values import Draw, draws, quantity, worked_out
+from snnplast.network.own_values import Draw, check_function, draws, quantity, worked_out
 from snnplast.network.population import Population, refuse_undeclared
 from snnplast.random_streams import stream
 
@@ -26,7 +27,8 @@ class OwnEquations(Population):
     equations: Brian2 equations, one per line.
     constants: values of the names that the equations declare as '(constant)' or '(constant, shared)', or of further
         ones: a number or an array (n,), with the unit that is declared; or an expression of those before it, units,
-        i, N and draws for each neuron, such as "20*ms*exp(0.3*randn())".
+        i, N and draws for each neuron, such as "20*ms*exp(0.3*randn())"; or a function that the code calls: a Brian2
+        `TimedArray`, as stimulus(t) or stimulus(t, i), or `Function`.
     updates: code run each step, or with event = "trial" once per trial in the response step.
     persistent: variables that outlive a trial: reset leaves them alone, checkpoints hold them.
     initial: values of variables where a trial begins, all others begin at 0: a number or an array (n,), with the unit
@@ -70,7 +72,12 @@ class OwnEquations(Population):
         lines = code.equation_lines(self.equations)
         declared = {found.name: found for found in map(code.equation, lines)}
         constants, units = {}, {}
+        functions = {name: value for name, value in self.constants.items() if isinstance(value, Function)}
+        for name, function in functions.items():
+            check_function(f"constants[{name!r}]", name, function, declared, self._texts(), self.size)
         for name, value in self.constants.items():
+            if name in functions:
+                continue
             unit = declared[name].unit if name in declared else None
             if name in declared and not _constant(lines, name):
                 raise UserError(f"constants[{name!r}]: the equations declare {name!r} as something that may change")
@@ -84,7 +91,11 @@ class OwnEquations(Population):
         lines = tuple(line for line in lines if code.equation(line).name not in constants)
         if self.noise:
             lines = (*(_NOISE.sub(r"(noise_\1*dt**-0.5)", line) for line in lines), *(f"{n} : 1" for n in self.noise))
-        return Fragment(lines, constants, units, self.updates)
+        return Fragment(lines, constants, units, self.updates, functions=functions)
+
+    def _texts(self) -> list[str]:
+        """All code of its own."""
+        return [self.equations, *(update.code for update in self.updates)]
 
     @property
     def noise(self) -> tuple[str, ...]:
@@ -96,7 +107,7 @@ class OwnEquations(Population):
     def _scope(self) -> Scope:
         """What code of the population may name; `responding` is 1 in the response, and so on."""
         own = Scope.of(self.own, self.library_code())
-        return Scope({*own.fixed, *FLAGS.values()} - own.variable, own.variable)
+        return Scope({*own.fixed, *FLAGS.values()} - own.variable, own.variable, own.functions)
 
     def library_code(self) -> Fragment:
         """What the library adds to the population's code, which code of its own may name."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from snnplast.brian import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, DEFAULT_UNITS, Quantity, get_unit
+from snnplast.brian import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, DEFAULT_UNITS, Quantity, TimedArray, get_unit
 from snnplast.described import reals, shaped
 from snnplast.errors import UserError, nearest, unknown
 from snnplast.network import code
@@ -105,6 +106,18 @@ def _unit_of(place: str, value: Any) -> str:
         except UserError as error:
             raise UserError(f"{place}: {error}") from None
     return "1" if not isinstance(first, Quantity) or first.dim.is_dimensionless else repr(get_unit(first.dim))
+
+
+def check_function(
+    place: str, name: str, function: Any, declared: Container[str], texts: Iterable[str], size: int
+) -> None:
+    """Raise `UserError` for a function that the equations declare, or a time array with too few columns."""
+    if name in declared:
+        raise UserError(f"{place} is a function: the equations call it, {name}(t), and do not declare it")
+    columns = function.values.shape[1:] if isinstance(function, TimedArray) else ()
+    each = re.compile(rf"\b{name}\(\s*t\s*,\s*i\s*\)")
+    if columns and columns[0] < size and any(map(each.search, texts)):
+        raise UserError(f"{place} has {columns[0]} columns; {name}(t, i) needs one for each of {size} neurons")
 
 
 def in_unit(place: str, value: Any, unit: str, size: int) -> Value:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from snnplast.brian import ArrayVariable, brian2
+from snnplast.brian import ArrayVariable, Function, Quantity, TimedArray, brian2
 from snnplast.engine import BrianModel
 from snnplast.errors import UserError
 from snnplast.network import slots
@@ -85,10 +85,13 @@ class _Builder:
     def _group(self, name: str, size: int, equations: list[str], fragment: Fragment, **settings) -> brian2.NeuronGroup:
         equations = equations + constant_equations(fragment)
         population = self.network.populations.get(name)
+        calls = {word: _named(f"{name}_{word}", function) for word, function in fragment.functions.items()}
         method = {} if isinstance(population, Analog) else {"method": "exact"}
         if isinstance(population, SpikingPopulation):
             method = {"method": population.integration}
-        group = brian2.NeuronGroup(size, "\n".join(equations), clock=self.clock, name=name, **method, **settings)
+        group = brian2.NeuronGroup(
+            size, "\n".join(equations), clock=self.clock, name=name, namespace=calls, **method, **settings
+        )
         clocked = 0
         for k, update in enumerate(fragment.updates):
             timing = {"when": update.when, "order": update.order}
@@ -212,6 +215,14 @@ class _Builder:
             yield from (f"{name}.{variable}" for variable in (*population.parameters, *population.lasting))
         for name in self.network.projections:
             yield f"{name}.w"
+
+
+def _named(name: str, function: Function) -> Function:
+    """The function, a time array under a name that is the same in every process: generated code holds it."""
+    if not isinstance(function, TimedArray):
+        return function
+    values = Quantity(function.values, dim=function.dim)
+    return TimedArray(values, function.dt * brian2.second, name=name)
 
 
 def _event(k: int) -> str:

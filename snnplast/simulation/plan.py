@@ -171,7 +171,7 @@ def _check_code(merged: Plan) -> None:
     scopes = {name: Scope.of(fragment) for name, fragment in merged.populations.items()}
     for name, fragment in merged.populations.items():
         flags = [own[name] for own in merged.flags.values() if name in own]
-        around = Scope({*scopes[name].fixed, *flags}, scopes[name].variable)
+        around = Scope({*scopes[name].fixed, *flags}, scopes[name].variable, scopes[name].functions)
         try:
             check_fragment(fragment, around)
         except WrongCode as error:

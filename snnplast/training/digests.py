@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from snnplast.brian import Function, TimedArray
 from snnplast.description import Description
 from snnplast.network.network import Network
 from snnplast.task.task import Task
@@ -56,6 +57,10 @@ def _texts(value: Any) -> Iterator[bytes]:
     elif is_dataclass(value) and not isinstance(value, type):
         yield type(value).__qualname__.encode()
         yield from _texts({each.name: getattr(value, each.name) for each in fields(value)})
+    elif isinstance(value, TimedArray):
+        yield from _texts(("TimedArray", value.values, value.dt, repr(value.dim)))
+    elif isinstance(value, Function):
+        yield from _texts(value.pyfunc)
     elif callable(value):
         yield f"{value.__module__}.{value.__qualname__}".encode()
     else:
