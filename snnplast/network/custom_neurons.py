@@ -41,8 +41,9 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
         where its strength depends on no state, which are the same there.
     threshold: Brian2 condition of a spike. reset: Brian2 statements at a spike.
     into: the variable that spikes add to unless their projection names another, default "v".
-    refractory: a time in whole steps, default 0 ms, or Brian2 code: a time such as "tau_ref", or a condition that holds
-        while the neuron cannot spike, such as "v > -40*mV", asked before the equations of a step are solved. Variables flagged (unless refractory) stand still then.
+    refractory: a time in whole steps, default 0 ms, or Brian2 code: a time such as "tau_ref", or a condition such as
+        "v > -40*mV", asked before the equations of a step are solved; while it holds, the neuron cannot spike.
+        Variables flagged (unless refractory) stand still while it is refractory.
     distance: how far the neuron is above its threshold; default, of a threshold "a > b", "a - (b)". It need not be 0
         there: where a spike is cut off far above its onset, centre it at the onset.
     threshold_scale: scale of surrogate derivatives, > 0, in the unit of the distance; default how far below the
