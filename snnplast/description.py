@@ -116,7 +116,8 @@ def _complaint(error: ValidationError, model: type[Any], given: Any) -> tuple[tu
         return path + inner.path, inner.complaint
     value, message = first.get("input"), first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        return path, f": unknown key; {nearest(path[-1], model.model_fields)}"
+        known = [field.alias or name for name, field in model.model_fields.items()]
+        return path, f": unknown key; {nearest(path[-1], known)}"
     if first["type"] == "missing":
         return path, ": a value is required"
     shown = short(value)

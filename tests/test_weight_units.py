@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import h5py
 import numpy as np
 import pytest
 
+import snnplast
 from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.network.custom_neurons import CustomNeurons
@@ -110,3 +112,12 @@ def test_a_unit_that_does_not_fit_is_one_sentence(settings, sentence):
     with pytest.raises(UserError) as caught:
         network(neurons(), **settings)
     assert sentence in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_runs_file_says_what_its_weights_are_in(tmp_path):
+    net, path = network(neurons(InAmps)), tmp_path / "run.h5"
+    snnplast.train(snnplast.Experiment(net, small_task(), EProp(), iterations=1, engine="runtime", record=path))
+    with h5py.File(path) as file:
+        assert file["weights/input_to_hidden"].attrs["unit"] == "pA"
+        assert file["weights/hidden_to_output"].attrs["unit"] == ""
+    assert snnplast.read(path).weights["input_to_hidden"].shape == (48,)

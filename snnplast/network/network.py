@@ -18,7 +18,7 @@ from snnplast.network.initial import refuse_spikes_at_once
 from snnplast.network.population import PoissonSource, Population
 from snnplast.network.projection import Projection, ProjectionSettings
 from snnplast.network.readouts import RateReadout
-from snnplast.network.weight_units import weight_scale
+from snnplast.network.weight_units import weight_scale, weight_unit
 from snnplast.network.weights import ExplicitWeights, Transposed, as_weights
 from snnplast.shown import Rows, Shown
 from snnplast.time_steps import whole_steps
@@ -152,6 +152,10 @@ class Network(Shown):
         learned = {True: ", plastic", False: ""}
         projections = [(p.name, f"{p.source} -> {p.target}{learned[p.plastic]}") for p in self.projections.values()]
         return f"Network, dt = {self.dt * 1e3:g} ms", [*populations, *projections]
+
+    def weight_unit(self, projection: Projection) -> str:
+        """The unit that a projection's weights are numbers in, "" where they have none."""
+        return weight_unit(projection, self.populations[projection.target]) or ""
 
     def weight_scale(self, projection: Projection) -> tuple[float, str]:
         """(SI value of a weight of 1, Brian2's unit of that); (1.0, "1") where weights have none."""

@@ -31,7 +31,7 @@ def weight_scale(projection: Projection, source: Population, target: Population,
     """
     into = projection.into or target.input_variable_name or ""
     needed = _needed(projection, into, source, target, dt)
-    unit = projection.unit or target.weight_units.get(into)
+    unit = weight_unit(projection, target)
     place = f"network.{projection.name}.unit"
     told = f"weights add to {into!r}, in {needed}"
     if unit is None:
@@ -47,6 +47,12 @@ def weight_scale(projection: Projection, source: Population, target: Population,
     if quantity.dim is not dimension(needed):
         raise UserError(f"{place} = {unit!r}: {told}; one such as '{_USUAL.get(needed, needed)}' is needed")
     return float(quantity), needed
+
+
+def weight_unit(projection: Projection, target: Population) -> str | None:
+    """The unit that weights are given in: the projection's, or its target's for what they add to."""
+    into = projection.into or target.input_variable_name or ""
+    return projection.unit or (target.weight_units.get(into) if projection.kind == "spiking" else None)
 
 
 def _needed(projection: Projection, into: str, source: Population, target: Population, dt: float) -> str:

@@ -35,7 +35,7 @@ MEMBERS = (
 )
 _COLUMNS = {"timestamps": "f8", "node_ids": "u8", "pre": "i8", "post": "i8", "weight": "f8"}
 _PER = {"states": ("step", "trial"), "metrics": ("iteration", "epoch")}
-_GROUPS = {"spikes": _SPIKES, "weights": {"source": TEXT, "target": TEXT}}
+_GROUPS = {"spikes": _SPIKES, "weights": {"source": TEXT, "target": TEXT, "unit": TEXT}}
 _LEARNED = {"initial": {"origin": TEXT}, "best": {"metric": TEXT, "value": REAL, "round": INTEGER}}
 
 

@@ -13,7 +13,7 @@
                                     the trial's learning window), wanted and answered (units of the readout); attributes
                                     size (number of units), classes (JSON list: what they stand for, [] where numbered)
     /metrics/<name>                 (rows,) float64; attribute per = "iteration" or "epoch"
-    /weights/<projection>           pre, post, weight, each (n_synapses,); attributes source, target
+    /weights/<projection>           pre, post, weight, each (n_synapses,); attributes source, target, unit ("": numbers)
     /parameters/<name>              float64, other parameters such as biases
     /initial/<name>                 (n,) float64: what is learned, before the first update: weights of a projection, in
                                     the order of /weights, or a parameter; attribute origin: the file they are from, ""

@@ -184,14 +184,25 @@ class RunFile:
         self._burst_if_due()
 
     def weights(
-        self, projection: str, pre: np.ndarray, post: np.ndarray, weight: np.ndarray, *, source: str, target: str
+        self,
+        projection: str,
+        pre: np.ndarray,
+        post: np.ndarray,
+        weight: np.ndarray,
+        *,
+        source: str,
+        target: str,
+        unit: str = "",
     ) -> None:
-        """Sets a projection's weights, (n_synapses,) each; the last call counts. Written with the next burst."""
+        """Sets a projection's weights, (n_synapses,) each, in a unit; the last call counts.
+
+        Written with the next burst.
+        """
         columns = {"pre": np.array(pre, "i8"), "post": np.array(post, "i8"), "weight": np.array(weight, "f8")}
         if len({column.shape for column in columns.values()}) > 1:
             raise ValueError(f"weights of '{projection}': pre, post and weight differ in length")
         self._check_open()
-        self._arrays[f"weights/{_plain(projection)}"] = columns, {"source": source, "target": target}
+        self._arrays[f"weights/{_plain(projection)}"] = columns, {"source": source, "target": target, "unit": unit}
 
     def parameter(self, name: str, values: np.ndarray, **attributes: str) -> None:
         """Sets another parameter, such as a bias; the last call counts. Written with the next burst."""

@@ -314,7 +314,8 @@ class Session:
         simulation = self.trainer.simulation
         for name, projection in simulation.network.projections.items():
             wiring, ends = simulation.plan.wiring[name], {"source": projection.source, "target": projection.target}
-            file.weights(name, wiring.pre, wiring.post, simulation.values[name], **ends)
+            unit = simulation.network.weight_unit(projection)
+            file.weights(name, wiring.pre, wiring.post, simulation.values[name], **ends, unit=unit)
         for name, values in simulation.values.items():
             if name not in simulation.network.projections:
                 file.parameter(name, values, population=name.partition(".")[0])
