@@ -16,6 +16,7 @@ from snnplast.network.network import Network
 from snnplast.network.own_equations import Analog
 from snnplast.network.population import PoissonSource
 from snnplast.network.readouts import LeakyReadout
+from snnplast.record.results import read_run
 from snnplast.rules.e_prop import EProp
 from snnplast.simulation.run_trial import simulate
 from snnplast.testing import small_task
@@ -120,4 +121,4 @@ def test_a_runs_file_says_what_its_weights_are_in(tmp_path):
     with h5py.File(path) as file:
         assert file["weights/input_to_hidden"].attrs["unit"] == "pA"
         assert file["weights/hidden_to_output"].attrs["unit"] == ""
-    assert snnplast.read(path).weights["input_to_hidden"].shape == (48,)
+    assert read_run(path).weights["input_to_hidden"].shape == (48,)
