@@ -97,8 +97,9 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
         self._scope.read(parsed, text)
         names = {e.name for e in map(equation, self.own.equations) if e.unit == "boolean"}
         negated = isinstance(parsed, ast.UnaryOp) and isinstance(parsed.op, ast.Not)
+        constant = isinstance(parsed, ast.Constant) and isinstance(parsed.value, bool)
         unit = unit_of(text, self._units, self.own.functions)
-        if negated or isinstance(parsed, ast.Compare | ast.BoolOp) or text.strip() in names:
+        if negated or constant or isinstance(parsed, ast.Compare | ast.BoolOp) or text.strip() in names:
             return
         if unit != "second":
             raise UserError(f"{text!r} is {'a number' if unit == '1' else f'in {unit}'}; a time or condition is needed")
