@@ -85,4 +85,3 @@ def test_weights_have_the_unit_of_what_they_add_to():
     net.add("hidden", COBA(1))
     with pytest.raises(UserError, match="unit = 'mV': weights add to 'gi', in siemens"):
         net.connect("input", "hidden", into="gi", unit="mV")
-        net.weight_unit(net.projections["input_to_hidden"])
