@@ -24,6 +24,7 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.description import Description
+from snnplast.errors import UserError
 from snnplast.learning import (
     SGD,
     AnyOptimizer,
@@ -35,7 +36,7 @@ from snnplast.learning import (
     Signals,
     ThreeFactorRule,
 )
-from snnplast.learning.eligibility import gated
+from snnplast.learning.eligibility import gated, learnt_constants
 from snnplast.network import Network, Projection, SpikingPopulation
 from snnplast.rules.references import DARUWALLA_2024
 from snnplast.task import Record
@@ -92,7 +93,15 @@ class IBHebbian(ThreeFactorRule):
             learnt[p.name] = self.readout_optimizer if target.readout else None
             if target.readout:
                 learnt |= {f"{p.target}.{key}": self.readout_optimizer for key in target.parameters}
-            elif self._has_homeostasis(network, p.target):
+                continue
+            constants = learnt_constants(network, p.target)
+            learnt |= dict.fromkeys(constants)
+            if self._has_homeostasis(network, p.target):
+                if f"{p.target}.bias" in constants:
+                    raise UserError(
+                        f"rule {self.name!r}: network.{p.target}.learnable: homeostasis sets 'bias' already; "
+                        "homeostasis=None, or no learnable 'bias', is needed"
+                    )
                 learnt[f"{p.target}.bias"] = SGD(learning_rate=1.0)
         return learnt
 
@@ -110,10 +119,15 @@ class IBHebbian(ThreeFactorRule):
                 gradients[p.name] = gradients[p.name] / record.steps
                 if self.local == "rate":
                     gradients[p.name] *= (record.counts(p.target) > 0)[record.wiring[p.name].post]
-            if self._has_homeostasis(network, p.target):
+        for target in dict.fromkeys(p.target for p in projections):
+            for name in gradients.keys() & learnt_constants(network, target).keys():
+                gradients[name] = gradients[name] / record.steps
+                if self.local == "rate":
+                    gradients[name] *= record.counts(target) > 0
+            if self._has_homeostasis(network, target):
                 assert self.homeostasis is not None
-                excess = record.rates(p.target) - self.homeostasis.target
-                gradients[f"{p.target}.bias"] = self.homeostasis.rate * excess
+                excess = record.rates(target) - self.homeostasis.target
+                gradients[f"{target}.bias"] = self.homeostasis.rate * excess
         return gradients
 
     def _has_homeostasis(self, network: Network, target: str) -> bool:

@@ -17,6 +17,7 @@ from snnplast.activity.examples import Place, choose_neurons, choose_synapses, g
 from snnplast.activity.probe import Magnitudes, Traces, Watched
 from snnplast.engine import Engine
 from snnplast.errors import UserError
+from snnplast.network.fragments import Value
 from snnplast.network.neurons import ALIF, LIF
 from snnplast.network.population import Population
 from snnplast.simulation.simulation import Simulation
@@ -92,10 +93,15 @@ def _membrane(population: Population) -> str:
     return population.input_variable_name or "v"
 
 
-def _beta(population: Population) -> np.ndarray:
+def _now(record: Record, name: str, constant: str, first: Value) -> np.ndarray:
+    """A constant of a population's neurons (n,); one that is learned is no longer what it was first."""
+    return np.broadcast_to(record.values.get(f"{name}.{constant}", first), record.network.populations[name].size)
+
+
+def _beta(record: Record, name: str) -> np.ndarray:
     """Rise of each neuron's threshold per spike (n,)."""
-    adaptation = population.adaptation
-    return np.broadcast_to(0.0 if adaptation is None else adaptation[0], population.size)
+    adaptation = record.network.populations[name].adaptation
+    return _now(record, name, "beta", 0.0 if adaptation is None else adaptation[0])
 
 
 def _neuron_keys(simulation: Simulation, place: Place) -> list[tuple[str, int]]:
@@ -112,8 +118,10 @@ def _neuron(
     steps, indices = record.spikes[name]
     threshold = None
     if isinstance(population, LIF):
-        rise = _beta(population)[j] * traced[f"{name}.a", j] if isinstance(population, ALIF) else np.zeros(record.steps)
-        threshold = np.broadcast_to(population.v_threshold, population.size)[j] + rise
+        rise = (
+            _beta(record, name)[j] * traced[f"{name}.a", j] if isinstance(population, ALIF) else np.zeros(record.steps)
+        )
+        threshold = _now(record, name, "v_threshold", population.v_threshold)[j] + rise
     signal = signals[name][:, j] if name in signals else None
     membrane = traced[f"{name}.{_membrane(population)}", j]
     return Neuron(place.group, j, membrane, threshold, steps[indices == j], signal)
@@ -124,7 +132,7 @@ def _synapse(
 ) -> Synapse:
     wiring, description = record.wiring[projection], record.network.projections[projection]
     found = {what: traced[f"{projection}.{variable}", k] for what, variable in variables.items()}
-    beta = _beta(record.network.populations[description.target])[wiring.post[k]]
+    beta = _beta(record, description.target)[wiring.post[k]]
     slow = beta * found["slow"] if "slow" in found and beta else None
     pre = int(wiring.pre[k])
     return Synapse(projection, description.source, pre, neuron, found["eligibility"], found.get("filtered"), slow)

@@ -10,7 +10,7 @@ with the derivatives P, U, R, g, k of `snnplast.learning.linearised`. Online the
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,12 @@ import sympy
 
 from snnplast.brian import all_units
 from snnplast.errors import UserError
-from snnplast.learning.chain import Chain, Point, Variable
-from snnplast.learning.derivative import Given
+from snnplast.learning.chain import ByParameter, Chain, Point, Variable
+from snnplast.learning.derivation import derivation
+from snnplast.learning.gathering import Gathering
 from snnplast.learning.gradient import chain_sweep
-from snnplast.learning.linearised import Linearised, linearise
+from snnplast.learning.neuron_traces import by_constant, constant_traces, moved_by
 from snnplast.learning.signals import Signal
-from snnplast.learning.step_code import step_of
 from snnplast.learning.traces import Entries, Recursion, beside_source, near_states, ratio
 from snnplast.network import slots
 from snnplast.network.fragments import Fragment, Injection, Update, Value, merge
@@ -31,9 +31,6 @@ from snnplast.network.network import Network
 from snnplast.network.neurons import SpikingPopulation
 from snnplast.network.projection import Projection
 from snnplast.task.trial import Record
-
-Gather = Callable[[str, str, str], tuple[Fragment, list[str], list[str]]]
-"""(eligibility, suffix of neurons' variables, ending of names) -> declarations, lines that gather it, what to read."""
 
 
 class DerivedTraces:
@@ -45,15 +42,17 @@ class DerivedTraces:
         self.network, self.target, self.population, self.psi = network, target, population, psi
         self.code = network.described(target)
         try:
-            self.linearised = _linearised(_Key(population, self.code, network.dt))
+            self.linearised = derivation(population, self.code, network.dt)
+            moved = moved_by(self.linearised, population.learnt)
         except UserError as error:
             raise UserError(f"network.{target}: {error}") from None
         self.incoming = [
             p for p in network.projections.values() if p.target == target and p.plastic and p.kind == "spiking"
         ]
-        self.live = self.linearised.live(self.into(p) for p in self.incoming)
+        self.learnt = population.learnt
+        self.live = self.linearised.live({*map(self.into, self.incoming), *moved})
         self._gains: dict[str, Value] = {}
-        self._entries = Entries(self.linearised, self.value)
+        self._entries = Entries(self.linearised, self.value, afterwards=True)
 
     def into(self, projection: Projection) -> str:
         """The variable that spikes of a projection add to."""
@@ -69,14 +68,13 @@ class DerivedTraces:
             self._gains[projection.name] = self.population.input_gain(self.network.dt) * scale
         return self._gains[projection.name]
 
-    def value(self, entry: sympy.Expr) -> Value:
-        """A constant entry in SI units: a number, or one per neuron."""
-        known = {str(unit): float(unit) for unit in all_units} | dict(self.code.constants)
+    def value(self, entry: sympy.Expr, learned: Mapping[str, Value] | None = None) -> Value:
+        """A constant entry in SI units: a number, or one per neuron. learned: values of what is learnable."""
+        known = _UNITS | dict(self.code.constants) | dict(learned or {})
         known |= {"dt": self.network.dt, "i": np.arange(self.population.size), "N": self.population.size}
-        names = sorted(entry.free_symbols, key=str)
-        given = [np.asarray(known[str(name)], dtype=float) for name in names]
+        names, function = _function(entry)
         with np.errstate(all="ignore"):  # said below
-            found = np.asarray(sympy.lambdify(names, entry, "numpy")(*given), dtype=float)
+            found = np.asarray(function(*(np.asarray(known[name], dtype=float) for name in names)), dtype=float)
         if not np.all(np.isfinite(found)):
             raise UserError(f"network.{self.target}: {entry} is {found.flat[0]}; are two of its constants equal?")
         return float(found) if found.ndim == 0 else found
@@ -87,7 +85,7 @@ class DerivedTraces:
 
     # ---- code
 
-    def inject(self, projection: Projection, online: bool, gather: Gather) -> Injection:
+    def inject(self, projection: Projection, online: bool, gather: Gathering) -> Injection:
         """What is added for one projection."""
         into = self.into(projection)
         if self.silent(projection):
@@ -122,8 +120,8 @@ class DerivedTraces:
 
     def factored(self) -> Injection:
         """What is added to the neurons for the gradient after a trial."""
-        entries = Entries(self.linearised, self.value)
-        self._chain_of(entries, None)
+        entries = Entries(self.linearised, self.value, afterwards=True)
+        self._chain_of(entries, lambda name: np.ones(self.population.size))
         recorded = ["psi", *entries.varying]
         recorded += ["spiked"] if self._spiked() else []
         recorded += ["gate"] if any(self.into(p) in self.linearised.step.flagged for p in self.incoming) else []
@@ -131,46 +129,51 @@ class DerivedTraces:
         post = Fragment(post.equations, {}, {}, post.updates)  # constants are worked out afterwards
         return Injection(post=post, recorded=tuple(f"post.{name}" for name in recorded))
 
-    def _online(self, projection: Projection, into: str, gather: Gather) -> Injection:
+    def _online(self, projection: Projection, into: str, gather: Gathering) -> Injection:
         entries = Entries(self.linearised, self.value)
-        live, gain = self.linearised.live([into]), self.gain(projection)
-        alike = np.ndim(gain) == 0 and not projection.unequal_delays
-        near = near_states(self.linearised, live, into, alike)
-        recursion = Recursion(entries, tuple(s for s in live if s not in near), near, "_post")
+        for other in self.incoming:  # the neurons' part is the same for all projections
+            self._recursion(other, entries).lines([], [])
+        for one in self.learnt:
+            constant_traces(entries, one, None)
+        recursion, gain = self._recursion(projection, entries), self.gain(projection)
         arrivals, arrival, own = [], (), Fragment()
-        if into not in near:
+        post = [self._neurons(entries)]
+        if into not in recursion.near:
             gate = "*gate_post" if into in self.linearised.step.flagged else ""
             arrivals = [f"eps_{into} = eps_{into} + trace_gain_post*arrived{gate}", "arrived = 0"]
             arrival, own = ("arrived = arrived + 1",), Fragment(("arrived : 1",))
-        declared, lines, read = gather(recursion.eligibility, "_post", "")
+            unit = self.linearised.step.units[into]
+            post.append(Fragment(constants={"trace_gain": gain}, units={} if unit == "1" else {"trace_gain": unit}))
+        declared, lines, read = gather(recursion.eligibility, "_post")
         update = Update("\n".join(recursion.lines(arrivals, lines)), *slots.TRACES)
         synapse = merge(
             projection.name,
             [own, declared, Fragment(tuple(recursion.variables()), updates=(update,), on_arrival=arrival)],
         )
-        post = [self._neurons(entries)]
-        if into not in near:
-            unit = self.linearised.step.units[into]
-            post.append(Fragment(constants={"trace_gain": gain}, units={} if unit == "1" else {"trace_gain": unit}))
-        pre = beside_source(entries, near, into, float(np.asarray(gain).flat[0]))
-        whole = [f"synapse.{name}" for name in read]
-        for name in self.population.learnable:
-            code, more = self._learning(name, entries, gather)
-            post += [code, entries.fragment()]
-            whole += more
-        return Injection(pre, merge(self.target, post), synapse, read=tuple(read), beside=bool(near))
+        for one in self.learnt:
+            code, more = constant_traces(entries, one, gather)
+            post.append(code)
+            read = [*read, *more]
+        pre = beside_source(entries, recursion.near, into, float(np.asarray(gain).flat[0]))
+        return Injection(pre, merge(self.target, post), synapse, read=tuple(read), beside=bool(recursion.near))
 
-    def _learning(self, name: str, entries: Entries, gather: Gather) -> tuple[Fragment, list[str]]:
-        raise NotImplementedError
+    def _recursion(self, projection: Projection, entries: Entries) -> Recursion:
+        into = self.into(projection)
+        live = self.linearised.live([into])
+        alike = np.ndim(self.gain(projection)) == 0 and not projection.unequal_delays
+        near = near_states(self.linearised, live, into, alike)
+        return Recursion(entries, tuple(s for s in live if s not in near), near, "_post")
 
     # ---- gradient
 
     def gradient(
         self, record: Record, incoming: Sequence[Projection], signals: Sequence[Signal]
     ) -> dict[str, np.ndarray]:
-        """Factored: projection -> gradient (n_synapses,)."""
+        """Factored: projection -> gradient (n_synapses,), 'population.constant' -> gradient (n,)."""
         first = incoming[0].name
-        chain = self._chain_of(self._entries, lambda name: record.kept(first, f"post.{name}"))
+        learned = {one.name: record.values[f"{self.target}.{one.name}"] for one in self.learnt}
+        history = functools.partial(self._history, record, first, learned)
+        chain, parameters = self._chain_of(self._entries, history)
         gains = {p.name: np.broadcast_to(self.gain(p), (self.population.size,)) for p in incoming}
         places = list(dict.fromkeys((self.into(p), p.arrival) for p in incoming))
         projections = [
@@ -179,8 +182,16 @@ class DerivedTraces:
         ]
         psi = record.kept(first, "post.psi")
         variables = [Variable(self.live.index(name), self._gate(record, first, name, at), at) for name, at in places]
-        found, _ = chain_sweep(chain, psi, signals, variables, projections, record.compiled)
-        return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}
+        found, totals = chain_sweep(chain, psi, signals, variables, projections, record.compiled, parameters)
+        names = [*(p.name for p in incoming), *(f"{self.target}.{one.name}" for one in self.learnt)]
+        return dict(zip(names, [*found, *totals], strict=True))
+
+    def _history(self, record: Record, first: str, learned: Mapping[str, Value], name: str) -> np.ndarray:
+        """An entry of a trial, (n,) or (T, n)."""
+        if name in self._entries.settled:
+            found = self.value(self._entries.settled[name], learned)
+            return np.broadcast_to(np.asarray(found, dtype=float), (self.population.size,))
+        return record.kept(first, f"post.{name}")
 
     def _gate(self, record: Record, first: str, into: str, at: Point) -> np.ndarray | None:
         """Where arrivals change a variable: one that stands still while the neuron is refractory takes none then."""
@@ -194,8 +205,8 @@ class DerivedTraces:
         after = gate * (1 - fired)
         return after if at == "before reset" else np.concatenate([np.ones_like(gate[:1]), after[:-1]])
 
-    def _chain_of(self, entries: Entries, history: Callable[[str], np.ndarray] | None) -> Chain:
-        """The chain of a trial; without a history, what is asked for is noted."""
+    def _chain_of(self, entries: Entries, history: Callable[[str], np.ndarray]) -> tuple[Chain, list[ByParameter]]:
+        """The chain of a trial, and the derivatives by what is learnable; `entries` notes what is asked for."""
         whole, index = self.linearised, {state: k for k, state in enumerate(self.live)}
         n = self.population.size
 
@@ -204,7 +215,7 @@ class DerivedTraces:
                 return np.ones(n)
             if name in entries.constants:
                 return np.broadcast_to(np.asarray(entries.constants[name], dtype=float), (n,))
-            return np.ones(n) if history is None else history(name)
+            return history(name)
 
         def matrix(kind: str, rows: Sequence[str]) -> list[tuple[int, int, np.ndarray]]:
             block = entries.block(kind)
@@ -226,9 +237,19 @@ class DerivedTraces:
             [(index[s], value(entries.kick(s))) for s in self.live if s in whole.kicks],
             frozenset(index[row] for row in updated),
             frozenset(index[row] for row in reset),
-            value("spiked") if self._spiked() and history else None,
+            value("spiked") if self._spiked() else None,
         )
-        return chain
+        return chain, [by_constant(entries, one, index, value) for one in self.learnt]
+
+
+_UNITS: dict[str, Any] = {str(unit): float(unit) for unit in all_units}
+
+
+@functools.lru_cache(maxsize=1024)
+def _function(entry: sympy.Expr) -> tuple[list[str], Callable[..., Any]]:
+    """Names in an expression, and the function of their values."""
+    names = sorted(entry.free_symbols, key=str)
+    return [str(name) for name in names], sympy.lambdify(names, entry, "numpy")
 
 
 class Identity:
@@ -257,31 +278,3 @@ def latency(network: Network, projection: Projection) -> int:
     """
     emitted = isinstance(network.populations[projection.source], SpikingPopulation)
     return int(emitted and projection.arrival != "before reset")
-
-
-class _Key:
-    """What a derivation depends on: code, and which constants differ between neurons; not their values."""
-
-    def __init__(self, population: SpikingPopulation, code: Fragment, dt: float) -> None:
-        self.population, self.code, self.dt = population, code, dt
-        given: Given = population.derivatives
-        self._text: Any = (
-            code.equations, code.updates, code.on_spike, tuple(sorted(code.units.items())),
-            tuple((name, np.ndim(value)) for name, value in code.constants.items()), population.integration,
-            population.distance, population.distance_unit, population.active, population.through,
-            population.learnable, tuple(sorted(given.items())), dt,
-        )  # fmt: skip
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self._text == other._text
-
-
-@functools.lru_cache(maxsize=64)
-def _linearised(key: _Key) -> Linearised:
-    population = key.population
-    return linearise(
-        step_of(population, key.code, key.dt), population.through, population.learnable, population.derivatives
-    )

@@ -24,7 +24,8 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.learning.derived import DerivedTraces, Gather, Identity, derived_traces, latency
+from snnplast.learning.derived import DerivedTraces, Identity, derived_traces, latency
+from snnplast.learning.gathering import Gathering, gathered_by_neurons, gathered_by_synapses
 from snnplast.learning.gradient import adjoint_sweep
 from snnplast.learning.optimizer import AnyOptimizer
 from snnplast.learning.rule import Rule
@@ -46,8 +47,9 @@ class ThreeFactorRule(Rule):
     surrogate: Annotated[AnySurrogate, Field(description="surrogate derivative psi")] = PiecewiseLinear()
 
     def parameters(self, network: Network, projections: Sequence[Projection]) -> dict[str, AnyOptimizer | None]:
-        readouts = {p.target: network.populations[p.target] for p in projections}
-        own = [f"{name}.{key}" for name, p in readouts.items() if p.readout for key in p.parameters]
+        targets = {p.target: network.populations[p.target] for p in projections}
+        own = [f"{name}.{key}" for name, p in targets.items() if p.readout for key in p.parameters]
+        own += [name for target in targets for name in learnt_constants(network, target)]
         return {**super().parameters(network, projections), **dict.fromkeys(own)}
 
     def inject(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:
@@ -68,7 +70,7 @@ class ThreeFactorRule(Rule):
         if not _short(network, target, projection.target):
             try:
                 traces = DerivedTraces(network, projection.target, self.postsynaptic(target))
-                return traces.inject(projection, online, _gathering(kinds))
+                return traces.inject(projection, online, Gathering(kinds))
             except WrongCode:
                 raise
             except UserError as error:
@@ -76,7 +78,7 @@ class ThreeFactorRule(Rule):
         post = Fragment(("psi : 1",), updates=(Update(f"psi = {self.postsynaptic(target)}", *slots.SURROGATE),))
         if not online:
             return Injection(post=post, recorded=("post.psi",))
-        read = _gathering(kinds)("eligibility", "_post", "")[2]
+        read = Gathering(kinds)("eligibility").read
         if _traced_per_synapse(network, projection):
             post = merge(projection.name, [post, _trace_constants(network, target)])
             synapse = _synaptic_traces(kinds, target, per_synapse=True)
@@ -99,13 +101,22 @@ class ThreeFactorRule(Rule):
             if population.readout:
                 gradients |= _readout_gradient(record, incoming, given[0], self.evaluation == "online")
             elif self.evaluation == "online":
-                gradients |= {p.name: _online_gradient(record, p, given) for p in incoming}
+                gradients |= {p.name: gathered_by_synapses(record, p, given) for p in incoming}
+                for name, constant in learnt_constants(record.network, target).items():
+                    gradients[name] = gathered_by_neurons(record, incoming[0], given, constant)
             elif isinstance(population, SpikingPopulation) and not _short(record.network, population, target):
                 traces = derived_traces(record.network, target, Identity(self))
                 gradients |= traces.gradient(record, incoming, given)
             else:
                 gradients |= _factored_gradient(record, target, incoming, given)
         return gradients
+
+
+def learnt_constants(network: Network, target: str) -> dict[str, str]:
+    """'population.constant' of what is learned of a population's neurons -> the constant."""
+    population = network.populations[target]
+    found = population.learnt if isinstance(population, SpikingPopulation) else ()
+    return {f"{target}.{one.name}": one.name for one in found}
 
 
 def _refuse_other_readouts(rule: str, network: Network, projection: Projection) -> None:
@@ -173,7 +184,7 @@ def _synaptic_traces(kinds: Sequence[SignalKind], target: SpikingPopulation, per
         equations.append("adaptation : 1")
         code = [f"eligibility = psi_post*({zbar} - beta_post*adaptation)"]
         code.append("adaptation = exp(-dt/tau_adapt_post)*adaptation + eligibility")
-    declared, gather, _ = _gathering(kinds)("eligibility", "_post", "")
+    declared, gather, _ = Gathering(kinds)("eligibility", "_post")
     code += gather
     arrival: tuple[str, ...] = ()
     if per_synapse:  # the decay of the coming step, before any of its spikes arrives
@@ -185,48 +196,6 @@ def _synaptic_traces(kinds: Sequence[SignalKind], target: SpikingPopulation, per
     return replace(
         own, equations=own.equations + declared.equations, constants=declared.constants, units=declared.units
     )
-
-
-def _gathering(kinds: Sequence[SignalKind]) -> Gather:
-    """Code that gathers a gradient from an eligibility trace, for the signals there are."""
-
-    def gather(eligibility: str, suffix: str, ending: str) -> tuple[Fragment, list[str], list[str]]:
-        return _gathered(kinds, eligibility, suffix, ending)
-
-    return gather
-
-
-def _gathered(
-    kinds: Sequence[SignalKind], eligibility: str, suffix: str, ending: str
-) -> tuple[Fragment, list[str], list[str]]:
-    equations: list[str] = []
-    code: list[str] = []
-    read: list[str] = []
-    constants: dict[str, float | np.ndarray] = {}
-    units: dict[str, str] = {}
-    for kind in kinds:
-        name = kind.variable
-        if kind.timing == "trial":
-            continue
-        trace = eligibility
-        if kind.tau is not None:
-            if np.ndim(kind.tau):
-                raise UserError(
-                    "evaluation = 'online' needs one tau_m for all readouts: "
-                    "with one per readout every synapse would need a trace per readout; use 'factored'"
-                )
-            trace, tau = f"filtered_{name}{ending}", f"tau_{name}"
-            equations.append(f"{trace} : 1")
-            constants[tau], units[tau] = kind.tau, "second"
-            code.append(f"{trace} = {trace}*exp(-dt/{tau}) + (1 - exp(-dt/{tau}))*{eligibility}")
-        read.append(f"gradient_{name}{ending}")
-        equations.append(f"{read[-1]} : 1")
-        code.append(f"{read[-1]} = {read[-1]} + {name}{suffix}*{trace}")
-    if any(kind.timing == "trial" for kind in kinds):
-        read.append(f"eligibility_sum{ending}")
-        equations.append(f"{read[-1]} : 1")
-        code.append(f"{read[-1]} = {read[-1]} + {eligibility}")
-    return Fragment(tuple(equations), constants, units), code, read
 
 
 def _inject_readout(network: Network, projection: Projection) -> Injection:
@@ -256,18 +225,6 @@ def _inject_readout(network: Network, projection: Projection) -> Injection:
         on_spike=("gradient = gradient + error_post*readout_trace_gain_pre",),
     )
     return Injection(pre=pre, synapse=synapse, read=("gradient",))
-
-
-def _online_gradient(record: Record, projection: Projection, signals: Sequence[Signal]) -> np.ndarray:
-    total = np.zeros(record.wiring[projection.name].pre.size)
-    for signal in signals:
-        if signal.timing == "step":
-            total += record.gathered(projection.name, f"gradient_{signal.variable}")
-    trial = [signal.values for signal in signals if signal.timing == "trial"]
-    if trial:
-        post = record.wiring[projection.name].post
-        total += np.sum(trial, axis=0)[post] * record.gathered(projection.name, "eligibility_sum")
-    return total
 
 
 def _factored_gradient(

@@ -53,7 +53,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Linearised:
-    """A step and its derivatives. slope: g. kicks: k. learnable: d distance / d parameter."""
+    """A step and its derivatives. slope: g. kicks: k. slope_by: d distance / d parameter."""
 
     step: Step
     flow: Block
@@ -62,6 +62,12 @@ class Linearised:
     slope: Mapping[str, sympy.Expr]
     slope_by: Mapping[str, sympy.Expr]
     kicks: Mapping[str, sympy.Expr]
+
+    def driven(self, parameter: str) -> frozenset[str]:
+        """States that a parameter changes at once, or through the surrogate derivative of a spike."""
+        blocks = (self.flow, self.updates, self.reset)
+        changed = {row for block in blocks for row, by in block.parameters if by == parameter}
+        return frozenset(changed | (self.kicks.keys() if parameter in self.slope_by else set()))
 
     def live(self, into: Iterable[str]) -> tuple[str, ...]:
         """States that change with what is added to `into`, and that a later spike depends on."""
@@ -185,7 +191,7 @@ def _put_together(
     for row in step.states:
         for column, entry in slopes[now[row]].items():
             whole = entry.xreplace({name: short[name] for name in entry.free_symbols if name in short})
-            brief = int(sympy.count_ops(whole)) <= SHORT or step.keeps(whole)
+            brief = int(sympy.count_ops(whole)) <= SHORT or step.settles(whole)
             entries[row, column] = _tidy(whole) if brief else entry
     entries = {pair: entry for pair, entry in entries.items() if entry != 0}
     return Block(

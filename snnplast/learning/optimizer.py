@@ -73,16 +73,25 @@ class Optimizer(Description):
         state: State,
         progress: float = 0.0,
         bounds: tuple[Limit, Limit] = (None, None),
+        scale: np.ndarray | None = None,
     ) -> None:
         """Change `parameter` in place by one step. All arrays have the parameter's shape.
 
         bounds: lowest and highest value, a number or an array; None: no limit.
+        scale: what is learned is parameter / scale: clip, weight_decay and eta are those of that; None: 1.
+
+        >>> tau = np.array([0.02, 0.04])
+        >>> SGD(learning_rate=0.01).update(tau, gradient=np.array([50.0, 25.0]), state={}, scale=tau.copy()); tau
+        array([0.0198, 0.0396])
         """
+        if scale is not None:
+            gradient = gradient * scale
         if self.clip is not None:
             gradient = np.clip(gradient, -self.clip, self.clip)
         if self.weight_decay:
-            gradient = gradient + self.weight_decay * parameter
-        parameter -= self.step(gradient, state, self.learning_rate * self.schedule(progress))
+            gradient = gradient + self.weight_decay * (parameter if scale is None else parameter / scale)
+        change = self.step(gradient, state, self.learning_rate * self.schedule(progress))
+        parameter -= change if scale is None else scale * change
         if bounds[0] is not None or bounds[1] is not None:
             np.clip(parameter, *bounds, out=parameter)
 

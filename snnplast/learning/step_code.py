@@ -44,6 +44,7 @@ class Step:
     in `distance_unit`.
     units: Brian2 unit of states and constants. flagged: states that stand still while refractory; empty, where the
     neuron never is. constants: names with one value per neuron, or with one for all (`shared`), that nothing changes.
+    learnable: names that only learning changes, between trials.
     """
 
     states: tuple[str, ...]
@@ -56,12 +57,20 @@ class Step:
     flagged: frozenset[str]
     constants: frozenset[str]
     shared: frozenset[str]
+    learnable: frozenset[str] = frozenset()
 
     def keeps(self, entry: sympy.Expr) -> bool:
         """Whether an expression keeps its value during a trial, and from trial to trial."""
+        return self._made_of(entry, self.constants)
+
+    def settles(self, entry: sympy.Expr) -> bool:
+        """Whether it keeps its value during a trial."""
+        return self._made_of(entry, self.constants | self.learnable)
+
+    def _made_of(self, entry: sympy.Expr, allowed: frozenset[str]) -> bool:
         names = {str(name) for name in entry.free_symbols}
         own = names - {"dt", "i", "N"} - DEFAULT_CONSTANTS.keys() - DEFAULT_UNITS.keys()
-        return own <= self.constants and not entry.atoms(sympy.core.function.AppliedUndef)
+        return own <= allowed and not entry.atoms(sympy.core.function.AppliedUndef)
 
     def alike(self, entry: sympy.Expr) -> bool:
         """Whether it keeps it, and it is the same for all neurons."""
@@ -94,6 +103,7 @@ def step_of(population: SpikingPopulation, fragment: Fragment, dt: float) -> Ste
         flagged=flagged,
         constants=frozenset(fragment.constants),
         shared=frozenset(name for name, value in fragment.constants.items() if np.ndim(value) == 0),
+        learnable=frozenset(one.name for one in population.learnt),
         **blocks,
     )
 

@@ -48,16 +48,22 @@ class Entries:
     units: dict[str, str] = field(default_factory=dict)
     varying: dict[str, tuple[str, sympy.Expr]] = field(default_factory=dict)
     """Name -> (piece of code it belongs to, entry)."""
+    afterwards: bool = False
+    """Whether what only learning changes is worked out after the trial, and no variable of the neurons."""
+    settled: dict[str, sympy.Expr] = field(default_factory=dict)
+    """Name -> entry of that kind."""
 
     def named(self, kind: str, row: str, column: str | None, entry: sympy.Expr, unit: str) -> str | None:
         """What an entry is called, None for 1."""
         if entry == ONE and unit == "1":
             return None
         name = f"{kind}_{row}" + (f"_{column}" if column else "")
-        if name in self.constants or name in self.varying:
+        if name in self.constants or name in self.varying or name in self.settled:
             return name
         if self.linearised.step.keeps(entry):
             self.constants[name] = self.value(entry)
+        elif self.afterwards and self.linearised.step.settles(entry):
+            self.settled[name] = entry
         else:
             self.varying[name] = kind, entry
         if unit != "1":

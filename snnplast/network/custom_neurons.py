@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from snnplast.description import WrongValue
-from snnplast.errors import UserError, unknown
+from snnplast.errors import UserError
 from snnplast.network.code import equation, equation_lines, expression
 from snnplast.network.fragments import Fragment, Value, merge
 from snnplast.network.initial import value_at_start
@@ -87,7 +87,7 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
         self._at("reset", lambda: self._scope.run(self.reset))
         if self.through_names is not None:
             self._at("through", lambda: refuse_undeclared(self.own, self.through_names or ()))
-        self._at("learnable", self._check_learnable)
+        self._at("learnable", lambda: self.learnt)
         self._at("threshold_scale", lambda: self.threshold_scale_value)
         return self
 
@@ -104,11 +104,9 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
         if unit != "second":
             raise UserError(f"{text!r} is {'a number' if unit == '1' else f'in {unit}'}; a time or condition is needed")
 
-    def _check_learnable(self) -> None:
-        known = self.own.constants
-        for name in self.learnable:
-            if name not in known:
-                raise UserError(unknown("constant", name, known))
+    @property
+    def offered(self) -> Mapping[str, Value]:
+        return self.own.constants
 
     @property
     def integration(self) -> str:

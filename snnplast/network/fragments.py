@@ -138,7 +138,8 @@ class Fragment:
 class Injection:
     """What a rule adds for one projection, by location: its source neurons, its target neurons, its synapses.
 
-    recorded: neurons' variables kept step by step, e.g. 'post.psi'. read: synaptic variables read after the trial.
+    recorded: neurons' variables kept step by step, e.g. 'post.psi'. read: variables read after the trial, synaptic
+    ones by their name, those of neurons as 'post.sum'.
     Where another rule means something else by a name, both code and record get another one; the rule asks the record
     by its own: `record.kept(projection, 'post.psi')`, `record.gathered(projection, 'gradient')`.
     beside: `pre` belongs beside the source neurons, where their spikes arrive when they do at the synapses, and not
@@ -161,7 +162,8 @@ class Injection:
         suffixed = {f"{old}_{location}": f"{new}_{location}" for old, new in names.items()}
         changed = {location: getattr(self, location).renamed(names), "synapse": self.synapse.renamed(suffixed)}
         placed = {f"{location}.{old}": f"{location}.{new}" for old, new in names.items()}
-        return replace(self, recorded=tuple(placed.get(name, name) for name in self.recorded), **changed)
+        recorded, read = (tuple(placed.get(name, name) for name in named) for named in (self.recorded, self.read))
+        return replace(self, recorded=recorded, read=read, **changed)
 
 
 def substitute(code: str, names: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.delays import UniformDelay, check_delay
 from snnplast.network.fragments import Fragment, merge
 from snnplast.network.initial import refuse_spikes_at_once
+from snnplast.network.neurons import SpikingPopulation
 from snnplast.network.population import PoissonSource, Population
 from snnplast.network.projection import Projection, ProjectionSettings
 from snnplast.network.readouts import RateReadout
@@ -69,8 +70,10 @@ class Network(Shown):
         for field in population.in_steps:
             if not isinstance(value := getattr(population, field), str):  # a text is code
                 whole_steps(f"network.{name}.{field}", value, self.dt)
+        if isinstance(population, SpikingPopulation):
+            self._check_learnable(name, population)
         if isinstance(population, CustomNeurons):
-            begins = population.fragment(self.dt), population.threshold, population.initial_values
+            begins = population.code(self.dt), population.threshold, population.initial_values
             refuse_spikes_at_once(f"network.{name}", *begins, population.size, self.dt)
         self.populations[name] = population
 
@@ -208,6 +211,12 @@ class Network(Shown):
                     f"network.{name}.{field} = {rate:g} Hz: at most one spike per step of {1e3 * self.dt:g} ms, "
                     f"{1 / self.dt:g} Hz, is allowed"
                 )
+
+    def _check_learnable(self, name: str, population: SpikingPopulation) -> None:
+        try:
+            population.limits(self.dt)
+        except UserError as error:
+            raise UserError(f"network.{name}.learnable: {error}") from None
 
     def _must_be_open(self) -> None:
         if self._frozen:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from snnplast.description import WrongValue
+from snnplast.errors import UserError
 from snnplast.network import slots
 from snnplast.network.citations import BELLEC_2018
 from snnplast.network.fragments import Fragment, Update, Value, merge
+from snnplast.network.learnable import Bounds, Learnable, Learnt, learnt, with_variables
 from snnplast.network.population import (
     LayerNorm,
     NonNegative,
@@ -27,15 +29,21 @@ class SpikingPopulation(Population):
     """What builders and rules need to know of a spiking neuron.
 
     representation: rate representation z for layer-wise rules, or none.
-    learnable: its constants that rules learn, by name.
+    learnable: its constants that rules learn, by name, or with bounds: {"tau_m": ("5 ms", "100 ms")}, None for a side
+        that is open. Without bounds a time stays at least one time step, what is positive stays positive. The name of
+        a variable that has an initial value stands for that. What is learned has one value per neuron, in parts of its
+        first value: a learning rate of 0.005 means half a percent of it, and 0.005 in SI units where it is 0.
+    positive, non_negative: names of constants that must be.
     name, reference: how a kind that comes with the library is chosen and cited (BibTeX).
     """
 
     name: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     spiking: ClassVar[bool] = True
+    positive: ClassVar[tuple[str, ...]] = ()
+    non_negative: ClassVar[tuple[str, ...]] = ()
     representation: Annotated[LayerNorm | None, Field(description="rate representation z")] = None
-    learnable: Annotated[tuple[str, ...], Field(description="constants that rules learn, by name")] = ()
+    learnable: Annotated[Learnable, Field(description="constants that rules learn, by name, or with bounds")] = {}
 
     @property
     def integration(self) -> str:
@@ -103,18 +111,32 @@ class SpikingPopulation(Population):
 
     def fragment(self, dt: float) -> Fragment:
         """The same, with what is learnable as variables."""
-        code = self.code(dt)
-        learnt = tuple(f"{name} : {code.units.get(name, '1')} (constant)" for name in self._learnt(code))
-        kept = {name: value for name, value in code.constants.items() if name not in self.learnable}
-        return replace(code, equations=code.equations + learnt, constants=kept)
+        return with_variables(self.code(dt), self.learnt)
+
+    @property
+    def offered(self) -> Mapping[str, Value]:
+        """Constants that may be learned."""
+        return self.code(1e-3).constants
+
+    @property
+    def learnt(self) -> tuple[Learnt, ...]:
+        """What is learned of it. Raises `UserError` for a name that is no constant, and for bounds that are none."""
+        if not self.learnable:
+            return ()
+        return learnt(self.learnable, self.offered, self.initial_values, self._units, self.size)
+
+    def limits(self, dt: float) -> Mapping[str, Bounds]:
+        """What is learned -> (lowest, highest), for a time step dt (s). Raises `UserError` for a first value beyond."""
+        positive, from_0 = self.positive, self.non_negative
+        return {one.name: one.limits(dt, one.name in positive, one.name in from_0) for one in self.learnt}
 
     @property
     def parameters(self) -> Mapping[str, Value]:
-        code = self.code(1e-3)
-        return {name: code.constants[name] for name in self._learnt(code)}
+        return {one.name: one.value for one in self.learnt}
 
-    def _learnt(self, code: Fragment) -> list[str]:
-        return [name for name in self.learnable if name in code.constants]
+    @property
+    def _units(self) -> Mapping[str, str]:
+        return self.code(1e-3).units
 
     def _representation(self) -> tuple[str, ...]:
         return ("z : 1",) if self.representation is not None else ()
@@ -139,11 +161,14 @@ class LIF(SpikingPopulation):
     bias: b, added each step, default none; a number or array makes it a parameter that rules may learn.
     normalise_input: c = 1 - alpha instead of c = 1, default False.
     representation: rate representation z for layer-wise rules, such as LayerNorm(), default none.
+    learnable: "tau_m", "v_threshold", "bias" (where there is one) and "v_reset" (where the reset is a number).
 
     >>> LIF(100, tau_m="20 ms").tau_m
     0.02
     >>> LIF(3, tau_m=["10 ms", "20 ms", "30 ms"], bias=0).parameters
     {'bias': 0.0}
+    >>> LIF(3, learnable={"tau_m": ("5 ms", "100 ms"), "v_threshold": (0.5, None)}).parameters
+    {'tau_m': 0.02, 'v_threshold': 1.0}
     >>> LIF(100, tau_m=20)
     Traceback (most recent call last):
     snnplast.description.WrongValue: LIF.tau_m: 20 has no unit: a time is needed, write '20 ms' if ms is meant
@@ -152,6 +177,7 @@ class LIF(SpikingPopulation):
     name: ClassVar[str] = "lif"
     input_variable: ClassVar[str | None] = "v"
     in_steps: ClassVar[tuple[str, ...]] = ("refractory",)
+    positive: ClassVar[tuple[str, ...]] = ("tau_m", "v_threshold")
     tau_m: Annotated[PositiveTimes, Field(description="membrane time constant tau_m")] = "20 ms"
     v_threshold: Annotated[Positive, Field(description="spike threshold theta")] = 1.0
     reset: Annotated[Literal["subtract", "subtract-next"] | float, Field(description="reset at a spike")] = "subtract"
@@ -159,6 +185,24 @@ class LIF(SpikingPopulation):
     v_min: Annotated[float | None, Field(description="floor of the membrane")] = None
     bias: Annotated[Real | None, Field(description="constant input per step; learnable")] = None
     normalise_input: Annotated[bool, Field(description="scale input by 1 - exp(-dt/tau_m)")] = False
+
+    @model_validator(mode="after")
+    def _learns_what_it_has(self) -> LIF:
+        try:
+            names = [one.name for one in self.learnt]
+        except UserError as error:
+            raise WrongValue("", ("learnable",), f": {error}") from None
+        if self.normalise_input and "tau_m" in names:
+            raise WrongValue(
+                "", ("learnable",), ": 'tau_m' also scales input with normalise_input; leave one of them out"
+            )
+        return self
+
+    @property
+    def offered(self) -> Mapping[str, Value]:
+        fixed = ("v_min", "refractory_time")
+        own = {name: value for name, value in super().offered.items() if name not in fixed}
+        return own if self.bias is None else own | {"bias": self.bias}
 
     @property
     def parameters(self) -> Mapping[str, Value]:
@@ -216,6 +260,7 @@ class ALIF(LIF):
 
     tau_adapt: time constant of the adaptation, default 2000 ms, > 0; number or one per neuron.
     beta: rise of the threshold per spike, dimensionless, default 0.017, >= 0; 0 makes a neuron a LIF neuron.
+    learnable: also "tau_adapt" and "beta".
 
     >>> ALIF(3, beta=[0, 0, 0.2], tau_adapt="1 s").adaptation
     (array([0. , 0. , 0.2]), 1.0)
@@ -226,7 +271,8 @@ class ALIF(LIF):
 
     name: ClassVar[str] = "alif"
     reference: ClassVar[str] = BELLEC_2018
-
+    positive: ClassVar[tuple[str, ...]] = (*LIF.positive, "tau_adapt")
+    non_negative: ClassVar[tuple[str, ...]] = ("beta",)
     tau_adapt: Annotated[PositiveTimes, Field(description="time constant of the adaptation")] = "2000 ms"
     beta: Annotated[NonNegative, Field(description="rise of the threshold per spike")] = 0.017
 

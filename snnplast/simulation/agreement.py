@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from snnplast.errors import UserError, nearest
+from snnplast.learning.eligibility import learnt_constants
 from snnplast.learning.rule import Rule
 from snnplast.learning.third_factor import ThirdFactor
 from snnplast.network.network import Network
@@ -51,6 +52,27 @@ def refuse_two_signals(plasticities: Sequence[Plasticity]) -> None:
                         f"rules.{plasticity.rule.name}: its third factor {factor.name!r} and that of {rule.name!r} "
                         f"reach {target!r} with different settings; the same for both, or one rule for that population"
                     )
+
+
+def refuse_unlearnt(network: Network, plasticities: Sequence[Plasticity]) -> None:
+    """Constants of neurons are learned by one rule, which learns weights onto them, too.
+
+    Where rules learn readouts only, they stay as those weights do.
+    """
+    for name in network.populations:
+        if not (constants := learnt_constants(network, name)):
+            continue
+        place = f"network.{name}.learnable"
+        if not any(p.plastic for p in network.projections.values() if p.target == name):
+            raise UserError(f"{place}: rules learn what neurons are like with weights onto them; none is plastic")
+        owners = [plasticity for plasticity in plasticities if name in plasticity.targets]
+        for plasticity in owners:
+            known = plasticity.parameters(network)
+            if lost := [constant for constant in constants if constant not in known]:
+                raise UserError(f"{place}: rule {plasticity.rule.name!r} learns no {lost[0].partition('.')[2]!r}")
+        if len(owners) > 1:
+            both = " and ".join(repr(plasticity.rule.name) for plasticity in owners)
+            raise UserError(f"{place}: {both} both learn weights onto it; one rule for all of them is needed")
 
 
 def refuse_unrecorded(

@@ -81,6 +81,7 @@ class _Builder:
         for parameter, value in population.parameters.items():
             self.model.initial[f"{name}.{parameter}"] = value
         self.model.initial |= {f"{name}.{v}": value for v, value in self.plan.starts[name].items()}
+        self.model.initial |= {key: value for key, value in self.plan.learnt.items() if key.startswith(f"{name}.")}
 
     def _group(self, name: str, size: int, equations: list[str], fragment: Fragment, **settings) -> brian2.NeuronGroup:
         equations = equations + constant_equations(fragment)

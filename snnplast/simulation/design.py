@@ -20,6 +20,7 @@ from snnplast.simulation.agreement import (
     refuse_no_synaptic,
     refuse_two_batches,
     refuse_two_signals,
+    refuse_unlearnt,
     refuse_unrecorded,
     refuse_untold,
 )
@@ -88,6 +89,7 @@ def design(
             if name not in learnt:
                 place = f"rules.{plasticity.rule.name}.optimizers.{name}"
                 raise UserError(f"{place}: unknown parameter; {nearest(name, learnt)}")
+    refuse_unlearnt(network, plasticities)
     refuse_too_large(network)
     synaptic = tuple(name for name in recorded if name.partition(".")[0] in network.projections)
     neuronal = [name for name in recorded if name not in synaptic]

@@ -16,6 +16,7 @@ from snnplast.network.delays import delay_steps
 from snnplast.network.fragments import FLAGS, Fragment, Injection, Value, clashes, merge
 from snnplast.network.names import unused
 from snnplast.network.network import Network
+from snnplast.network.neurons import SpikingPopulation
 from snnplast.network.own_equations import OwnEquations
 from snnplast.network.population import Population, SpikeSource
 from snnplast.network.projection import Projection, Wiring
@@ -49,10 +50,16 @@ class Plan:
     gains: dict[str, str] = field(default_factory=dict)
     """Population -> constant that its weighted input is multiplied by, where there is one."""
     recorded: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+    """Variables of synapses and neurons that rules read after each trial: 'owner.variable'."""
     asked: tuple[str, ...] = ()
     """Synaptic variables that are kept at the end of each trial, whatever rules read."""
     starts: dict[str, Mapping[str, Value]] = field(default_factory=dict)
-    """Population -> variable -> where it begins in every trial."""
+    """Population -> variable -> where it begins in every trial, before anything is learned."""
+    learnt: dict[str, Value] = field(default_factory=dict)
+    """'population.constant' of neurons that may be learned -> its first value."""
+    begins: dict[str, str] = field(default_factory=dict)
+    """Neurons' variable -> the learnable constant that it begins at in every trial: 'population.variable' both."""
     beside: set[str] = field(default_factory=set)
     """Projections whose presynaptic state is beside their source, in any case."""
     names: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -77,9 +84,8 @@ class Plan:
 
     @property
     def gathered(self) -> list[str]:
-        """Synaptic variables that are read after the trial: 'projection.variable'."""
-        own = [there for own in self.names.values() for name, there in own.items() if name.startswith("synapse.")]
-        return list(dict.fromkeys([*own, *self.asked]))
+        """Variables that are read after the trial: 'owner.variable'."""
+        return list(dict.fromkeys([*self.read, *self.asked]))
 
     def tied(self) -> dict[str, tuple[str, np.ndarray]]:
         """Projection whose weights mirror another's -> (that one, which of its synapses each of these mirrors)."""
@@ -124,12 +130,17 @@ def plan(
             wiring[name], weights[name] = _drawn(network, name, seed)
     merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys(recorded)))
     kept: list[str] = []
+    gathered: list[str] = []
     for name, population in network.populations.items():
         merged.populations[name] = _population(merged, name, population)
         merged.starts[name] = population.initial_values
+        for one in population.learnt if isinstance(population, SpikingPopulation) else ():
+            merged.learnt[f"{name}.{one.name}"] = merged.starts[name][one.starts] if one.starts else one.value
+            if one.starts:
+                merged.begins[f"{name}.{one.starts}"] = f"{name}.{one.name}"
     for name, p in network.projections.items():
         injection = injections.get(name, Injection())
-        called = injection.recorded
+        called, asked = injection.recorded, [v if "." in v else f"synapse.{v}" for v in injection.read]
         if injection.beside:
             merged.beside.add(name)
         beside = merged.companion(name)
@@ -151,12 +162,13 @@ def plan(
                 merged.populations[key] = code
         merged.populations[p.target] = merge(p.target, [merged.populations[p.target], injection.post])
         merged.synapses[name] = injection.synapse
-        owner = {"pre": key, "post": p.target}
-        placed = [f"{owner[location]}.{v}" for location, _, v in (known.partition(".") for known in injection.recorded)]
+        owner = {"pre": key, "post": p.target, "synapse": name}
+        placed, read = (_placed(owner, named) for named in (injection.recorded, injection.read))
         kept += placed
-        read = {f"synapse.{variable}": f"{name}.{variable}" for variable in injection.read}
-        merged.names[name] = dict(zip(called, placed, strict=True)) | read
+        gathered += read
+        merged.names[name] = dict(zip([*called, *asked], [*placed, *read], strict=True))
     merged.recorded = tuple(dict.fromkeys([*merged.recorded, *kept]))
+    merged.read = tuple(dict.fromkeys(gathered))
     for name, p in network.projections.items():
         known = merged.populations[p.source].names()
         if p.simulated and p.variable is not None and p.variable not in known:
@@ -164,6 +176,12 @@ def plan(
             raise UserError(f"network.{name}.variable = {p.variable!r}: {p.source!r} has no such variable; {hint}")
     _check_code(merged)
     return merged
+
+
+def _placed(owner: Mapping[str, str], names: Sequence[str]) -> list[str]:
+    """'owner.variable' of names such as 'post.psi', and of synaptic ones such as 'gradient'."""
+    parted = [name.rpartition(".") for name in names]
+    return [f"{owner[location or 'synapse']}.{variable}" for location, _, variable in parted]
 
 
 def _check_code(merged: Plan) -> None:

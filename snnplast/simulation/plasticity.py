@@ -9,6 +9,7 @@ import numpy as np
 
 from snnplast.errors import UserError
 from snnplast.learning.capabilities import Adaptive, Explores, OverBatch, Speaks
+from snnplast.learning.eligibility import learnt_constants
 from snnplast.learning.optimizer import Optimizer
 from snnplast.learning.rule import Rule
 from snnplast.learning.signals import Signal, SignalKind
@@ -77,13 +78,16 @@ class Plasticity:
         return self.rule.gradient(record, self.projections, self.signals(record, objective))
 
     def unit_gradient(self, record: Record) -> dict[str, np.ndarray]:
-        """Projection -> gradient of one trial for a trial signal of 1, where a source's signal is that of the batch."""
+        """Projection, or constant of neurons -> gradient of one trial for a trial signal of 1.
+
+        Nothing where no source has one signal for the whole batch.
+        """
         if not any(source.over_batch for source in self.sources):
             return {}
         ones = {name: [Signal(np.ones(record.network.populations[name].size), "trial")] for name in self.targets}
         hidden = [projection for projection in self.projections if projection.target in self.targets]
         found = self.rule.gradient(record, hidden, ones)
-        return {projection.name: found[projection.name] for projection in hidden}
+        return {name: found[name] for name in [*(p.name for p in hidden), *self._constants(record.network)]}
 
     def operations(self, record: Record) -> int:
         """How often the rule visits synapses in a trial: online at every step, factored at every spike they carry.
@@ -107,7 +111,13 @@ class Plasticity:
         pulls = [s.factor.batch_signal(records, s.context) for s in self.sources if isinstance(s.factor, OverBatch)]
         total = {name: np.sum([pull[name] for pull in pulls], axis=0) for name in self.targets}
         learnt = [projection for projection in self.projections if projection.name in units]
-        return {p.name: units[p.name] * total[p.target][records[0].wiring[p.name].post] for p in learnt}
+        found = {p.name: units[p.name] * total[p.target][records[0].wiring[p.name].post] for p in learnt}
+        constants = self._constants(records[0].network)
+        return found | {name: units[name] * total[name.partition(".")[0]] for name in constants if name in units}
+
+    def _constants(self, network: Network) -> list[str]:
+        """'population.constant' of what is learned of the neurons that its sources serve."""
+        return [name for target in self.targets for name in learnt_constants(network, target)]
 
     def adapted(
         self, gradients: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]

@@ -34,7 +34,7 @@ def simulate(
     rng: draws the spikes of Poisson sources and the noise of rules that explore. exploring: whether they do in this
     trial. The record's histories are views, valid until the next trial.
     """
-    simulation.engine.reset()
+    simulation.begin()
     running = _Running(simulation, index, seed, rng)
     record = running.record
     known = running.follow(trial)

@@ -80,6 +80,12 @@ class Simulation:
         for name, of, order in self._ties:
             self.values[name][:] = self.values[of][order]
 
+    def begin(self) -> None:
+        """All state as it is where a trial begins; what is learned of that counts from then on."""
+        self.engine.reset()
+        for variable, start in self.plan.begins.items():
+            self.engine[variable][:] = self.engine[start]
+
     def clone(self) -> Simulation:
         """The same experiment on an engine of its own; plan, rules and weights that are not simulated are shared."""
         twin = self.engine.clone()

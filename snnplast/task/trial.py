@@ -118,7 +118,8 @@ class Record(Shown):
     inputs: source population -> the values it was given last, where it was given values: (n,) or (steps, n).
     driven: sources that were given anything.
     series: 'population.variable' -> array (T, n); '<readout>.in_window' (T, 1) is the learning window of this trial.
-    accumulated: 'projection.variable' -> what an online rule's synapses gathered (n_synapses,).
+    accumulated: 'projection.variable' -> what an online rule's synapses gathered (n_synapses,); 'population.variable'
+        -> what its neurons did (n,).
     names: projection -> what its rule calls a variable ('post.psi', 'synapse.gradient') -> its name here.
     phases: the other phases that the trial has.
     judgement: what the task's objective says of the trial, at its end; None without an objective.
@@ -165,8 +166,11 @@ class Record(Shown):
         return self.history[self.names[projection][variable]]
 
     def gathered(self, projection: str, variable: str) -> np.ndarray:
-        """What the synapses of a projection gathered (n_synapses,) in a variable that its rule reads."""
-        return self.accumulated[self.names[projection][f"synapse.{variable}"]]
+        """What the synapses of a projection gathered (n_synapses,) in a variable that its rule reads.
+
+        'post.sum' is a variable of its target neurons, (n,).
+        """
+        return self.accumulated[self.names[projection][variable if "." in variable else f"synapse.{variable}"]]
 
     def counts(self, population: str) -> np.ndarray:
         """Spikes of each neuron (n,)."""

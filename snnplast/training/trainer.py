@@ -66,6 +66,10 @@ class Trainer:
             if projection.simulated and projection.kind == "spiking":
                 self._fan_out[projection.source] += wiring[name].fan_out()
         self._limits = {name: network.projections[name].limits(wiring[name].pre) for name in network.projections}
+        for name, population in network.populations.items():
+            if isinstance(population, SpikingPopulation):
+                self._limits |= {f"{name}.{key}": sides for key, sides in population.limits(network.dt).items()}
+        self._scales = {name: _scale(values[name], first) for name, first in self.simulation.plan.learnt.items()}
         sequential = any(t.sequential for t in self.simulation.plasticities) or self.simulation.persistent()
         self._workers = Workers(self.simulation, 1 if sequential else self.workers)
 
@@ -244,13 +248,19 @@ class Trainer:
                 )
         progress = self.iteration / self.iterations
         for name, gradient in gradients.items():
-            limits = self._limits.get(name, (None, None))
-            self._optimizer(name).update(self.simulation.values[name], gradient, self.states[name], progress, limits)
+            limits, scale = self._limits.get(name, (None, None)), self._scales.get(name)
+            parameter, state = self.simulation.values[name], self.states[name]
+            self._optimizer(name).update(parameter, gradient, state, progress, limits, scale)
         self.simulation.tie()
 
     def _optimizer(self, name: str) -> Optimizer:
         rule, own = self.simulation.parameters[name]
         return rule.optimizers.get(name) or own or rule.optimizer
+
+
+def _scale(values: np.ndarray, first: float | np.ndarray) -> np.ndarray:
+    """What a constant of neurons is learned in parts of: its first value, or 1 where that is 0."""
+    return np.where(np.asarray(first) == 0, 1.0, np.abs(np.broadcast_to(first, values.shape)))
 
 
 def _add(total: dict[str, np.ndarray], gradients: Mapping[str, np.ndarray], copy: bool = True) -> None:
