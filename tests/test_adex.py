@@ -96,7 +96,7 @@ def test_an_irregular_neuron_keeps_no_interval(spikes):
         ({"C": "281 nS"}, "AdEx.C: '281 nS' has the unit 'nS': a quantity in pF is needed, such as '20 pF'"),
         ({"tau_w": ["1 ms"] * 3}, r"AdEx: tau_w has shape \(3,\); allowed is a number or shape \(2,\)"),
         ({"method": "exact"}, "AdEx.method = 'exact': "),
-        ({"learnable": ("gL",)}, "AdEx.learnable: 'gL' is no constant; tau_e, tau_i, C, g_L, "),
+        ({"learnable": ("gL",)}, "AdEx.learnable: unknown constant 'gL': did you mean 'g_L'"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(values, sentence):

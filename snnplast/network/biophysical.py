@@ -54,9 +54,7 @@ class BiophysicalPopulation(SpikingPopulation):
         for name in self._fields():
             if name in self.model_fields_set and name not in constants:
                 raise WrongValue("", (name,), f": it has no part in the equations {self._variant()}")
-        for name in self.learnable:
-            if name not in constants:
-                raise WrongValue("", ("learnable",), f": {name!r} is no constant; {', '.join(constants)} are")
+        self.check_learnable()
         if self.integration == "exact":
             for times in self.chains:
                 _refuse_equal(times)

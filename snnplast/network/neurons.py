@@ -12,9 +12,11 @@ from snnplast.description import WrongValue
 from snnplast.errors import UserError
 from snnplast.network import slots
 from snnplast.network.citations import BELLEC_2018
+from snnplast.network.code import equation
 from snnplast.network.fragments import Fragment, Update, Value, merge
 from snnplast.network.learnable import Bounds, Learnable, Learnt, learnt, with_variables
 from snnplast.network.population import (
+    Each,
     LayerNorm,
     NonNegative,
     NonNegativeTimes,
@@ -32,16 +34,14 @@ class SpikingPopulation(Population):
     learnable: its constants that rules learn, by name, or with bounds: {"tau_m": ("5 ms", "100 ms")}, None for a side
         that is open. Without bounds a time stays at least one time step, what is positive stays positive. The name of
         a variable that has an initial value stands for that. What is learned has one value per neuron, in parts of its
-        first value: a learning rate of 0.005 means half a percent of it, and 0.005 in SI units where it is 0.
-    positive, non_negative: names of constants that must be.
+        first value: a learning rate of 0.005 means half a percent of it, and 0.005 in SI units where it is 0. What is
+        made of a constant where a trial begins, such as v = E_L, stays as it is.
     name, reference: how a kind that comes with the library is chosen and cited (BibTeX).
     """
 
     name: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     spiking: ClassVar[bool] = True
-    positive: ClassVar[tuple[str, ...]] = ()
-    non_negative: ClassVar[tuple[str, ...]] = ()
     representation: Annotated[LayerNorm | None, Field(description="rate representation z")] = None
     learnable: Annotated[Learnable, Field(description="constants that rules learn, by name, or with bounds")] = {}
 
@@ -116,7 +116,7 @@ class SpikingPopulation(Population):
     @property
     def offered(self) -> Mapping[str, Value]:
         """Constants that may be learned."""
-        return self.code(1e-3).constants
+        return {name: value for name, value in self.code(1e-3).constants.items() if name != "refractory_time"}
 
     @property
     def learnt(self) -> tuple[Learnt, ...]:
@@ -127,8 +127,20 @@ class SpikingPopulation(Population):
 
     def limits(self, dt: float) -> Mapping[str, Bounds]:
         """What is learned -> (lowest, highest), for a time step dt (s). Raises `UserError` for a first value beyond."""
-        positive, from_0 = self.positive, self.non_negative
-        return {one.name: one.limits(dt, one.name in positive, one.name in from_0) for one in self.learnt}
+        found = {}
+        for one in self.learnt:
+            field = type(self).model_fields.get(one.name)
+            each = None if field is None else Each.of(field)
+            from_0 = each is not None and each.low == 0
+            found[one.name] = one.limits(dt, from_0 and each.strict, from_0 and not each.strict)
+        return found
+
+    def check_learnable(self) -> None:
+        """Raise `WrongValue` for what cannot be learned."""
+        try:
+            _ = self.learnt
+        except UserError as error:
+            raise WrongValue("", ("learnable",), f": {error}") from None
 
     @property
     def parameters(self) -> Mapping[str, Value]:
@@ -136,7 +148,8 @@ class SpikingPopulation(Population):
 
     @property
     def _units(self) -> Mapping[str, str]:
-        return self.code(1e-3).units
+        code = self.code(1e-3)
+        return {**{e.name: e.unit for e in map(equation, code.equations)}, **code.units}
 
     def _representation(self) -> tuple[str, ...]:
         return ("z : 1",) if self.representation is not None else ()
@@ -177,7 +190,6 @@ class LIF(SpikingPopulation):
     name: ClassVar[str] = "lif"
     input_variable: ClassVar[str | None] = "v"
     in_steps: ClassVar[tuple[str, ...]] = ("refractory",)
-    positive: ClassVar[tuple[str, ...]] = ("tau_m", "v_threshold")
     tau_m: Annotated[PositiveTimes, Field(description="membrane time constant tau_m")] = "20 ms"
     v_threshold: Annotated[Positive, Field(description="spike threshold theta")] = 1.0
     reset: Annotated[Literal["subtract", "subtract-next"] | float, Field(description="reset at a spike")] = "subtract"
@@ -188,11 +200,8 @@ class LIF(SpikingPopulation):
 
     @model_validator(mode="after")
     def _learns_what_it_has(self) -> LIF:
-        try:
-            names = [one.name for one in self.learnt]
-        except UserError as error:
-            raise WrongValue("", ("learnable",), f": {error}") from None
-        if self.normalise_input and "tau_m" in names:
+        self.check_learnable()
+        if self.normalise_input and "tau_m" in self.learnable:
             raise WrongValue(
                 "", ("learnable",), ": 'tau_m' also scales input with normalise_input; leave one of them out"
             )
@@ -200,8 +209,7 @@ class LIF(SpikingPopulation):
 
     @property
     def offered(self) -> Mapping[str, Value]:
-        fixed = ("v_min", "refractory_time")
-        own = {name: value for name, value in super().offered.items() if name not in fixed}
+        own = {name: value for name, value in super().offered.items() if name != "v_min"}
         return own if self.bias is None else own | {"bias": self.bias}
 
     @property
@@ -271,8 +279,6 @@ class ALIF(LIF):
 
     name: ClassVar[str] = "alif"
     reference: ClassVar[str] = BELLEC_2018
-    positive: ClassVar[tuple[str, ...]] = (*LIF.positive, "tau_adapt")
-    non_negative: ClassVar[tuple[str, ...]] = ("beta",)
     tau_adapt: Annotated[PositiveTimes, Field(description="time constant of the adaptation")] = "2000 ms"
     beta: Annotated[NonNegative, Field(description="rise of the threshold per spike")] = 0.017
 

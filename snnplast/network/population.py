@@ -28,6 +28,8 @@ class Each:
 
     unit: str
     allowed: str
+    low: float | None = None
+    strict: bool = False
 
     @classmethod
     def of(cls, field: Any) -> Each | None:
@@ -52,7 +54,7 @@ def each(unit: str | None, low: float | None = None, strict: bool = False) -> tu
     allowed = (
         "" if low is None else f"{'above' if strict else 'at least'} {low:g} {unit or ''}".strip().replace(" 1/", "/")
     )
-    return BeforeValidator(convert), Each(unit or "", allowed)
+    return BeforeValidator(convert), Each(unit or "", allowed, low, strict)
 
 
 def _quantities(value: Any, unit: str) -> np.ndarray:

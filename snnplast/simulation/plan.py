@@ -135,7 +135,7 @@ def plan(
         merged.populations[name] = _population(merged, name, population)
         merged.starts[name] = population.initial_values
         for one in population.learnt if isinstance(population, SpikingPopulation) else ():
-            merged.learnt[f"{name}.{one.name}"] = merged.starts[name][one.starts] if one.starts else one.value
+            merged.learnt[f"{name}.{one.name}"] = one.value
             if one.starts:
                 merged.begins[f"{name}.{one.starts}"] = f"{name}.{one.name}"
     for name, p in network.projections.items():

@@ -12,6 +12,7 @@ from brian2 import ms, ohm, second, volt
 from snnplast.engine import NUMPY, EngineChoice
 from snnplast.learning.surrogate import Surrogate
 from snnplast.network import slots
+from snnplast.network.adex import AdEx
 from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.fragments import Fragment, Update
 from snnplast.network.network import Network
@@ -76,6 +77,10 @@ SPIKING: dict[str, tuple[Callable[..., SpikingPopulation], tuple[str, ...]]] = {
     ),
     "cuba": (cuba, (*OF_CUBA, "v")),
     "adex": (lambda **f: adex(refractory="2 ms", **f), (*OF_ADEX, "wad")),
+    "adex off the shelf": (
+        lambda **f: AdEx(N, refractory="2 ms", method="exponential_euler", **f),
+        ("C", "g_L", "E_L", "V_T", "Delta_T", "tau_w", "a", "b", "V_r", "tau_e", "tau_i", "v"),
+    ),
 }
 """Neurons that spike, and all that is learnable of them."""
 
@@ -86,11 +91,14 @@ def network(neurons: SpikingPopulation, plastic: bool = True) -> Network:
     net.add("input", PoissonSource(12))
     net.add("hidden", neurons)
     net.add("output", LeakyReadout(3))
-    own = neurons.input_variable_name == "ge"
-    net.connect("input", "hidden", plastic=plastic, weights=Uniform(low=0, high=2.0 if own else 1.2))
+    own, scale = neurons.input_variable_name == "ge", 1.0 if neurons.distance_unit == "1" else 500.0  # pA
+    net.connect("input", "hidden", plastic=plastic, weights=Uniform(low=0, high=scale * (2.0 if own else 1.2)))
     if own:
-        net.connect("input", "hidden", plastic=plastic, weights=Uniform(low=0, high=0.4), into="gi", name="inhibition")
-    net.connect("hidden", "hidden", plastic=plastic, weights=Normal(gain=0.3))
+        net.connect(
+            "input", "hidden", plastic=plastic, weights=Uniform(low=0, high=0.4 * scale), into="gi", name="inhibition"
+        )
+    weights = Normal(gain=0.3) if scale == 1 else Uniform(low=0, high=100.0)
+    net.connect("hidden", "hidden", plastic=plastic, weights=weights)
     net.connect("hidden", "output", plastic=True)
     return net
 
