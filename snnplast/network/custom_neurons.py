@@ -57,6 +57,11 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
     ...                     method="euler")
     >>> qif.distance, qif.threshold_scale_value
     ('v - (2)', 2.0)
+    >>> given = {"E": "-70 mV", "tau": "20*ms*exp(0.3*randn())"}
+    >>> leaky = CustomNeurons(10, equations="dv/dt = (E - v)/tau : volt", threshold="v > -50*mV", reset="v = E",
+    ...                       constants=given, initial={"v": "E + 5*mV*rand()"})
+    >>> leaky.distance_unit, round(leaky.threshold_scale_value, 6)
+    ('volt', 0.0175)
     >>> CustomNeurons(10, equations="dv/dt = -v/(20*ms) : volt", threshold="u > 2")
     Traceback (most recent call last):
     snnplast.description.WrongValue: CustomNeurons.threshold: 'u > 2': unknown name 'u': Known: exploring, ...

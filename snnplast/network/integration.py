@@ -16,7 +16,7 @@ def check_method(method: str, equations: Iterable[str], noisy: bool) -> None:
     """Raise `UserError` for a method that Brian2 does not have, or that does not integrate equations with noise."""
     names = [name for name in StateUpdateMethod.stateupdaters if not name.startswith("gsl")]
     if method.startswith("gsl"):
-        raise UserError(f"{method!r} runs in the GNU Scientific Library, where nothing can be derived from; {ANY}")
+        raise UserError(f"{method!r} runs in the GNU Scientific Library, which no trace can be derived from; {ANY}")
     if method not in names:
         raise UserError(unknown("method", method, names))
     if not noisy or method == "euler":

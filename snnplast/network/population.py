@@ -1,6 +1,6 @@
 """Populations: what all share, and those that are neither spiking neurons nor readouts.
 
-Times carry units (Brian2 quantities or strings such as "20 ms"); membranes and weights are dimensionless.
+Times, voltages and the like carry units: Brian2 quantities, or strings such as "20 ms"; weights are numbers.
 A value that may differ between neurons is a number or an array with one entry per neuron.
 """
 
