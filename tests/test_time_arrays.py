@@ -87,6 +87,7 @@ def test_the_description_holds_the_values():
         changed = neurons(constants={**neurons().constants, "stimulus": other})
         assert digest_of_description(network(changed)) != digest_of_description(net)
     assert "stimulus = 20 values, 2 ms each  (time array)" in neurons().own.text()
+    assert "'stimulus': 20 values, 2 ms each  (time array)" in repr(neurons())
     assert "each = 10 values of 4 columns, 3 ms each  (time array)" in neurons().own.text()
 
 

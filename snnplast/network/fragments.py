@@ -125,7 +125,7 @@ class Fragment:
             " ".join([f"{name} = {_short(value)}", *_unit(self.units.get(name)), " (constant)"])
             for name, value in self.constants.items()
         ]
-        lines += [f"{name} = {_function(function)}" for name, function in self.functions.items()]
+        lines += [f"{name} = {function_text(function)}" for name, function in self.functions.items()]
         lines += [f"on spike: {code}" for code in self.on_spike]
         lines += [f"on arrival: {code}" for code in self.on_arrival]
         for update in self.updates:
@@ -199,7 +199,8 @@ def _short(value: Value) -> str:
     return f"{float(array):.6g}" if array.ndim == 0 else f"array of {array.size}"
 
 
-def _function(function: Any) -> str:
+def function_text(function: Any) -> str:
+    """A function that code calls, as a reader would write it down."""
     if hasattr(function, "values"):
         steps, *columns = function.values.shape
         wide = f" of {columns[0]} columns" if columns else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from pydantic import Field, model_validator
@@ -13,7 +13,7 @@ from snnplast.description import WrongValue
 from snnplast.errors import UserError, nearest
 from snnplast.network import code
 from snnplast.network.code_check import Scope, check_fragment
-from snnplast.network.fragments import FLAGS, Fragment, Update, Value
+from snnplast.network.fragments import FLAGS, Fragment, Update, Value, function_text
 from snnplast.network.own_values import Draw, check_function, draws, quantity, worked_out
 from snnplast.network.population import Population, refuse_undeclared
 from snnplast.random_streams import stream
@@ -103,6 +103,12 @@ class OwnEquations(Population):
         lines = code.equation_lines(self.equations)
         return tuple(dict.fromkeys(f"noise_{name}" for line in lines for name in _NOISE.findall(line)))
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            if name == "constants":
+                value = {key: _Text(function_text(v)) if isinstance(v, Function) else v for key, v in value.items()}
+            yield name, value
+
     @property
     def _scope(self) -> Scope:
         """What code of the population may name; `responding` is 1 in the response, and so on."""
@@ -185,6 +191,13 @@ class Analog(OwnEquations):
 
     def fragment(self, dt: float) -> Fragment:
         return self.own
+
+
+class _Text(str):
+    """A text that shows itself without quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 def _constant(lines: tuple[str, ...], name: str) -> bool:

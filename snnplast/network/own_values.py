@@ -69,8 +69,8 @@ def _of_expression(
         raise UserError(f"{place} = {text!r} is {_words(own)}; it must be {_words(unit)}")
     state: dict[str, Any] = {name: np.asarray(value) for name, (value, _) in known.items()}
     state |= {"i": np.arange(size), "N": size}
-    state["rand()"] = (lambda: np.full(size, 0.5)) if rng is None else (lambda: rng.random(size))
-    state["randn()"] = (lambda: np.zeros(size)) if rng is None else (lambda: rng.standard_normal(size))
+    state["rand()"] = (lambda: 0.5) if rng is None else (lambda: rng.random(size))
+    state["randn()"] = (lambda: 0.0) if rng is None else (lambda: rng.standard_normal(size))
     with np.errstate(all="ignore"):  # said below
         found = np.asarray(value_of(parsed, state), dtype=float)
     if not np.all(np.isfinite(found)):
