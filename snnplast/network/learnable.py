@@ -7,7 +7,7 @@ rate of 0.005 thus means half a percent of a time constant as of a threshold; so
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -123,4 +123,4 @@ def with_variables(code: Fragment, constants: Sequence[Learnt]) -> Fragment:
     names = {one.name for one in constants}
     lines = tuple(f"{one.name} : {one.unit} (constant)" for one in constants if one.name not in declared)
     kept = {name: value for name, value in code.constants.items() if name not in names}
-    return Fragment(code.equations + lines, kept, code.units, code.updates, code.on_spike, code.on_arrival)
+    return replace(code, equations=code.equations + lines, constants=kept)
