@@ -15,7 +15,7 @@ import pytest
 
 from snnplast.cli.command import main
 from snnplast.record.results import read_run
-from snnplast.training.interrupt import Interrupted, Interrupts, Stopped, heard, number_of
+from snnplast.training.interrupt import Interrupted, Interrupts, Stopped, heard, ignore, number_of, told_by_parent
 from snnplast.training.trainer import Trainer
 
 SIGNALS = {signal.SIGINT: "", signal.SIGTERM: " by SIGTERM", signal.SIGHUP: " by SIGHUP"}
@@ -120,6 +120,21 @@ def test_outside_the_main_thread_nothing_is_changed(usual):
 def test_what_a_worker_raises_reaches_its_parent():
     error = pickle.loads(pickle.dumps(Interrupted(signal.SIGTERM, "; so it is")))
     assert (str(error), error.number) == ("interrupted by SIGTERM; so it is", signal.SIGTERM)
+
+
+def test_a_process_of_a_sweep_hears_what_its_parent_passes_on_and_not_the_same_once_more_from_a_batch_system(usual):
+    try:
+        ignore()
+        with pytest.raises(Interrupted), told_by_parent(), Interrupts() as interrupts:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not interrupts.wanted
+            os.kill(os.getpid(), signal.SIGINT)
+            assert interrupts.wanted == signal.SIGINT
+            interrupts.check()
+        assert {signal.getsignal(number) for number in SIGNALS} == {signal.SIG_IGN}
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
 
 
 @pytest.mark.slow

@@ -58,14 +58,16 @@ def ignore() -> None:
 
 
 @contextlib.contextmanager
-def heard_again() -> Iterator[None]:
-    """In its `with` block they raise, though they are ignored around it."""
-    for number in HEARD:
-        signal.signal(number, _raise)
+def told_by_parent() -> Iterator[None]:
+    """In its `with` block SIGINT raises, though it is ignored around it; all that a parent gets, too, stays ignored.
+
+    Of SIGTERM to all processes and what the parent passes on, the second would end the run amid its last checkpoint.
+    """
+    signal.signal(signal.SIGINT, _raise)
     try:
         yield
     finally:
-        ignore()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

@@ -24,7 +24,7 @@ from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
 from snnplast.record.results import Run, read_run
 from snnplast.training.checkpoint import Checkpoint
-from snnplast.training.interrupt import heard_again, ignore
+from snnplast.training.interrupt import ignore, told_by_parent
 from snnplast.training.provenance import refuse_changed_files
 from snnplast.training.resume import continued, refuse_another_origin
 from snnplast.training.run import perform
@@ -142,14 +142,14 @@ def run_all(
 
 
 def _on_its_own() -> None:
-    """In a process of the pool: only its parent, not the terminal, tells it to stop, and only while it runs a point."""
+    """In a process of the pool: its parent alone, no terminal nor batch system, stops it, and only amid a point."""
     os.setpgrp()
     ignore()
 
 
 def _run(point: Point, inexact: bool, force: bool) -> str:
     try:
-        with heard_again():
+        with told_by_parent():
             experiment = resolve(point.target, point.sets)
             before = read_run(point.path) if os.path.lexists(point.path) else None
             if before is None or before.config != experiment.text():
