@@ -13,7 +13,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
@@ -55,7 +55,7 @@ COLUMNS = {
 
 def train(model: str, sets: list[str], seed: int) -> dict[str, float]:
     """One run: metrics of the last epoch, and the mean test accuracy of the last five."""
-    experiment = resolve(model, [*sets, f"train.seed={seed}"])
+    experiment = Experiment.of(model, *sets, f"train.seed={seed}")
     task = experiment.task()
     simulation = open_simulation(experiment.network, task.objective, experiment.rule, seed, experiment.engine)
     tested: list[float] = []

@@ -13,14 +13,14 @@ import time
 
 import numpy as np
 
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
 
 def measure(batch: int, workers: int, iterations: int, repeats: int) -> tuple[float, float, float, np.ndarray]:
     """Wall and CPU ms per trial, spikes per trial, and the recurrent weights at the end."""
-    experiment = resolve("evidence-accumulation", ["model.draws=fresh", f"rules.e-prop.batch={batch}"])
+    experiment = Experiment.of("evidence-accumulation", "model.draws=fresh", f"rules.e-prop.batch={batch}")
     task = experiment.task()
     simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
     with simulation.engine:

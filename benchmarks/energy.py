@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
@@ -28,7 +28,7 @@ NAMES = ("spikes_per_trial", "synaptic_operations", "learning_operations")
 
 def measure(target: str, sets: Iterable[str], trials: int) -> list[float]:
     """Means over the first trials of training."""
-    experiment = resolve(target, [*sets])
+    experiment = Experiment.of(target, *sets)
     task = experiment.task()
     simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
     with simulation.engine:

@@ -13,14 +13,14 @@ import time
 
 import numpy as np
 
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
 
 def train(sets: list[str], every: int, until: float, title: str) -> None:
     """One run; prints error, loss and time at every `every`-th iteration."""
-    experiment = resolve("evidence-accumulation", sets)
+    experiment = Experiment.of("evidence-accumulation", *sets)
     task = experiment.task()
     simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
     with simulation.engine:

@@ -10,7 +10,7 @@ import resource
 import tempfile
 from pathlib import Path
 
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.session import Session
 
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=500)
     parser.add_argument("--last", type=int, default=5000)
     arguments = parser.parse_args()
-    experiment = resolve("pattern-generation", [f"train.iterations={arguments.last}", "record.every=1"])
+    experiment = Experiment.of("pattern-generation", f"train.iterations={arguments.last}", "record.every=1")
     task = experiment.task()
     simulation = open_simulation(
         experiment.network, task.objective, experiment.rule, 1, "compiled", recorded=experiment.record.variables

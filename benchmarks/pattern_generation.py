@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
@@ -27,7 +27,7 @@ KINDS = {
 
 def train(sets: list[str], iterations: int) -> tuple[np.ndarray, np.ndarray, float]:
     """NMSE and spikes per trial of every iteration, and CPU seconds."""
-    experiment = resolve("pattern-generation", sets)
+    experiment = Experiment.of("pattern-generation", *sets)
     task = experiment.task()
     simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
     started, found, spikes = time.process_time(), [], []

@@ -18,7 +18,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 
 import numpy as np
 
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.models.pattern_generation import PatternGeneration
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
@@ -29,7 +29,7 @@ ALPHA = np.exp(-1 / TAU)
 
 def ours(n: int, iterations: int) -> tuple[float, list[float]]:
     """CPU ms per iteration, and the losses."""
-    experiment = resolve("pattern-generation", [f"model.hidden={n}"])
+    experiment = Experiment.of("pattern-generation", f"model.hidden={n}")
     task = experiment.task()
     simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
     with simulation.engine:

@@ -12,14 +12,14 @@ from itertools import product
 
 import numpy as np
 
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
 
 def train(sets: list[str], every: int) -> list[str]:
     """Cells of one run: recalls right (%) at every `every`-th iteration, spikes per trial, CPU time of training (s)."""
-    experiment = resolve("store-recall", sets)
+    experiment = Experiment.of("store-recall", *sets)
     task = experiment.task()
     simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
     with simulation.engine:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from snnplast import registry
 from snnplast.lazy import offers
-
-__version__ = "0.1.0"
+from snnplast.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from snnplast import plot as plot
     from snnplast.config.experiment import Experiment as Experiment
-    from snnplast.config.experiment import Recording as Recording
+    from snnplast.config.settings import Recording as Recording
     from snnplast.engine.brian_network import compile as compile
     from snnplast.errors import UserError as UserError
     from snnplast.learning.optimizer import SGD as SGD
@@ -74,7 +73,8 @@ if TYPE_CHECKING:
     from snnplast.training.train import train as train
 
 _HOME = {
-    "config.experiment": "Experiment Recording",
+    "config.experiment": "Experiment",
+    "config.settings": "Recording",
     "network.connectivity": "AllToAll ExplicitPairs FixedInDegree OneToOne Probability",
     "engine.brian_network": "compile",
     "errors": "UserError",

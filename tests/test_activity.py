@@ -13,7 +13,7 @@ from snnplast import ALIF, LIF, Classification, LeakyReadout, Network, Normal, P
 from snnplast.activity.figure import draw
 from snnplast.activity.observe import observe
 from snnplast.activity.probe import Watched
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.engine import NUMPY
 from snnplast.random_streams import TEST, TRAINING
 from snnplast.rules.e_prop import EProp
@@ -207,7 +207,7 @@ def test_a_readout_that_acts_once_per_trial_is_shown_as_bars(third_factor):
     sets = [*RUNTIME, "rules.ib-hebbian.evaluation=online", f"rules.ib-hebbian.third_factor={third_factor}"]
     small = ["units=8", "window=4", "streams=2", "stream_length=6"]
     sets += [f"third_factors.reservoir.{text}" for text in small]
-    experiment = resolve("xor", sets)
+    experiment = Experiment.of("xor", *sets)
     given = experiment.task()
     simulation = open_simulation(experiment.network, given.objective, experiment.rule, 0, NUMPY)
     with simulation.engine:

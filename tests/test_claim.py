@@ -17,7 +17,7 @@ import pytest
 from test_record import open_run, write
 
 from snnplast.cli.command import main
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError
 from snnplast.record import claim as claims
 from snnplast.record.claim import Claim, Taken, numbered
@@ -123,9 +123,9 @@ def test_a_path_that_is_a_default_gets_a_number(folder, path):
 
 def test_only_a_path_that_nobody_gave_is_a_default(tiny):
     tiny.write("without.toml", (tiny.path / "experiment.toml").read_text().replace('path = "tiny.h5"', ""))
-    assert resolve("without.toml").numbered and resolve("xor").numbered
-    assert not resolve("experiment.toml").numbered
-    assert not resolve("xor", ["record.path=xor.h5"]).numbered
+    assert Experiment.of("without.toml").numbered and Experiment.of("xor").numbered
+    assert not Experiment.of("experiment.toml").numbered
+    assert not Experiment.of("xor", "record.path=xor.h5").numbered
 
 
 def test_runs_one_after_another_keep_their_files(tiny, capsys):

@@ -18,7 +18,7 @@ from snnplast import __version__
 from snnplast.cli import run
 from snnplast.cli.command import main
 from snnplast.cli.surrogates import surrogates_figure
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.learning.surrogate import SURROGATES
 from snnplast.random_streams import TEST, TRAINING
 from snnplast.record.results import read_run
@@ -77,7 +77,7 @@ def test_a_run_leaves_a_finished_file_with_one_row_of_metrics_per_epoch(tiny, sn
 
 def test_the_metrics_are_those_of_the_trainer(tiny, snnplast):
     snnplast("run", "experiment.toml")
-    trainer = trainer_of(resolve("experiment.toml"))
+    trainer = trainer_of(Experiment.of("experiment.toml"))
     with trainer.simulation.engine:
         for epoch in range(2):
             losses = [trainer.update().metrics["loss"] for _ in range(3)]
@@ -91,7 +91,7 @@ def test_the_files_spikes_and_variables_are_those_of_the_engine_also_inside_a_ba
     snnplast("run", "experiment.toml", *[word for text in sets for word in ("--set", text)])
     found = read_run("tiny.h5")
     assert list(found.trials["phase"]) == ["training"] * 6 + ["test"] * 4
-    trainer = trainer_of(resolve("experiment.toml", sets))
+    trainer = trainer_of(Experiment.of("experiment.toml", *sets))
     with trainer.simulation.engine:
         spikes = 0
         for row in range(6):  # all before the first update
@@ -109,7 +109,7 @@ def test_the_files_spikes_and_variables_are_those_of_the_engine_also_inside_a_ba
 def test_the_final_weights_and_biases_are_in_the_file(tiny, snnplast):
     snnplast("run", "experiment.toml")
     found = read_run("tiny.h5")
-    trainer = trainer_of(resolve("experiment.toml"))
+    trainer = trainer_of(Experiment.of("experiment.toml"))
     before = {name: values.copy() for name, values in trainer.simulation.values.items()}
     with trainer.simulation.engine:
         list(trainer)
@@ -328,7 +328,7 @@ def test_a_trial_leaves_a_readable_figure_and_prints_what_the_populations_did(ti
     assert (status, err) == (0, "")
     assert tiny.files() == {"tiny.py", "experiment.toml", "tiny.trial.png"}
     assert imread("tiny.trial.png").std() > 0.05
-    trainer = trainer_of(resolve("experiment.toml"))
+    trainer = trainer_of(Experiment.of("experiment.toml"))
     with trainer.simulation.engine:
         record = trainer.run(TRAINING, 2)
         counts, loss = record.counts("hidden"), record.judgement.loss
@@ -363,7 +363,7 @@ def test_a_trial_takes_the_weights_that_a_run_left(tiny, snnplast):
     snnplast("run", "experiment.toml")
     status, out, _ = snnplast("trial", "experiment.toml", "--weights", "tiny.h5", "--phase", "test", "--index", "3")
     assert status == 0
-    trainer = trainer_of(resolve("experiment.toml"))
+    trainer = trainer_of(Experiment.of("experiment.toml"))
     with trainer.simulation.engine:
         untrained = trainer.run(TEST, 3).judgement.loss
         list(trainer)
@@ -406,7 +406,7 @@ def test_a_trial_does_without_traces_where_the_online_face_is_refused(tiny, snnp
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
 def test_a_mistake_about_a_trial_is_one_sentence_and_nothing_is_written(tiny, snnplast, words, sentence):
-    run.run(resolve("experiment.toml"), Console(quiet=True), quiet=True)
+    run.run(Experiment.of("experiment.toml"), Console(quiet=True), quiet=True)
     before = tiny.files()
     assert sentence in mistake(snnplast("trial", "experiment.toml", *words))
     assert tiny.files() == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError
 from snnplast.record import read_run
 from snnplast.rules.ib_hebbian import IBHebbian
@@ -40,7 +40,7 @@ def sets(*more):
 
 def run(folder, *more):
     folder.write("rate.py", RATE)
-    perform(resolve("rate.py", sets(*more)))
+    perform(Experiment.of("rate.py", *sets(*more)))
     return read_run("rate.h5")
 
 

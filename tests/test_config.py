@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from snnplast.config.experiment import Experiment
 from snnplast.config.layers import parse_sets
-from snnplast.config.resolution import resolve
 from snnplast.config.toml_text import toml_text
 from snnplast.errors import UserError
 from snnplast.training.digests import digest_of
@@ -20,13 +20,13 @@ PATTERN = "pattern-generation"
 def mistake(target, *sets):
     """The sentence that a mistake ends in."""
     with pytest.raises(UserError) as caught:
-        resolve(target, sets)
+        Experiment.of(target, *sets)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_a_models_name_brings_the_settings_of_its_own_file():
-    experiment = resolve(PATTERN)
+    experiment = Experiment.of(PATTERN)
     assert experiment.rule.name == "e-prop"
     assert experiment.rule.optimizer.name == "sgd"
     assert experiment.rule.optimizer.learning_rate == 1e-4
@@ -37,25 +37,25 @@ def test_a_models_name_brings_the_settings_of_its_own_file():
 
 def test_the_file_beats_the_models_defaults_and_set_beats_both(folder):
     folder.write("e.toml", f'[model]\nname = "{PATTERN}"\nhidden = 7\n[train]\nseed = 4\niterations = 3\n')
-    assert resolve(PATTERN).model.hidden == 100
-    assert resolve("e.toml").model.hidden == 7
-    changed = resolve("e.toml", ["model.hidden=5", "train.iterations=2"])
+    assert Experiment.of(PATTERN).model.hidden == 100
+    assert Experiment.of("e.toml").model.hidden == 7
+    changed = Experiment.of("e.toml", "model.hidden=5", "train.iterations=2")
     assert (changed.model.hidden, changed.train.iterations, changed.train.seed) == (5, 2, 4)
 
 
 def test_a_rule_is_swapped_by_one_key_and_each_keeps_its_own_settings(tiny):
     tiny.write("e.toml", (tiny.path / "experiment.toml").read_text() + "[rules.frozen]\nbatch = 3\n")
-    assert (resolve("e.toml").rule.name, resolve("e.toml").rule.batch) == ("e-prop", 2)
-    frozen = resolve("e.toml", ["rule=frozen"])
+    assert (Experiment.of("e.toml").rule.name, Experiment.of("e.toml").rule.batch) == ("e-prop", 2)
+    frozen = Experiment.of("e.toml", "rule=frozen")
     assert (frozen.rule.name, frozen.rule.batch) == ("frozen", 3)
 
 
 def test_a_rules_own_model_and_train_tables_hold_when_it_is_chosen(tiny):
     special = "[rules.frozen.model]\nhidden = 9\n[rules.frozen.train]\niterations = 5\n"
     tiny.write("e.toml", (tiny.path / "experiment.toml").read_text() + special)
-    assert resolve("e.toml").model.hidden == 3
-    assert resolve("e.toml").train.epochs == 2
-    frozen = resolve("e.toml", ["rule=frozen"])
+    assert Experiment.of("e.toml").model.hidden == 3
+    assert Experiment.of("e.toml").train.epochs == 2
+    frozen = Experiment.of("e.toml", "rule=frozen")
     assert frozen.model.hidden == 9
     assert (frozen.train.iterations, frozen.train.epochs, frozen.train.seed) == (5, None, 3)
 
@@ -63,80 +63,84 @@ def test_a_rules_own_model_and_train_tables_hold_when_it_is_chosen(tiny):
 def test_the_layer_comes_before_specificity(tiny):
     tiny.write("tiny.toml", "[rules.frozen.model]\nhidden = 9\n[model]\nhidden = 8\ntau = '30 ms'\n")
     sets = ["rule=frozen", "train.epochs=1"]
-    assert resolve("tiny.py", ["rule=e-prop", "train.epochs=1"]).model.hidden == 8
-    assert resolve("tiny.py", sets).model.hidden == 9
-    assert resolve("tiny.py", [*sets, "model.hidden=4"]).model.hidden == 4
-    assert resolve("tiny.py", [*sets, "model.hidden=4", "rules.frozen.model.hidden=6"]).model.hidden == 6
-    assert resolve("tiny.py", [*sets, "model.hidden=4"]).model.tau == 0.03
+    assert Experiment.of("tiny.py", "rule=e-prop", "train.epochs=1").model.hidden == 8
+    assert Experiment.of("tiny.py", *sets).model.hidden == 9
+    assert Experiment.of("tiny.py", *sets, "model.hidden=4").model.hidden == 4
+    assert Experiment.of("tiny.py", *sets, "model.hidden=4", "rules.frozen.model.hidden=6").model.hidden == 6
+    assert Experiment.of("tiny.py", *sets, "model.hidden=4").model.tau == 0.03
 
 
 def test_epochs_in_one_layer_replace_iterations_of_a_lower_one(tiny):
-    train = resolve("experiment.toml", ["train.iterations=7"]).train
+    train = Experiment.of("experiment.toml", "train.iterations=7").train
     assert (train.iterations, train.epochs) == (7, None)
 
 
 def test_another_name_drops_what_was_said_about_the_other_thing(tiny):
-    adam = resolve("experiment.toml", ["rules.e-prop.optimizer.name=adam"]).rule.optimizer
+    adam = Experiment.of("experiment.toml", "rules.e-prop.optimizer.name=adam").rule.optimizer
     assert (adam.name, adam.learning_rate) == ("adam", 1e-3)
-    same = resolve("experiment.toml", ["rules.e-prop.optimizer.clip=2"]).rule.optimizer
+    same = Experiment.of("experiment.toml", "rules.e-prop.optimizer.clip=2").rule.optimizer
     assert (same.name, same.learning_rate, same.clip) == ("sgd", 1e-3, 2)
-    again = resolve("experiment.toml", ["rules.e-prop.optimizer=sgd"]).rule.optimizer
+    again = Experiment.of("experiment.toml", "rules.e-prop.optimizer=sgd").rule.optimizer
     assert (again.name, again.learning_rate) == ("sgd", 1e-3)
 
 
 def test_another_model_drops_the_settings_of_the_first(folder):
     text = f'[model]\nname = "{PATTERN}"\ndraws = 2\n[rules.e-prop.model]\ninputs = 3\n'
     folder.write("e.toml", text)
-    assert resolve("e.toml").model.inputs == 3
-    other = resolve("e.toml", ["model.name=xor"])
+    assert Experiment.of("e.toml").model.inputs == 3
+    other = Experiment.of("e.toml", "model.name=xor")
     assert other.title == "xor"
 
 
 def test_a_table_without_a_name_changes_the_default_of_its_field(tiny):
     tiny.write("e.toml", 'rule = "e-prop"\n[model]\nfile = "tiny.py"\n[train]\nepochs = 1\n')
-    rule = resolve("e.toml", ["rules.e-prop.optimizer.beta_1=0.5", "rules.e-prop.third_factor.feedback=symmetric"]).rule
+    rule = Experiment.of(
+        "e.toml", "rules.e-prop.optimizer.beta_1=0.5", "rules.e-prop.third_factor.feedback=symmetric"
+    ).rule
     assert (rule.optimizer.name, rule.optimizer.learning_rate, rule.optimizer.beta_1) == ("adam", 5e-3, 0.5)
     assert (rule.third_factor.name, rule.third_factor.feedback) == ("readout-error", "symmetric")
 
 
 def test_neurons_to_be_recorded_are_all_spiking_populations_but_the_sources(tiny):
-    assert resolve("experiment.toml").recorded_spikes == ("hidden",)
-    assert resolve("experiment.toml", ["record.spikes=neurons"]).recorded_spikes == ("hidden",)
-    named = resolve("experiment.toml", ['record.spikes=["hidden", "input", "neurons"]'])
+    assert Experiment.of("experiment.toml").recorded_spikes == ("hidden",)
+    assert Experiment.of("experiment.toml", "record.spikes=neurons").recorded_spikes == ("hidden",)
+    named = Experiment.of("experiment.toml", 'record.spikes=["hidden", "input", "neurons"]')
     assert named.recorded_spikes == ("hidden", "input")
     assert 'spikes = ["hidden", "input", "neurons"]' in named.text()
     tiny.write("tiny.py", (tiny.path / "tiny.py").read_text().replace('"input"', '"neurons"'))
     text = (tiny.path / "tiny.py").read_text().replace("seed=seed)", 'seed=seed, source="neurons")')
     tiny.write("tiny.py", text)
-    taken = resolve("experiment.toml", ["record.spikes=neurons"])
+    taken = Experiment.of("experiment.toml", "record.spikes=neurons")
     assert taken.recorded_spikes == ("neurons",), "a population of that name is what is meant"
 
 
 def test_settings_of_a_third_factor_hold_wherever_it_is_used(tiny):
     tiny.write("tiny.toml", "[third_factors.firing-rate]\ntarget = '7 Hz'\ncoefficient = 2\n")
     regulariser = 'rules.e-prop.regularisers=[{name = "firing-rate", coefficient = 5}]'
-    (factor,) = resolve("experiment.toml", [regulariser]).rule.regularisers
+    (factor,) = Experiment.of("experiment.toml", regulariser).rule.regularisers
     assert (factor.target, factor.coefficient) == (7.0, 5.0)
-    (factor,) = resolve("experiment.toml", [regulariser, "third_factors.firing-rate.coefficient=6"]).rule.regularisers
+    (factor,) = Experiment.of(
+        "experiment.toml", regulariser, "third_factors.firing-rate.coefficient=6"
+    ).rule.regularisers
     assert factor.coefficient == 5  # within one layer the rule's own table wins
     text = (tiny.path / "experiment.toml").read_text()
     tiny.write("e.toml", text.replace("batch = 2", "regularisers = ['firing-rate']"))
-    (factor,) = resolve("e.toml", ["third_factors.firing-rate.coefficient=6"]).rule.regularisers
+    (factor,) = Experiment.of("e.toml", "third_factors.firing-rate.coefficient=6").rule.regularisers
     assert factor.coefficient == 6
 
 
 def test_none_leaves_a_setting_out_that_has_a_default(folder):
     folder.write("e.toml", 'rule = "ib-hebbian"\n[model]\nname = "xor"\n[train]\nepochs = 1\n')
-    assert resolve("e.toml").rule.homeostasis is not None
-    off = resolve("e.toml", ["rules.ib-hebbian.homeostasis=none", "model.v_min=none"])
+    assert Experiment.of("e.toml").rule.homeostasis is not None
+    off = Experiment.of("e.toml", "rules.ib-hebbian.homeostasis=none", "model.v_min=none")
     assert off.rule.homeostasis is None
     assert off.model.v_min is None
-    assert resolve("e.toml", ["rules.ib-hebbian.homeostasis.rate=1e-3"]).rule.homeostasis.rate == 1e-3
+    assert Experiment.of("e.toml", "rules.ib-hebbian.homeostasis.rate=1e-3").rule.homeostasis.rate == 1e-3
 
 
 def test_a_string_names_an_engine_and_a_table_its_target(tiny):
-    assert resolve("experiment.toml", ["engine=compiled"]).engine.name == "compiled"
-    runtime = resolve(PATTERN, ["engine=runtime", "engine.target=numpy"]).engine
+    assert Experiment.of("experiment.toml", "engine=compiled").engine.name == "compiled"
+    runtime = Experiment.of(PATTERN, "engine=runtime", "engine.target=numpy").engine
     assert (runtime.name, runtime.target) == ("runtime", "numpy")
 
 
@@ -168,9 +172,9 @@ def test_a_name_and_settings_of_the_named_go_together_in_any_order():
     "sets", [[], ["rules.e-prop.optimizer.clip=3", "record.variables=output.y", "train.iterations=4"]]
 )
 def test_the_resolved_text_given_back_is_the_same_experiment(tiny, sets):
-    experiment = resolve("experiment.toml", sets)
+    experiment = Experiment.of("experiment.toml", *sets)
     tiny.write("again.toml", experiment.text())
-    again = resolve("again.toml")
+    again = Experiment.of("again.toml")
     assert again.text() == experiment.text()
     assert again.model.hidden == 3
     assert again.train.model_dump() == experiment.train.model_dump()
@@ -203,7 +207,7 @@ def test_a_module_with_a_network_and_a_task_is_a_model(folder):
         task = Classification(np.eye(4), np.arange(4) % 2, np.eye(4), np.arange(4) % 2, steps=5, seed=0)
         """,
     )
-    experiment = resolve("mine.py", ["rule=e-prop", "train.epochs=1", "train.seed=9"])
+    experiment = Experiment.of("mine.py", "rule=e-prop", "train.epochs=1", "train.seed=9")
     assert experiment.title == "mine"
     assert experiment.network.populations["hidden"].size == 5
     assert experiment.task().seed == 9
@@ -211,14 +215,14 @@ def test_a_module_with_a_network_and_a_task_is_a_model(folder):
 
 def test_a_model_file_is_found_from_its_config_not_from_the_working_directory(tiny, monkeypatch, tmp_path_factory):
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
-    assert resolve(tiny.path / "experiment.toml").title == "tiny"
+    assert Experiment.of(tiny.path / "experiment.toml").title == "tiny"
 
 
 @pytest.mark.parametrize("target", ["experiment.toml", "module.py", "xor"])
 def test_an_experiment_can_be_pickled(tiny, target):
     text = (tiny.path / "tiny.py").read_text()
     tiny.write("module.py", f"{text}\nnet, task = Tiny().network(), Tiny().task(1)\ndel Tiny\n")
-    experiment = resolve(target, ["rule=e-prop", "train.epochs=1"])
+    experiment = Experiment.of(target, "rule=e-prop", "train.epochs=1")
     again = pickle.loads(pickle.dumps(experiment))
     assert again.text() == experiment.text()
     assert again.network.populations.keys() == experiment.network.populations.keys()
@@ -227,7 +231,7 @@ def test_an_experiment_can_be_pickled(tiny, target):
 
 
 def test_a_pickled_experiment_whose_model_file_has_changed_is_refused(tiny):
-    pickled = pickle.dumps(resolve("experiment.toml"))
+    pickled = pickle.dumps(Experiment.of("experiment.toml"))
     tiny.write("tiny.py", (tiny.path / "tiny.py").read_text() + "#\n")
     with pytest.raises(UserError, match=r"^a pickled experiment: '\S+tiny.py' has changed or is gone since"):
         pickle.loads(pickled)
@@ -237,14 +241,14 @@ def test_a_model_file_may_import_its_neighbours(tiny):
     tiny.write("neighbour.py", "SIZE = 11\n")
     text = (tiny.path / "tiny.py").read_text().replace("] = 3", "] = SIZE")
     tiny.write("tiny2.py", f"from neighbour import SIZE\n{text}")
-    assert resolve("tiny2.py", ["rule=e-prop", "train.epochs=1"]).model.hidden == 11
+    assert Experiment.of("tiny2.py", "rule=e-prop", "train.epochs=1").model.hidden == 11
     assert str(tiny.path) not in sys.path
 
 
 def test_projections_may_name_rules_of_their_own(tiny):
     text = (tiny.path / "tiny.py").read_text()
     tiny.write("tiny.py", text.replace('"output", plastic', '"output", rule="frozen", plastic'))
-    others = resolve("experiment.toml", ["rules.frozen.batch=2"]).others
+    others = Experiment.of("experiment.toml", "rules.frozen.batch=2").others
     assert {name: rule.batch for name, rule in others.items()} == {"frozen": 2}
     tiny.write("tiny.py", text.replace('"output", plastic', '"output", rule="frzen", plastic'))
     assert "unknown rule 'frzen': did you mean 'frozen'?" in mistake("experiment.toml")
@@ -394,7 +398,7 @@ def test_what_is_wrong_with_a_model_file_is_one_sentence(folder, code, sentence)
 
 def test_a_base_class_in_a_model_file_does_not_count(tiny):
     tiny.write("two.py", (tiny.path / "tiny.py").read_text() + "\n\nclass Small(Tiny):\n    hidden: int = 2\n")
-    assert resolve("two.py", ["rule=e-prop", "train.epochs=1"]).model.hidden == 2
+    assert Experiment.of("two.py", "rule=e-prop", "train.epochs=1").model.hidden == 2
 
 
 def test_an_error_in_the_models_own_method_names_its_line(tiny):

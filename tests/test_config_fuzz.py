@@ -18,8 +18,8 @@ import pytest
 from config_mutations import mutants
 from tiny import EXPERIMENT, TINY
 
+from snnplast.config.experiment import Experiment
 from snnplast.config.hints import known_settings
-from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
 from snnplast.network import memory
 from snnplast.simulation.design import design
@@ -75,7 +75,7 @@ def outcome(content, sets):
     """What becomes of a config: "would start", or the sentence."""
     Path("mutant.toml").write_bytes(content)
     try:
-        experiment = resolve("mutant.toml", sets)
+        experiment = Experiment.of("mutant.toml", *sets)
         task = experiment.task()
         design(
             experiment.network, task.objective, experiment.rule, experiment.train.seed,
@@ -94,7 +94,7 @@ def test_a_spoilt_config_is_refused_in_one_sentence_or_would_start(folder, littl
     folder.write("tiny.py", TINY)
     folder.write("experiment.toml", EXPERIMENT)
     data = [f"model.{key}={value or 'none'}" for key, value in data_files.settings(target, folder.path).items()]
-    base = resolve("experiment.toml" if target == "tiny" else target, [*sets, *data])
+    base = Experiment.of("experiment.toml" if target == "tiny" else target, *sets, *data)
     config, settings = tomllib.loads(base.text()), [*known_settings(type(base.model), base.rule.name)]
     rng, began = random.Random(number), time.monotonic()
     counts: Counter[str] = Counter()

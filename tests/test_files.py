@@ -12,7 +12,7 @@ from tiny import EXPERIMENT, TINY
 
 from snnplast.cli import run as running
 from snnplast.cli.command import main
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError
 from snnplast.files import LARGEST, located
 
@@ -37,14 +37,14 @@ def project(folder, monkeypatch):
 
 
 def test_data_are_found_from_the_config_that_names_them(project):
-    experiment = resolve("../project/e.toml")
+    experiment = Experiment.of("../project/e.toml")
     assert experiment.model.samples == str(project.path / "project/x.npy")
     assert experiment.task().epoch == 6
 
 
 def test_an_option_names_data_from_the_working_directory(project):
     shutil.move("../project/x.npy", "mine.npy")
-    assert resolve("../project/e.toml", ["model.samples=mine.npy"]).task().epoch == 6
+    assert Experiment.of("../project/e.toml", "model.samples=mine.npy").task().epoch == 6
 
 
 def test_a_run_goes_on_from_any_directory(project, monkeypatch):
@@ -55,7 +55,7 @@ def test_a_run_goes_on_from_any_directory(project, monkeypatch):
 
 def test_home_is_understood(project, monkeypatch):
     monkeypatch.setenv("HOME", str(project.path / "project"))
-    experiment = resolve("~/e.toml", ["model.file=~/tiny.py", "model.samples=~/x.npy", "record.path=~/r.h5"])
+    experiment = Experiment.of("~/e.toml", "model.file=~/tiny.py", "model.samples=~/x.npy", "record.path=~/r.h5")
     assert experiment.task().epoch == 6
     assert experiment.record.path == str(project.path / "project/r.h5")
     assert main(["run", "~/e.toml", "--set", "record.path=~/r.h5", "--quiet"]) == 0
@@ -65,10 +65,10 @@ def test_home_is_understood(project, monkeypatch):
 def test_a_mark_of_utf_8_is_no_part_of_the_text(tiny):
     text = (tiny.path / "experiment.toml").read_bytes()
     (tiny.path / "marked.toml").write_bytes(b"\xef\xbb\xbf" + text)
-    assert resolve("marked.toml").text() == resolve("experiment.toml").text()
+    assert Experiment.of("marked.toml").text() == Experiment.of("experiment.toml").text()
     (tiny.path / "wide.toml").write_bytes(text.decode().encode("utf-16"))
     with pytest.raises(UserError, match=r"^wide.toml: no valid TOML: byte 0 is not UTF-8$"):
-        resolve("wide.toml")
+        Experiment.of("wide.toml")
 
 
 @pytest.mark.parametrize("sets", ["record.path={}", "model.samples={}", "model.file={}"])
@@ -86,7 +86,7 @@ def test_a_mark_of_utf_8_is_no_part_of_the_text(tiny):
 )
 def test_what_no_file_can_be_called_is_one_sentence(project, sets, name, sentence):
     with pytest.raises(UserError) as caught:
-        resolve("../project/e.toml", [sets.format(name)])
+        Experiment.of("../project/e.toml", sets.format(name))
     assert str(caught.value).startswith(f"--set {sets[:-3]}: ")
     assert sentence in str(caught.value) and "\n" not in str(caught.value)
 
@@ -103,13 +103,13 @@ def test_what_is_no_text_of_settings_is_refused(folder):
     with open("big.toml", "wb") as file:
         file.truncate(LARGEST + 1)
     with pytest.raises(UserError, match=r"^big.toml: \d+ bytes are no settings; at most \d+ are read$"):
-        resolve("big.toml")
+        Experiment.of("big.toml")
     os.mkfifo("fifo.toml")
     with pytest.raises(UserError, match=r"^fifo.toml: cannot be read: it is no file$"):
-        resolve("fifo.toml")
+        Experiment.of("fifo.toml")
     (folder.path / "deep.toml").write_text("x = " + "[" * 5000 + "]" * 5000)
     with pytest.raises(UserError, match=r"^deep.toml: no valid TOML: it is nested too deeply$"):
-        resolve("deep.toml")
+        Experiment.of("deep.toml")
 
 
 def test_a_path_is_absolute_whatever_it_is_told_from():

@@ -15,7 +15,7 @@ import data_files
 import pytest
 
 from snnplast import __version__, registry
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 
 ROOT = Path(__file__).parents[1]
 MAPPED = {"snnplast.rules": "rules", "snnplast.rules.third_factors": "rules/third_factors", "snnplast.models": "models"}
@@ -83,7 +83,7 @@ def test_every_file_that_is_no_python_is_declared_as_package_data(setup):
 
 
 def test_the_version_is_the_same_everywhere(setup):
-    assert setup["metadata"]["version"] == "attr: snnplast.__version__"
+    assert setup["metadata"]["version"] == "attr: snnplast.version.__version__"
     assert re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.M)[1] == __version__
 
 
@@ -102,7 +102,7 @@ def test_the_defaults_of_every_model_make_an_experiment_for_every_rule_they_name
     assert name in registry.names("model")
     data = [f"model.{key}={value or 'none'}" for key, value in data_files.settings(name, tmp_path).items()]
     for rule in tomllib.loads(path.read_text()).get("rules", {}):
-        experiment = resolve(name, [f"rule={rule}", *data])
+        experiment = Experiment.of(name, f"rule={rule}", *data)
         assert experiment.rule.name == rule
         assert set(experiment.recorded_spikes) <= set(experiment.network.populations)
 

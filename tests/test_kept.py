@@ -7,7 +7,7 @@ import pytest
 from tiny import EXPERIMENT, TINY
 
 from snnplast.cli.command import main
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.record.results import read_run
@@ -52,7 +52,7 @@ def run(made):
 @pytest.fixture(scope="module")
 def beside(made):
     """The same run in memory: weights after each epoch, and (y, traces) of the test trials after each."""
-    experiment = resolve(str(made / "tiny.h5"), [])
+    experiment = Experiment.of(str(made / "tiny.h5"))
     task = experiment.task()
     simulation = open_simulation(
         experiment.network, task.objective, experiment.rule, experiment.train.seed, NUMPY,

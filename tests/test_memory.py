@@ -7,7 +7,7 @@ import pytest
 
 from snnplast import LIF, ExplicitPairs, FixedInDegree, LeakyReadout, Network, PoissonSource, Probability
 from snnplast.cli.command import main
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError
 from snnplast.network import memory
 from snnplast.network.memory import refuse_too_large
@@ -70,7 +70,7 @@ def test_no_population_has_more_neurons_than_an_index_can_name():
 def test_a_config_is_refused_before_anything_is_drawn(monkeypatch, text):
     monkeypatch.setattr(memory, "there_is", lambda: 15 * 10**9)
     with pytest.raises(UserError, match=r"^network"):
-        resolve("xor", [text])
+        Experiment.of("xor", text)
 
 
 def test_a_trial_that_cannot_fit_is_refused(folder, capsys):

@@ -14,7 +14,7 @@ from tiny import TINY
 
 from snnplast.cli import run as running
 from snnplast.cli.command import main
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.record.results import read_run
 from snnplast.task.task import Classification
 from snnplast.training.digests import digest_of
@@ -216,7 +216,7 @@ def beside(folder, name, size, extra=""):
 
 def test_modules_of_one_name_beside_two_model_files_are_two_modules(folder):
     files = [beside(folder, "a", 5), beside(folder, "b", 7)]
-    found = [resolve(file, ["rule=e-prop", "train.epochs=1"]) for file in files]
+    found = [Experiment.of(file, "rule=e-prop", "train.epochs=1") for file in files]
     assert [each.network.populations["hidden"].size for each in found] == [5, 7]
     again = [each.model.network().populations["hidden"].size for each in found]
     assert again == [5, 7], "also when the network is built later on"
@@ -246,7 +246,7 @@ def test_every_import_of_a_neighbour_works_as_in_a_script(folder, code, value):
     folder.write("folder/plain.py", "SIZE = 8\n")
     folder.write("random.py", "SIZE = 9\n")
     folder.write("tiny.py", f"{code}\n{TINY.replace('] = 3', '] = SIZE')}")
-    assert resolve("tiny.py", ["rule=e-prop", "train.epochs=1"]).model.hidden == value
+    assert Experiment.of("tiny.py", "rule=e-prop", "train.epochs=1").model.hidden == value
 
 
 def test_a_mistake_in_a_neighbour_is_named_with_its_line(folder):
@@ -254,16 +254,16 @@ def test_a_mistake_in_a_neighbour_is_named_with_its_line(folder):
     from snnplast.errors import UserError
 
     with pytest.raises(UserError, match=r"^common.py, line 3: ZeroDivisionError: division by zero$"):
-        resolve(file, ["rule=e-prop", "train.epochs=1"])
+        Experiment.of(file, "rule=e-prop", "train.epochs=1")
 
 
 def test_a_model_file_is_what_it_says_now_however_quickly_it_was_changed(tiny):
     for size in (5, 6, 7):
         tiny.write("tiny.py", TINY.replace("] = 3", f"] = {size}"))
-        assert resolve("tiny.py", ["rule=e-prop", "train.epochs=1"]).model.hidden == size
+        assert Experiment.of("tiny.py", "rule=e-prop", "train.epochs=1").model.hidden == size
 
 
 def test_a_copy_of_the_library_beside_a_model_file_is_not_a_second_library(tiny):
     (tiny.path / "snnplast").mkdir()
     tiny.write("snnplast/__init__.py", "1 / 0\n")
-    assert resolve("experiment.toml").title == "tiny"
+    assert Experiment.of("experiment.toml").title == "tiny"

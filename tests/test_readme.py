@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from snnplast.cli.command import main
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.engine import compiler_available
 from snnplast.record.results import read_run
 
@@ -101,7 +101,7 @@ def test_the_settings_of_every_command_are_settings(example, words):
         sets = [value for flag, value in itertools.pairwise(words) if flag == "--set"]
         over = [value for flag, value in itertools.pairwise(words) if flag == "--over"]
         first = [axis.partition("=")[0] + "=" + axis.partition("=")[2].split(",")[0] for axis in over]
-        resolve(words[1], [*sets, *first])
+        Experiment.of(words[1], *sets, *first)
 
 
 def test_the_injected_code_is_what_the_command_prints(capsys):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 PACKAGE = Path(import_module("snnplast").__file__).parent
 GROUND = (
-    "errors lazy brian notices reads files described documented units description registry named random_streams"
+    "errors lazy brian notices reads files described documented units description registry named random_streams version"
     " time_steps shown"
 )
 STAIR = [
@@ -48,3 +50,38 @@ def test_a_room_imports_only_rooms_below_it(path):
 def test_every_room_has_its_floor():
     rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES}
     assert rooms == set(STAIR)
+
+
+def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """All statements, those of functions too; not what only a type checker reads."""
+    for node in body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers"):
+            yield from statements(getattr(node, part, []))
+
+
+def modules_of(path: Path) -> set[str]:
+    """The modules of the package that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in statements(ast.parse(path.read_text()).body):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            of, whole = node.module or "", [f"{node.module}.{name.name}" for name in node.names]
+            found |= {name if name in MODULES else of for name in whole}
+    return found & MODULES.keys()
+
+
+MODULES = {
+    ".".join(("snnplast", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in PACKAGE.rglob("*.py")
+}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    try:
+        TopologicalSorter({name: modules_of(path) for name, path in MODULES.items()}).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from snnplast.cli import run as running
 from snnplast.cli.command import main
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.config.targets import differences
 from snnplast.errors import UserError
 
@@ -21,7 +21,7 @@ SETS = ("model.hidden=4", "train.seed=7", "rules.e-prop.batch=3", "train.epochs=
 def ran(tiny, monkeypatch):
     """The folder with the file of a run whose settings are nobody's defaults."""
     monkeypatch.setattr(running, "_figures", lambda path: [])
-    running.run(resolve("experiment.toml", SETS), Console(quiet=True), quiet=True)
+    running.run(Experiment.of("experiment.toml", *SETS), Console(quiet=True), quiet=True)
     return tiny
 
 
@@ -36,14 +36,14 @@ def snnplast(capsys):
 
 
 def test_the_file_of_a_run_means_its_settings(ran):
-    assert resolve("tiny.h5").text() == resolve("experiment.toml", SETS).text()
-    changed = resolve("tiny.h5", ["model.hidden=5"])
+    assert Experiment.of("tiny.h5").text() == Experiment.of("experiment.toml", *SETS).text()
+    changed = Experiment.of("tiny.h5", "model.hidden=5")
     assert (changed.model.hidden, changed.train.seed) == (5, 7)
 
 
 def test_it_is_known_by_what_it_is_and_not_by_its_name(ran):
     shutil.copy("tiny.h5", "run.toml")
-    assert resolve("run.toml").model.hidden == 4
+    assert Experiment.of("run.toml").model.hidden == 4
 
 
 def test_a_trial_of_a_run_has_its_settings_and_its_weights(ran, snnplast):
@@ -61,7 +61,7 @@ def test_a_run_and_citations_of_a_run_go_by_its_settings(ran, snnplast):
     assert snnplast("cite", "tiny.h5") == snnplast("cite", "experiment.toml")
     shutil.copy("tiny.h5", "first.h5")
     assert snnplast("run", "first.h5", "--set", "record.path=again.h5", "--quiet") == (0, "", "")
-    assert resolve("again.h5").model.hidden == 4
+    assert Experiment.of("again.h5").model.hidden == 4
 
 
 def test_weights_of_another_model_are_refused_by_its_name(ran, snnplast):
@@ -71,8 +71,8 @@ def test_weights_of_another_model_are_refused_by_its_name(ran, snnplast):
 
 
 def test_settings_that_differ_are_named(ran):
-    other = resolve("experiment.toml", [*SETS, "train.seed=8", "rules.e-prop.optimizer=adam", "train.epochs=2"])
-    found = differences(other.text(), resolve("tiny.h5").text())
+    other = Experiment.of("experiment.toml", *SETS, "train.seed=8", "rules.e-prop.optimizer=adam", "train.epochs=2")
+    found = differences(other.text(), Experiment.of("tiny.h5").text())
     assert "train.seed is 8 here, 7 there" in found
     assert "rules.e-prop.optimizer.name is adam here, sgd there" in found
     assert not [each for each in found if each.startswith("train.epochs")]
@@ -90,5 +90,5 @@ def test_settings_that_differ_are_named(ran):
 def test_what_is_no_config_is_refused(folder, name, content, sentence):
     (folder.path / name).write_bytes(content)
     with pytest.raises(UserError) as caught:
-        resolve(name)
+        Experiment.of(name)
     assert sentence in str(caught.value)

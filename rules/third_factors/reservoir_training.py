@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
-from snnplast import __version__
 from snnplast.learning import SGD, Pretraining, Rule, Schedule
 from snnplast.network import Analog, LayerNorm, Network, RateReadout, SpikeSource
 from snnplast.random_streams import stream
@@ -29,6 +28,7 @@ from snnplast.rules.third_factors.reservoir_units import DrivenUnits, Units
 from snnplast.rules.third_factors.streams import Streams
 from snnplast.task import MeanSquaredError, Record, Segment, Spikes, Task, Trial
 from snnplast.time_steps import steps_of
+from snnplast.version import __version__
 
 if TYPE_CHECKING:
     from snnplast.rules.third_factors.reservoir import Reservoir

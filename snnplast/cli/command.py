@@ -9,10 +9,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from snnplast import __version__
 from snnplast.errors import UserError, nearest
 from snnplast.notices import silence
 from snnplast.training.interrupt import heard, number_of
+from snnplast.version import __version__
 
 USER_ERROR, INTERNAL_ERROR = 2, 1
 KINDS = {"rules": "rule", "third-factors": "third-factor", "models": "model", "neurons": "neuron"}
@@ -230,11 +230,11 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from snnplast.cli.run import run
-    from snnplast.config.resolution import resolve
+    from snnplast.config.experiment import Experiment
     from snnplast.report.console import standard_output
 
     run(
-        resolve(options.target, options.sets),
+        Experiment.of(options.target, *options.sets),
         standard_output(),
         options.quiet,
         force=options.force,
@@ -261,7 +261,7 @@ def _sweep(options: argparse.Namespace) -> None:
 
 def _trial(options: argparse.Namespace) -> None:
     from snnplast.cli.trial import show_trial
-    from snnplast.config.resolution import resolve
+    from snnplast.config.experiment import Experiment
     from snnplast.config.targets import is_run, source_for
     from snnplast.files import located
     from snnplast.record.results import read_run
@@ -270,7 +270,7 @@ def _trial(options: argparse.Namespace) -> None:
     weights = options.weights or (options.target if is_run(located(options.target)) else None)
     run = read_run(weights) if weights else None
     target = source_for(options.target, run) if run else options.target
-    experiment = resolve(target, options.sets)
+    experiment = Experiment.of(target, *options.sets)
     show_trial(standard_output(), experiment, options.phase, options.index, run, options.output)
 
 
@@ -304,9 +304,9 @@ def _show(options: argparse.Namespace) -> None:
 
 def _cite(options: argparse.Namespace) -> None:
     from snnplast.cli.cite import citations
-    from snnplast.config.resolution import resolve
+    from snnplast.config.experiment import Experiment
 
-    print("\n\n".join(citations(resolve(options.target, options.sets))))
+    print("\n\n".join(citations(Experiment.of(options.target, *options.sets))))
 
 
 def _compare(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from snnplast.cli.run import say_engine
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.config.targets import differences
 from snnplast.errors import UserError
 from snnplast.record.results import read_run
@@ -24,7 +24,7 @@ def show_evaluation(console: Console, file: str, sets: Sequence[str], best: bool
     Raises `UserError` where they do not fit the network, or there are no test trials.
     """
     run = read_run(file)
-    experiment = resolve(file, sets)
+    experiment = Experiment.of(file, *sets)
     say_engine(experiment.engine, console)
     try:
         found = evaluate(experiment, run.weights_at("best") if best else run)

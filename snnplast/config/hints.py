@@ -9,9 +9,9 @@ from typing import get_origin
 from pydantic.fields import FieldInfo
 
 from snnplast import registry
-from snnplast.config.experiment import Recording, Training
 from snnplast.config.layers import Leaf, UnknownKey
 from snnplast.config.schema import choice_in, default_table, description_in
+from snnplast.config.settings import Recording, Training
 from snnplast.description import Description
 from snnplast.engine import EngineChoice
 from snnplast.errors import UserError, nearest

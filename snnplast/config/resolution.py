@@ -1,4 +1,4 @@
-"""From a model's name or an experiment file to an experiment: every setting checked, every rule and source built.
+"""From a model's name or an experiment file to what an experiment is made of: all settings checked, all parts built.
 
 Three layers, the later wins: the model's default .toml, the user's file, `--set`. Within a layer the more specific
 table wins: [rules.NAME.model] over [model], [rules.NAME.train] over [train], a rule's own third_factor table over
@@ -7,6 +7,7 @@ table wins: [rules.NAME.model] over [model], [rules.NAME.train] over [train], a 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from snnplast import registry
-from snnplast.config.experiment import Experiment, Recording, Training
 from snnplast.config.hints import with_hint
 from snnplast.config.layers import (
     NONE,
@@ -38,6 +38,7 @@ from snnplast.config.layers import (
 )
 from snnplast.config.model_file import load_model, users_code
 from snnplast.config.schema import choice_in, chosen_class, construct, entries, settings, with_name
+from snnplast.config.settings import Recording, Training
 from snnplast.config.targets import Target, read_target
 from snnplast.engine import EngineChoice
 from snnplast.errors import UserError, nearest, short, unknown
@@ -55,27 +56,28 @@ DEFAULTS, FILE, OPTIONS = range(3)
 """Ranks of the layers."""
 
 
-def resolve(target: str | Path, sets: Sequence[str] = ()) -> Experiment:
-    """The experiment that a model's name, an experiment file or a model file describes, changed by "key=value" texts.
+def resolve(target: str | os.PathLike[str], sets: Sequence[str] = ()) -> dict[str, Any]:
+    """Attributes of an experiment, as a name of a model or a file says them, changed by "key=value" texts.
 
     Raises
     ------
     UserError
         One sentence with the file or option, the table and key, the value, what is allowed and the nearest name.
     """
+    target = os.fspath(target)
     given = read_target(target)
     layers = _layers(given, sets)
-    name = _name_of_model(layers, str(target))
+    name = _name_of_model(layers, target)
     reads = Reads()
     model_class, defaults = _model(name, reads)
     if defaults is not None and not (given.path is not None and given.path.resolve() == defaults.resolve()):
         source = Source(f"{defaults.name}: ", DEFAULTS, defaults.parent)
         layers.insert(0, _layer(read_toml(defaults), source, model=name))
-    return _experiment(layers, name, model_class, reads)
+    return _attributes(layers, name, model_class, reads)
 
 
-def resolve_text(text: str, opening: str, sets: Sequence[str] = ()) -> Experiment:
-    """The experiment of a config that states every setting, as `Experiment.text` does: no defaults are laid under it.
+def resolve_text(text: str, opening: str, sets: Sequence[str] = ()) -> dict[str, Any]:
+    """The same of a config that states every setting, as `Experiment.text` does: no defaults are laid under it.
 
     opening: how a sentence about one of its keys begins. Raises `UserError` as `resolve` does.
     """
@@ -84,15 +86,15 @@ def resolve_text(text: str, opening: str, sets: Sequence[str] = ()) -> Experimen
     layers = [_layer(toml_of(text, opening.rstrip(": ")), given), _layer(parse_sets(sets), options)]
     name = _name_of_model(layers, opening.rstrip(": "))
     reads = Reads()
-    return _experiment(layers, name, _model(name, reads)[0], reads)
+    return _attributes(layers, name, _model(name, reads)[0], reads)
 
 
-def _experiment(layers: list[Table], name: Leaf, model_class: type[Model], reads: Reads) -> Experiment:
+def _attributes(layers: list[Table], name: Leaf, model_class: type[Model], reads: Reads) -> dict[str, Any]:
     resolution = _Resolution(layers, name, model_class, reads)
     try:
         for layer in layers:
             check_keys(layer, TABLES, ())
-        return resolution.experiment()
+        return resolution.attributes()
     except UnknownKey as error:
         rule = name_of(resolution.table("rule"))
         raise with_hint(error, model_class, rule if isinstance(rule, str) else None) from None
@@ -214,7 +216,7 @@ class _Resolution:
     model_class: type[Model]
     reads: Reads
 
-    def experiment(self) -> Experiment:
+    def attributes(self) -> dict[str, Any]:
         chosen = self._chosen_rule()
         self._check_unused()
         file = self.name.value if isinstance(self.name.value, Path) else None
@@ -225,18 +227,18 @@ class _Resolution:
             refuse_too_large(network)
         path, record = self.table("record").get("path"), construct(Recording, self.table("record"), ("record",))
         others = dict.fromkeys(p.rule for p in network.projections.values() if p.rule and p.rule != chosen)
-        return Experiment.made(
-            model=model,
-            file=file,
-            network=network,
-            rule=self._rule(chosen),
-            others={name: self._rule(name) for name in others},
-            engine=construct(EngineChoice, self.table("engine"), ("engine",)),
-            train=construct(Training, _without_length(self._for_rule(chosen, "train")), ("train",)),
-            record=record,
-            reads=self.reads,
-            numbered=not (isinstance(path, Leaf) and path.source.rank > DEFAULTS),
-        )
+        return {
+            "model": model,
+            "file": file,
+            "network": network,
+            "rule": self._rule(chosen),
+            "others": {name: self._rule(name) for name in others},
+            "engine": construct(EngineChoice, self.table("engine"), ("engine",)),
+            "train": construct(Training, _without_length(self._for_rule(chosen, "train")), ("train",)),
+            "record": record,
+            "reads": self.reads,
+            "numbered": not (isinstance(path, Leaf) and path.source.rank > DEFAULTS),
+        }
 
     def table(self, *path: str) -> Table:
         return _fold(self.layers, *path) or {}

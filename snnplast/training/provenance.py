@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from snnplast import __version__
 from snnplast.config.experiment import Experiment
 from snnplast.engine import EngineChoice
 from snnplast.errors import UserError
@@ -21,6 +20,7 @@ from snnplast.native.compiler import compiler_version, processor
 from snnplast.reads import fingerprint
 from snnplast.task.task import Task
 from snnplast.training.digests import digest_of, digest_of_description
+from snnplast.version import __version__
 
 MODEL_FILE, MODULE, DATA_FILE = "model file", "module", "data file"
 ARRAYS, NETWORK = "data of the task", "description of the network"

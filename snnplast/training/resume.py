@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from snnplast.config.experiment import Experiment, Training
+from snnplast.config.experiment import Experiment
 from snnplast.config.layers import parse_sets
-from snnplast.config.resolution import resolve_text
+from snnplast.config.settings import Training
 from snnplast.config.targets import differences
 from snnplast.errors import UserError, nearest
 from snnplast.training.checkpoint import Checkpoint
@@ -93,7 +93,7 @@ def _checked(sets: Sequence[str]) -> set[str]:
 
 def _experiment(checkpoint: Checkpoint, sets: Sequence[str]) -> Experiment:
     """The run's own experiment with what is to change."""
-    experiment = resolve_text(checkpoint.config, f"{checkpoint.path}: ", sets)
+    experiment = Experiment.of_text(checkpoint.config, f"{checkpoint.path}: ", *sets)
     unchanged = Training(**tomllib.loads(checkpoint.config)["train"])
     if experiment.changed(train=unchanged).text() != checkpoint.config:
         raise UserError(f"'{checkpoint.path}': its settings mean something else to this version of the model")

@@ -12,7 +12,8 @@ from snnplast.config.targets import is_run
 from snnplast.errors import UserError, short
 from snnplast.files import usable
 from snnplast.record.results import Run, read_run
-from snnplast.record.weights import Weights, load_weights, write_weights
+from snnplast.record.weights import Weights
+from snnplast.record.weights_file import load_weights, write_weights
 from snnplast.simulation.simulation import Simulation
 
 

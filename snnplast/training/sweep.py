@@ -20,7 +20,6 @@ from urllib.parse import quote
 import numpy as np
 
 from snnplast.config.experiment import Experiment
-from snnplast.config.resolution import resolve
 from snnplast.errors import UserError
 from snnplast.record.results import Run, read_run
 from snnplast.training.checkpoint import Checkpoint
@@ -95,7 +94,7 @@ def grid(target: str, sets: Sequence[str], axes: Sequence[Axis], seeds: Sequence
             own = (f"{SEED}={seed}", f"record.path={path}")
             points.append(Point(values, seed, target, ("record.spikes=[]", *sets, *chosen, *own), path))
     for point in points:
-        resolve(point.target, point.sets)
+        Experiment.of(point.target, *point.sets)
     return points
 
 
@@ -107,7 +106,7 @@ def check_earlier(points: Sequence[Point], inexact: bool, force: bool) -> None:
     for point in points:
         if not os.path.lexists(point.path):
             continue
-        before, experiment = read_run(point.path), resolve(point.target, point.sets)
+        before, experiment = read_run(point.path), Experiment.of(point.target, *point.sets)
         checkpoint = Checkpoint.read(point.path) if before.resumable and before.status != "failed" else None
         if before.config != experiment.text() and force:
             continue
@@ -150,7 +149,7 @@ def _on_its_own() -> None:
 def _run(point: Point, inexact: bool, force: bool) -> str:
     try:
         with told_by_parent():
-            experiment = resolve(point.target, point.sets)
+            experiment = Experiment.of(point.target, *point.sets)
             before = read_run(point.path) if os.path.lexists(point.path) else None
             if before is None or before.config != experiment.text():
                 perform(experiment, force=force, tell=_tell)

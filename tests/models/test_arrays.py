@@ -9,7 +9,7 @@ import data_files
 import numpy as np
 import pytest
 
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError
 from snnplast.models.arrays import Arrays
 from snnplast.random_streams import TEST, TRAINING
@@ -172,4 +172,4 @@ def test_a_file_that_is_missing_or_not_given_is_named(tmp_path):
 @pytest.mark.parametrize("share", [-0.1, 1])
 def test_a_share_outside_0_to_1_is_named(share):
     with pytest.raises(UserError, match=rf"^--set model\.test_share = {share}: "):
-        resolve("arrays", [f"model.test_share={share}"])
+        Experiment.of("arrays", f"model.test_share={share}")

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from snnplast.cli.run import run
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.models.feed_forward import FeedForward
@@ -51,16 +51,16 @@ def test_a_wrong_size_of_a_layer_is_one_sentence(hidden):
 
 
 def test_the_command_line_takes_a_list_and_names_the_option_that_is_wrong():
-    experiment = resolve("xor", ["model.hidden=[6, 4]"])
+    experiment = Experiment.of("xor", "model.hidden=[6, 4]")
     assert experiment.model.hidden == (6, 4)
     assert "hidden = [6, 4]\n" in experiment.text()
     with pytest.raises(UserError, match=r"^--set model\.hidden = \[6, 0\]: a number of neurons"):
-        resolve("xor", ["model.hidden=[6, 0]"])
+        Experiment.of("xor", "model.hidden=[6, 0]")
 
 
 @pytest.mark.parametrize("rule", ["ib-hebbian", "e-prop", "frozen"])
 def test_every_rule_takes_two_layers(rule):
-    experiment = resolve("xor", [f"rule={rule}", "model.hidden=[6, 4]"])
+    experiment = Experiment.of("xor", f"rule={rule}", "model.hidden=[6, 4]")
     (plasticity,) = design(experiment.network, CrossEntropy(), experiment.rule, seed=1).plasticities
     assert plasticity.targets == (() if rule == "frozen" else ("hidden1", "hidden2"))
     assert len(plasticity.projections) == (1 if rule == "frozen" else 3)
@@ -69,7 +69,7 @@ def test_every_rule_takes_two_layers(rule):
 def test_a_run_keeps_the_spikes_of_all_layers(tmp_path):
     data = data_files.write_arrays(tmp_path / "data.npz")
     sets = [f"model.path={data}", f"record.path={tmp_path / 'run.h5'}", "train.epochs=1", "engine=runtime"]
-    experiment = resolve("arrays", [*sets, "engine.target=numpy", "model.hidden=[6, 4]", "model.gain=4"])
+    experiment = Experiment.of("arrays", *sets, "engine.target=numpy", "model.hidden=[6, 4]", "model.gain=4")
     run(experiment, Console(), quiet=True)
     found = read_run(tmp_path / "run.h5")
     assert list(found.populations) == ["hidden1", "hidden2"]

@@ -9,7 +9,7 @@ import data_files
 import numpy as np
 import pytest
 
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError
 from snnplast.models import idx
 from snnplast.models.idx import Idx, read_idx
@@ -122,7 +122,7 @@ def test_more_samples_than_there_are_is_a_mistake(directory):
     assert mistake(path=str(directory), tests=7) == "model.tests = 7: there are 6 samples in the files"
     assert mistake(path=str(directory), training=13) == "model.training = 13: there are 12 samples in the files"
     with pytest.raises(UserError, match=r"^--set model.training = 0: "):
-        resolve("idx", [f"model.path={directory}", "model.training=0"])
+        Experiment.of("idx", f"model.path={directory}", "model.training=0")
 
 
 def test_a_directory_that_is_missing_is_named_and_without_one_the_package_that_has_one(tmp_path, monkeypatch):
@@ -133,7 +133,7 @@ def test_a_directory_that_is_missing_is_named_and_without_one_the_package_that_h
 
 @pytest.mark.skipif(not idx.FASHION_MNIST.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 def test_without_a_path_the_data_are_debians_fashion_mnist():
-    experiment = resolve("idx")
+    experiment = Experiment.of("idx")
     assert experiment.network.populations["input"].size == 784
     assert experiment.network.populations["output"].size == 10
     task = experiment.task()

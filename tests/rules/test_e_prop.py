@@ -19,7 +19,7 @@ from reference.test_e_prop import (
     REGRESSION_TF,
 )
 
-from snnplast.config.resolution import resolve
+import snnplast as snn
 from snnplast.engine import COMPILED, NUMPY, EngineChoice, compiler_available
 from snnplast.errors import UserError
 from snnplast.learning.optimizer import Adam
@@ -116,7 +116,7 @@ def test_the_published_runs_have_their_losses_and_the_gradients_of_the_oracle(pu
 
 
 def test_the_published_task_in_pairs_is_one_key_away_in_a_config():
-    rule = resolve("evidence-accumulation", ["rules.e-prop.batch=2"]).rule
+    rule = snn.Experiment.of("evidence-accumulation", "rules.e-prop.batch=2").rule
     same = EProp(batch=2, average_gradient=150, optimizer=Adam(learning_rate=5e-3), regularisers=(FiringRate(),))
     assert rule.model_dump() == same.model_dump()
 

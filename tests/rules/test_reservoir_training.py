@@ -14,7 +14,7 @@ from reference import reservoir as rs
 from small_runs import RESERVOIR, matrices, trainer
 
 from snnplast.cli import main
-from snnplast.config.resolution import resolve
+from snnplast.config.experiment import Experiment
 from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.random_streams import SOURCES, TRAINING, stream
@@ -289,7 +289,7 @@ def test_all_weights_of_a_reservoir_are_in_the_file_of_a_run(tiny, settings):
     factor = f'rules.e-prop.third_factor={{name = "reservoir", {table}}}'.replace("'", '"')
     sets = ["rules.e-prop.batch=1", "rules.e-prop.optimizer.learning_rate=1e-3", factor]
     assert main(["run", "experiment.toml", "--quiet", *(word for line in sets for word in ("--set", line))]) == 0
-    found, simulation = read_run("tiny.h5"), trained(resolve("experiment.toml", sets))
+    found, simulation = read_run("tiny.h5"), trained(Experiment.of("experiment.toml", *sets))
     own = [name for name in simulation.network.projections if "reservoir" in name or "third_factor" in name]
     assert len(own) == 5
     for name in own:
