@@ -66,27 +66,18 @@ def raster(shown: Run | Record, trials: int = 1) -> Figure:
     return figure
 
 
-def weights(source: Any, projection: str) -> Figure:
-    """Weights of a projection: as a matrix (source x target neuron), and how they are distributed.
+def weights(source: Any, projection: str | None = None) -> Figure:
+    """Weights as a matrix (source x target neuron), and their distribution; of a run, also before its first update.
 
-    source: a run, loaded weights, the file of either, or an open experiment.
+    source: a run, loaded weights, the file of either, or an open experiment. projection: by default the first twelve.
+    Raises `UserError` for what has no weights, or not this projection.
     """
-    from snnplast.report.figures import COLOURS, bare, blank_figure
+    from snnplast.report.kept_figures import weights as of_kept
 
     kept = kept_weights(source, "plot.weights")
-    if kept is None:
-        raise UserError("plot.weights: None has no weights")
-    pre, post, weight = (kept.weights if isinstance(kept, Run) else kept).synapses(projection)
-    matrix = np.full((pre.max(initial=0) + 1, post.max(initial=0) + 1), np.nan)
-    matrix[pre, post] = weight
-    figure = blank_figure(3.2)
-    left, right = figure.subplots(1, 2)
-    limit = float(np.max(np.abs(weight), initial=0)) or 1.0
-    drawn = left.imshow(matrix.T, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
-    figure.colorbar(drawn, ax=left)
-    left.set(xlabel="source neuron", ylabel="target neuron", title=projection)
-    bare(right).hist(weight, bins=min(50, max(5, weight.size // 5)), color=COLOURS[0])
-    right.set(xlabel="weight", ylabel="synapses")
+    figure = None if kept is None else of_kept(kept, None if projection is None else [projection])
+    if figure is None:
+        raise UserError(f"plot.weights: {short(source)} has no weights")
     return figure
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from snnplast import plot
 from snnplast.cli import plot as plotting
 from snnplast.cli.command import main
 from snnplast.errors import UserError
 from snnplast.record.results import read_run
 from snnplast.record.run_file import RunFile
-from snnplast.report.kept_figures import confusion, weights
+from snnplast.record.weights import Weights
+from snnplast.report.kept_figures import MOST_CELLS, confusion, weights
 
 NAMES = ("learning", "raster", "weights", "confusion")
 SETTINGS = {"config": "", "seed": 0, "versions": {}, "dt": 1e-3, "populations": {"a": 3, "b": 2}}
@@ -53,10 +55,37 @@ def test_the_figures_show_what_the_file_holds(run):
     assert [text.get_text() for text in axis.texts] == ["1", "2"]
     assert [label.get_text() for label in axis.get_yticklabels()] == ["cat", "dog"]
     assert axis.get_title(loc="left") == "run.h5: test, iteration 4, 1 of 3 right"
-    learned, fixed = weights(read_run(run)).axes
+    matrix, learned, _, fixed = weights(read_run(run)).axes[:4]
+    shown = matrix.images[0].get_array()
+    assert shown.filled(-1).tolist() == [[1, 3, -1], [2, -1, 3]], "target x source; what is not finite is left out"
     assert [text.get_text() for text in learned.get_legend().get_texts()] == ["initial", "last"]
     assert sum(patch.get_height() for patch in learned.patches[:-1]) == 6, "six of the beginning, all of them 0"
     assert [text.get_text() for text in fixed.get_legend().get_texts()] == ["not learned"]
+
+
+def test_weights_are_drawn_the_same_way_whatever_they_are_of(run):
+    def drawn(figure):
+        matrices = [axis.images[0].get_array().filled(-1).tolist() for axis in figure.axes if axis.images]
+        assert matrices
+        return matrices, figure.axes[1].patches[-1].get_path().vertices.tolist()
+
+    found = read_run(run)
+    assert drawn(plot.weights(run)) == drawn(weights(found)) == drawn(plot.weights(found))
+    one, loaded = plot.weights(found, "fixed"), plot.weights(found.weights, "fixed")
+    assert drawn(one) == drawn(loaded) and drawn(one)[0] == [[[0.5]]]
+    with pytest.raises(UserError, match="did you mean 'fixed'"):
+        plot.weights(run, "fixd")
+
+
+def test_a_large_matrix_shows_the_means_of_its_cells():
+    n = 2 * MOST_CELLS
+    pre, post = np.divmod(np.arange(4), 2)
+    large = Weights(
+        "it", {"p": None}, {}, lambda _: (np.r_[pre, n - 1], np.r_[post, n - 1], np.array([1.0, 2, 3, 4, 9]))
+    )
+    shown = weights(large).axes[0].images[0].get_array()
+    assert shown.shape == (MOST_CELLS, MOST_CELLS) and shown.count() == 2
+    assert (shown[0, 0], shown[-1, -1]) == (2.5, 9)
 
 
 def test_a_figure_that_looks_otherwise_is_overwritten_only_if_asked(run, tmp_path, capsys):

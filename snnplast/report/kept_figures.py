@@ -1,6 +1,8 @@
-"""Figures of what a run's file keeps: weights at the end beside those of the beginning, and what was answered."""
+"""Figures of what was kept: weights, of a run beside those of its beginning, and what a run has answered."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,25 +10,32 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from snnplast.record.results import Run
+from snnplast.record.weights import Weights
 from snnplast.report.figures import COLOURS, GREY, bare, blank_figure
 
 MOST_PANELS, MOST_NUMBERS, MOST_NAMES, BINS = 12, 20, 40, 60
+MOST_CELLS = 400  # along a side of a matrix, which has no more pixels
 
 
-def weights(run: Run) -> Figure | None:
-    """How the weights of each projection are distributed, at the beginning in grey, and at the end; learned ones first.
+def weights(kept: Run | Weights, names: Sequence[str] | None = None) -> Figure | None:
+    """Of each projection the matrix of weights, and how they are distributed; of a run, at the beginning in grey, too.
 
-    None for a run without weights.
+    names: of projections; by default the first twelve, learned ones before others. None where there are none.
+    Raises `UserError` for an unknown name.
     """
-    names = sorted(run.projections, key=lambda name: name not in run.learned)[:MOST_PANELS]
+    run = kept if isinstance(kept, Run) else None
+    found = run.weights if run else kept
+    known = sorted(found.projections, key=lambda name: run is not None and name not in run.learned)
+    names = known[:MOST_PANELS] if names is None else names
     if not names:
         return None
-    figure = blank_figure(0.6 + 1.5 * len(names))
-    axes = [bare(axis) for axis in figure.subplots(len(names), 1, squeeze=False)[:, 0]]
-    for axis, name in zip(axes, names, strict=True):
-        _distributions(axis, run, name)
-    shown = f", {len(names)} of {len(run.projections)} projections" if len(names) < len(run.projections) else ""
-    axes[0].set_title(f"{run.path.name}: weights{shown}", loc="left", fontsize=10, color=GREY)
+    figure = blank_figure(0.8 + 2.1 * len(names))
+    for (left, right), name in zip(figure.subplots(len(names), 2, squeeze=False), names, strict=True):
+        pre, post, weight = found.synapses(name)
+        _matrix(left, name, pre, post, weight)
+        _distributions(bare(right), _sets(run, name, weight))
+    shown = f", {len(names)} of {len(known)} projections" if len(names) < len(known) else ""
+    figure.suptitle(f"{run.path.name if run else found.where}: weights{shown}", fontsize=10, color=GREY)
     return figure
 
 
@@ -56,17 +65,45 @@ def confusion(run: Run, phase: str = "test") -> Figure:
     return figure
 
 
-def _distributions(axis: Axes, run: Run, name: str) -> None:
-    """Histograms of a projection's weights on common bins."""
-    sets = {"initial": run.values(name, "initial"), "last": run.values(name)} if name in run.learned else {}
-    sets = {label: values[np.isfinite(values)] for label, values in (sets or {"fixed": run.values(name)}).items()}
-    every = np.concatenate(list(sets.values()))
-    axis.set_ylabel(f"{name}\nsynapses", fontsize=9)
+def _matrix(axis: Axes, name: str, pre: np.ndarray, post: np.ndarray, weight: np.ndarray) -> None:
+    """Source x target neuron; large ones by means of the synapses in a cell."""
+    finite = np.isfinite(weight)
+    pre, post, weight = pre[finite], post[finite], weight[finite]
+    sizes = pre.max(initial=0) + 1, post.max(initial=0) + 1
+    columns, rows = (min(size, MOST_CELLS) for size in sizes)
+    cell = post * rows // sizes[1] * columns + pre * columns // sizes[0]
+    counts, sums = (np.bincount(cell, by, rows * columns).reshape(rows, columns) for by in (None, weight))
+    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    limit = float(np.max(np.abs(weight), initial=0)) or 1.0
+    extent = (-0.5, sizes[0] - 0.5, sizes[1] - 0.5, -0.5)
+    drawn = axis.imshow(
+        means, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest", extent=extent
+    )
+    axis.figure.colorbar(drawn, ax=axis)
+    axis.set(xlabel="source neuron", ylabel="target neuron")
+    axis.set_title(name, loc="left", fontsize=9)
+    for side in (axis.xaxis, axis.yaxis):
+        side.set_major_locator(MaxNLocator(nbins=5, integer=True))
+
+
+def _sets(run: Run | None, name: str, weight: np.ndarray) -> dict[str, np.ndarray]:
+    """What is to be compared of a projection: of what a run has learned, the beginning and the end."""
+    if run is None:
+        return {"weights": weight}
+    return {"initial": run.values(name, "initial"), "last": weight} if name in run.learned else {"not learned": weight}
+
+
+def _distributions(axis: Axes, sets: Mapping[str, np.ndarray]) -> None:
+    """Histograms on common bins; what was at the beginning is grey."""
+    finite = {label: values[np.isfinite(values)] for label, values in sets.items()}
+    every = np.concatenate(list(finite.values()))
+    axis.set(xlabel="weight", ylabel="synapses")
     if not every.size:
         return
     bins = np.histogram_bin_edges(every, int(np.clip(np.sqrt(every.size), 5, BINS))).tolist()
-    if "initial" in sets:
-        axis.hist(sets["initial"], bins, color=GREY, alpha=0.4, label="initial")
-    label = "last" if "last" in sets else "not learned"
-    axis.hist(sets.get("last", every), bins, histtype="step", linewidth=1.4, color=COLOURS[0], label=label)
+    for label, values in finite.items():
+        if label == "initial":
+            axis.hist(values, bins, color=GREY, alpha=0.4, label=label)
+        else:
+            axis.hist(values, bins, histtype="step", linewidth=1.4, color=COLOURS[0], label=label)
     axis.legend(frameon=False, fontsize=8)
