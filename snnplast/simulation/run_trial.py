@@ -13,17 +13,14 @@ from snnplast.network.memory import refuse
 from snnplast.network.network import Network
 from snnplast.network.population import PoissonSource, SpikeSource
 from snnplast.random_streams import stream
+from snnplast.simulation.series import Given, add_known, check_window, joined, judge
 from snnplast.simulation.simulation import Simulation
 from snnplast.task.encoding import poisson
-from snnplast.task.objective import Objective
 from snnplast.task.task import Trial
-from snnplast.task.trial import PHASES, Phase, Record, Segment, Spikes, Stretch, as_series
+from snnplast.task.trial import PHASES, Phase, Record, Segment, Spikes, Stretch
 
 LONG = 10**7
 """Steps of a segment from which on it is asked whether they can be kept."""
-
-Given = list[tuple[np.ndarray, int]]
-"""Values of one series and steps of each segment that gave it."""
 
 
 def simulate(
@@ -49,9 +46,9 @@ def simulate(
         ):
             running.show(segment)
     record.history = {name: rows[: record.steps] for name, rows in simulation.engine.history.items()}
-    _add_known(simulation, record, known)
+    add_known(simulation, record, known)
     if simulation.objective is not None:
-        _judge(simulation.objective, record)
+        judge(simulation.objective, record)
     return record
 
 
@@ -137,7 +134,7 @@ class _Running:
         _check_shown(simulation.network, record)
         self.shown = True
         record.spikes, record.history = dict(record.spikes), dict(record.history)
-        record.series = {name: _joined(name, parts, record.steps) for name, parts in self.given.items()}
+        record.series = {name: joined(name, parts, record.steps) for name, parts in self.given.items()}
         record.accumulated = {name: simulation.engine[name].copy() for name in simulation.plan.gathered}
 
     def _represent(self) -> None:
@@ -203,42 +200,13 @@ class _Running:
         if objective is None or window is None or segment.phase != "trial":
             return
         if window in segment.series:
-            _check_window(objective, window, segment.series[window])
+            check_window(objective, window, segment.series[window])
         elif window in simulation.series:
             if objective.window is not None and engine.t:
                 raise UserError(
                     "objective.window: evaluation = 'online' allows a learning window in trials of one segment"
                 )
             engine.set_series(window, objective.in_window(segment.steps)[:, None])
-
-
-def _add_known(simulation: Simulation, record: Record, known: Any) -> None:
-    """What the task knows only at the end of a trial joins what its segments gave."""
-    if known is None:
-        return
-    if not isinstance(known, Mapping) or not all(isinstance(name, str) for name in known):
-        raise UserError(f"task: trial {record.index} returns {known!r}; a dictionary of series by name is allowed")
-    for name, given in known.items():
-        if name in record.series:
-            raise UserError(f"task: trial {record.index} returns {name!r}, which its segments gave already")
-        if name in simulation.series:
-            raise UserError(
-                f"task: trial {record.index} returns {name!r}, which the network needs while the trial runs; give it "
-                "with every segment, or learn with evaluation = 'factored'"
-            )
-        values, size = as_series(name, given), simulation.network.population(name.partition(".")[0]).size
-        if values.shape not in ((size,), (record.steps, size)):
-            raise UserError(
-                f"task: series {name!r} has shape {values.shape}; allowed are ({size},) and ({record.steps}, {size})"
-            )
-        record.series[name] = np.broadcast_to(values, (record.steps, size))
-
-
-def _check_window(objective: Objective, name: str, values: np.ndarray) -> None:
-    if objective.window is not None:
-        raise UserError(f"task: series {name!r} and objective.window = {objective.window} contradict: give one of them")
-    if not np.all((values == 0) | (values == 1)):
-        raise UserError(f"task: series {name!r} holds {np.unique(values)}; allowed are 0 and 1")
 
 
 def _check_shown(network: Network, record: Record) -> None:
@@ -271,34 +239,6 @@ def _encode(network: Network, name: str, values: np.ndarray | Spikes, steps: int
             f"allowed are ({population.size},) and ({steps}, {population.size})"
         )
     return poisson(values, steps, population.peak_rate * network.dt, rng)
-
-
-def _judge(objective: Objective, record: Record) -> None:
-    """What the objective says of the trial, within the learning window that the task gave or the objective has."""
-    readout = objective.readout
-    if f"{readout}.target" not in record.series:
-        raise UserError(f"task: the trial gives no series '{readout}.target' for the objective")
-    record.series.setdefault(f"{readout}.in_window", objective.in_window(record.steps)[:, None])
-    in_window = record.in_window(readout)
-    if not (np.any(in_window) or objective.optional):
-        raise UserError(f"task: series '{readout}.in_window' is 0 wherever the readout is judged: no step counts")
-    record.judgement = objective.judge(record.activity(readout), record.target(readout), in_window)
-    record.series[f"{readout}.error"] = record.judgement.error
-
-
-def _joined(name: str, parts: Given, steps: int) -> np.ndarray:
-    """One row per step from the values of all segments."""
-    covered = sum(length for _, length in parts)
-    if covered != steps:
-        raise UserError(
-            f"task: series {name!r} covers {covered} of {steps} steps; every segment of the trial must give it"
-        )
-    if len(parts) == 1:
-        values, _ = parts[0]
-        return np.broadcast_to(values, (steps, values.shape[-1]))
-    rows = np.concatenate([values.reshape(-1, values.shape[-1]) for values, _ in parts])
-    repeats = [[length] if values.ndim == 1 else [1] * length for values, length in parts]
-    return np.repeat(rows, np.concatenate(repeats), axis=0)
 
 
 class _SoFar(Mapping[str, Any]):
