@@ -15,7 +15,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from snnplast.record.results import Run, read_run
+from snnplast.record.reading import read_run
+from snnplast.record.results import Run
 
 COLOURS = {"e-prop": "#1f5fa8", "ib-hebbian": "#d1602b"}
 

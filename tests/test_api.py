@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import snnplast as snn
 from snnplast import UserError
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 
 WHICH = np.arange(12) % 2
 X, LABELS = 0.1 + 0.9 * np.eye(4)[WHICH], np.array(["left", "right"])[WHICH]

@@ -22,7 +22,7 @@ from snnplast.cli.command import main
 from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.record.digest import digest, of_text
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.training.checkpoint import Checkpoint, Pace
 from snnplast.training.session import Session
 from snnplast.training.trainer import Trainer

@@ -22,7 +22,7 @@ from snnplast.errors import UserError
 from snnplast.record import claim as claims
 from snnplast.record.claim import Claim, Taken, numbered
 from snnplast.record.place import claim_existing, claim_new
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 
 
 @pytest.fixture

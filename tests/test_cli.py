@@ -21,7 +21,7 @@ from snnplast.cli.surrogates import surrogates_figure
 from snnplast.config.experiment import Experiment
 from snnplast.learning.surrogate import SURROGATES
 from snnplast.random_streams import TEST, TRAINING
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.record.run_file import RunFile
 from snnplast.registry import BUILT_IN
 from snnplast.training.pretrain import open_simulation

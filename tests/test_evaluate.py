@@ -12,7 +12,7 @@ from tiny import EXPERIMENT, TINY
 from snnplast.cli.command import main
 from snnplast.cli.evaluate import show_evaluation
 from snnplast.errors import UserError
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.report.console import standard_output
 from snnplast.training.trainer import Trainer
 

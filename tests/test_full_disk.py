@@ -12,7 +12,7 @@ import pytest
 from snnplast.cli.command import main
 from snnplast.errors import UserError
 from snnplast.record import journal, writable
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.record.writable import write_whole
 
 WORDS = ["run", "experiment.toml", "--quiet", "--force", "--set", "train.checkpoint_every=1", "--set", "train.epochs=4"]

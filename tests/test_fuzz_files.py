@@ -28,7 +28,7 @@ from snnplast.cli import trial
 from snnplast.cli.command import main
 from snnplast.errors import UserError
 from snnplast.record import apart
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.training.checkpoint import Checkpoint
 from snnplast.training.sweep import Axis, Point, check_earlier, grid
 from snnplast.training.sweep import _run as run_point

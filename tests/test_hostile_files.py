@@ -18,7 +18,7 @@ import pytest
 from snnplast.cli.command import main
 from snnplast.errors import UserError
 from snnplast.record import apart
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.training.checkpoint import Checkpoint
 
 VICTIM = "victim.txt"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from snnplast.cli.command import main
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.training.interrupt import Interrupted, Interrupts, Stopped, heard, ignore, number_of, told_by_parent
 from snnplast.training.trainer import Trainer
 

@@ -10,7 +10,7 @@ from snnplast.cli.command import main
 from snnplast.config.experiment import Experiment
 from snnplast.engine import NUMPY
 from snnplast.errors import UserError
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.record.run_file import RunFile
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer

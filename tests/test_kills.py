@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from snnplast.cli.command import main
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 
 KILLS = int(os.environ.get("SNNPLAST_KILLS", "12"))
 EPOCHS = {"e-prop": 14, "ib-hebbian": 5}

@@ -15,7 +15,7 @@ from tiny import TINY
 from snnplast.cli import run as running
 from snnplast.cli.command import main
 from snnplast.config.experiment import Experiment
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.task.task import Classification
 from snnplast.training.digests import digest_of
 

@@ -9,7 +9,7 @@ from snnplast import plot
 from snnplast.cli import plot as plotting
 from snnplast.cli.command import main
 from snnplast.errors import UserError
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.record.run_file import RunFile
 from snnplast.record.weights import Weights
 from snnplast.report.kept_figures import MOST_CELLS, confusion, weights

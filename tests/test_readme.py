@@ -12,7 +12,7 @@ import pytest
 from snnplast.cli.command import main
 from snnplast.config.experiment import Experiment
 from snnplast.engine import compiler_available
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 
 TEXT = (Path(__file__).parents[1] / "README.md").read_text()
 

@@ -17,7 +17,7 @@ from snnplast.errors import UserError
 from snnplast.record import run_file as record
 from snnplast.record import writable
 from snnplast.record.place import claim_new
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.record.run_file import RunFile
 from snnplast.record.writable import check_writable
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.record.run_file import RunFile
 from snnplast.report.run_figures import learning_curves, raster, summary, write_figures
 

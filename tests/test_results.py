@@ -8,7 +8,7 @@ import pytest
 
 from snnplast.errors import UserError
 from snnplast.record.journal import journal
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.record.run_file import RunFile
 
 

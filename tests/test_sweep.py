@@ -14,7 +14,7 @@ from matplotlib.image import imread
 
 from snnplast.cli.command import main
 from snnplast.errors import UserError
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.training.sweep import Axis, grid
 
 OVER = ["--over", "model.hidden=3,4", "--over", "rule=e-prop,frozen", "--seeds", "0,5"]

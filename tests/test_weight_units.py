@@ -16,7 +16,7 @@ from snnplast.network.network import Network
 from snnplast.network.own_equations import Analog
 from snnplast.network.population import PoissonSource
 from snnplast.network.readouts import LeakyReadout
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.rules.e_prop import EProp
 from snnplast.simulation.run_trial import simulate
 from snnplast.testing import small_task

@@ -264,7 +264,7 @@ def _trial(options: argparse.Namespace) -> None:
     from snnplast.config.experiment import Experiment
     from snnplast.config.targets import is_run, source_for
     from snnplast.files import located
-    from snnplast.record.results import read_run
+    from snnplast.record.reading import read_run
     from snnplast.report.console import standard_output
 
     weights = options.weights or (options.target if is_run(located(options.target)) else None)

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from snnplast.errors import UserError
-from snnplast.record.results import Run, read_run
+from snnplast.record.reading import read_run
+from snnplast.record.results import Run
 from snnplast.report.console import emit
 from snnplast.report.progress import number
 

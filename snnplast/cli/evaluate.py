@@ -11,7 +11,7 @@ from snnplast.cli.run import say_engine
 from snnplast.config.experiment import Experiment
 from snnplast.config.targets import differences
 from snnplast.errors import UserError
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.report.console import emit
 from snnplast.training.opened import evaluate
 from snnplast.training.saved_weights import Misfit

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from snnplast.errors import UserError
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.record.writable import check_writable, write_whole
 from snnplast.report.console import emit
 

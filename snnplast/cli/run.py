@@ -115,7 +115,7 @@ def _figures(path: Path) -> list[Path]:
 
 def _metrics(path: Path) -> RenderableType:
     """The table of what the file holds, in the style of the lines above it."""
-    from snnplast.record.results import read_run
+    from snnplast.record.reading import read_run
     from snnplast.report.run_figures import summary
 
     table = summary(read_run(path))

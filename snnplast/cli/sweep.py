@@ -15,7 +15,7 @@ from rich.table import Table
 from snnplast.cli.output import save
 from snnplast.errors import UserError, nearest
 from snnplast.files import usable
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.record.writable import check_writable, write_whole
 from snnplast.report.console import emit
 from snnplast.report.progress import number

@@ -11,7 +11,8 @@ from snnplast import registry
 from snnplast.config.layers import read_toml, toml_of
 from snnplast.errors import UserError, nearest, short
 from snnplast.files import located, usable
-from snnplast.record.results import Run, read_run
+from snnplast.record.reading import read_run
+from snnplast.record.results import Run
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 """How an HDF5 file begins."""

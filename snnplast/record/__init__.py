@@ -1,6 +1,7 @@
 """The file a run leaves: written while it runs, read back afterwards."""
 
-from snnplast.record.results import Run, read_run
+from snnplast.record.reading import read_run
+from snnplast.record.results import Run
 from snnplast.record.run_file import RunFile
 from snnplast.record.writable import check_writable
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from snnplast.errors import UserError
 from snnplast.record.apart import Stamp
 from snnplast.record.claim import Claim, Identity, Taken, check_free, numbered
-from snnplast.record.results import read_checkpoint
+from snnplast.record.reading import read_checkpoint
 from snnplast.record.writable import check_writable
 
 PLACE = "record.path"

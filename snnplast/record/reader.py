@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ def open_run(path: Path) -> tuple[Any, Stamp]:
         stamp = Stamp.of(fd)
         wrong, current = ask(path, stamp)
         if not wrong and current and Stamp.of(fd) == stamp:
-            return _opened(path, fd), stamp
+            return _hdf5(path, fd), stamp
         settled = current and Stamp.of(fd) == stamp
         os.close(fd)
         if settled:
@@ -40,7 +42,21 @@ def open_run(path: Path) -> tuple[Any, Stamp]:
     raise UserError(f"'{path}' {wrong or 'changes faster than it can be read'}")
 
 
-def _opened(path: Path, fd: int) -> Any:
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Any, Stamp]]:
+    """The file, closed in the end; what h5py raises on data that anyone may have written is a sentence."""
+    file, stamp = open_run(path)
+    try:
+        with file:
+            yield file, stamp
+    except UserError:
+        raise
+    except Exception as error:
+        first = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise UserError(f"'{path}' is damaged: {first}") from error
+
+
+def _hdf5(path: Path, fd: int) -> Any:
     try:
         return h5py.File(overlay(fd), "r")
     except Exception as error:

@@ -12,7 +12,7 @@ import numpy as np
 
 from snnplast.errors import UserError
 from snnplast.files import usable
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.record.weights import Weights
 from snnplast.record.writable import check_writable, write_whole
 

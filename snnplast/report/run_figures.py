@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from rich.table import Table
 
-from snnplast.record.results import Run, read_run
+from snnplast.record.reading import read_run
+from snnplast.record.results import Run
 from snnplast.record.writable import write_whole
 from snnplast.report.figures import GREY, SHOWN_SPIKES, colours, image, panels, spike_size
 from snnplast.report.kept_figures import confusion, weights

@@ -25,7 +25,8 @@ import numpy as np
 
 from snnplast.errors import UserError
 from snnplast.record.apart import Stamp
-from snnplast.record.results import Best, read_checkpoint
+from snnplast.record.reading import read_checkpoint
+from snnplast.record.results import Best
 from snnplast.record.run_file import RunFile
 from snnplast.training.trainer import Trainer
 

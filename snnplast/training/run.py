@@ -17,7 +17,8 @@ from snnplast.engine import NUMPY, EngineChoice, compiler_available
 from snnplast.errors import UserError
 from snnplast.record.claim import Claim
 from snnplast.record.place import claim_existing, claim_new
-from snnplast.record.results import Run, read_run, run_of
+from snnplast.record.reading import read_run, run_of
+from snnplast.record.results import Run
 from snnplast.record.run_file import RunFile
 from snnplast.record.weights import Weights
 from snnplast.training.callbacks import Callbacks

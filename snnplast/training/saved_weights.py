@@ -11,7 +11,8 @@ import numpy as np
 from snnplast.config.targets import is_run
 from snnplast.errors import UserError, short
 from snnplast.files import usable
-from snnplast.record.results import Run, read_run
+from snnplast.record.reading import read_run
+from snnplast.record.results import Run
 from snnplast.record.weights import Weights
 from snnplast.record.weights_file import load_weights, write_weights
 from snnplast.simulation.simulation import Simulation

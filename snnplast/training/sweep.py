@@ -21,7 +21,8 @@ import numpy as np
 
 from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError
-from snnplast.record.results import Run, read_run
+from snnplast.record.reading import read_run
+from snnplast.record.results import Run
 from snnplast.training.checkpoint import Checkpoint
 from snnplast.training.interrupt import ignore, told_by_parent
 from snnplast.training.provenance import refuse_changed_files

@@ -14,7 +14,7 @@ from snnplast.errors import UserError
 from snnplast.models.feed_forward import FeedForward
 from snnplast.models.linear import Linear
 from snnplast.network.population import LayerNorm
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.simulation.design import design

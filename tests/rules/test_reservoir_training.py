@@ -18,7 +18,7 @@ from snnplast.config.experiment import Experiment
 from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.random_streams import SOURCES, TRAINING, stream
-from snnplast.record.results import read_run
+from snnplast.record.reading import read_run
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors import reservoir_training
 from snnplast.rules.third_factors.reservoir import Reservoir
