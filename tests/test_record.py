@@ -206,7 +206,7 @@ def test_a_full_buffer_is_written_before_its_time(path, monkeypatch):
     monkeypatch.setattr(record, "BUFFER_BYTES", 100_000)
     run = open_run(path, interval=1e9)
     write(run, 200)
-    assert run._bytes < 100_000
+    assert run._buffers.nbytes < 100_000
     assert len(read_run(path).trials) > 150
     run.finish()
 

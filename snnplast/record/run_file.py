@@ -11,20 +11,20 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from snnplast.errors import UserError, unknown
+from snnplast.record.buffers import Buffers, Per, answer_rows, spike_rows, state_rows
+from snnplast.record.bursts import Bursts, Status
 from snnplast.record.claim import Claim
 from snnplast.record.digest import digest, of_text
-from snnplast.record.layout import ANSWER, TRIAL, Kept, Memory, RunLayout, TrialRows
+from snnplast.record.layout import TRIAL, Kept, Memory, RunLayout, TrialRows
 from snnplast.record.place import claim_existing, claim_new
 from snnplast.record.uninterrupted import uninterrupted
 
-Per = Literal["iteration", "epoch"]
-Status = Literal["finished", "failed", "interrupted"]
 BUFFER_BYTES = 16 * 2**20
 
 
@@ -93,36 +93,30 @@ class RunFile:
         self._choice: dict[str, str | int] = {"size": units, "classes": json.dumps(list(classes))}
         self._round: Per = per
         self._interval = interval
-        self._tell = tell
         self._steps = 0
         self._per: dict[str, Per] = {}
-        self._begun = self._ended = False
-        self._burst_at = -np.inf
-        self._layout: RunLayout | None = None
         self._metric_rows: dict[Per, int] = {"iteration": 0, "epoch": 0}
-        self._clear()
-        if path is None or isinstance(path, Claim):
-            self._claim = path
-        else:
-            self._claim = (claim_existing if kept else claim_new)(Path(path))
+        self._buffers = Buffers()
+        if path is not None and not isinstance(path, Claim):
+            path = (claim_existing if kept else claim_new)(Path(path))
+        self._bursts = Bursts(path, self._created, tell)
         if kept is not None:
-            uninterrupted(lambda: self._reopen(kept))
+            uninterrupted(lambda: self._bursts.reopen(lambda layout: self._cut(layout, kept)))
 
     @property
     def path(self) -> Path | None:
         """Where the file is or is to be; None in memory."""
-        claim = self._layout.disk.claim if self._layout else self._claim
-        return claim.path if claim else None
+        return self._bursts.path
 
     @property
     def begun(self) -> bool:
         """Whether anything has been written."""
-        return self._begun
+        return self._bursts.begun
 
     @property
     def content(self) -> Memory | None:
         """Of a run in memory, what its file would hold."""
-        disk = self._layout.disk if self._layout else None
+        disk = self._bursts.layout.disk if self._bursts.layout else None
         return disk if isinstance(disk, Memory) else None
 
     def trial(
@@ -147,30 +141,24 @@ class RunFile:
         if len(phase.encode()) > TRIAL["phase"].itemsize:
             raise ValueError(f"trial {index}: the phase '{phase}' is longer than {TRIAL['phase'].itemsize} bytes")
         start, stop = self._steps * self._dt, (self._steps + n_steps) * self._dt
+        clock = self._steps, self._dt
         rows = TrialRows(
             (index, iteration, phase.encode(), start, stop),
-            {name: self._spike_rows(name, *spikes[name], n_steps) for name in self._sizes},
+            {name: spike_rows(name, *spikes[name], n_steps, n, *clock) for name, n in self._sizes.items()},
             {
-                name: _state_rows(name, states[name], (1 if name in self._once else n_steps, n))
+                name: state_rows(name, states[name], (1 if name in self._once else n_steps, n))
                 for name, n in self._states.items()
             },
         )
-        self._trials.append(rows)
+        self._buffers.add_trial(rows)
         self._steps += n_steps
-        self._bytes += rows.nbytes
         self._burst_if_due()
 
     def answers(self, index: int, phase: str, wanted: np.ndarray, answered: np.ndarray, iteration: int = -1) -> None:
         """Records what a trial answered and should have, (stretches,) each: units of the readout, of the `units`."""
         self._check_open()
-        rows = np.zeros(len(wanted), ANSWER)
-        rows["trial"], rows["iteration"], rows["phase"] = index, iteration, phase.encode()
-        rows["stretch"], rows["wanted"], rows["answered"] = np.arange(len(wanted)), wanted, answered
-        for name in ("wanted", "answered"):
-            if np.any((rows[name] < 0) | (rows[name] >= self._choice["size"])):
-                raise ValueError(f"trial {index}: {name} is {rows[name]}, units are 0 to {self._choice['size']} - 1")
-        self._answers.append(rows)
-        self._bytes += rows.nbytes
+        units = int(self._choice["size"])
+        self._buffers.add_answers(answer_rows(index, iteration, phase, wanted, answered, units))
         self._burst_if_due()
 
     def metrics(self, per: Per, values: Mapping[str, float]) -> None:
@@ -179,8 +167,7 @@ class RunFile:
         for name in values:
             if self._per.setdefault(_plain(name), per) != per:
                 raise ValueError(f"metric '{name}' is kept per {self._per[name]}, not per {per}")
-        self._metrics[per].append({name: float(value) for name, value in values.items()})
-        self._bytes += 8 * len(values)
+        self._buffers.add_metrics(per, values)
         self._burst_if_due()
 
     def weights(
@@ -202,12 +189,13 @@ class RunFile:
         if len({column.shape for column in columns.values()}) > 1:
             raise ValueError(f"weights of '{projection}': pre, post and weight differ in length")
         self._check_open()
-        self._arrays[f"weights/{_plain(projection)}"] = columns, {"source": source, "target": target, "unit": unit}
+        attributes = {"source": source, "target": target, "unit": unit}
+        self._buffers.arrays[f"weights/{_plain(projection)}"] = columns, attributes
 
     def parameter(self, name: str, values: np.ndarray, **attributes: str) -> None:
         """Sets another parameter, such as a bias; the last call counts. Written with the next burst."""
         self._check_open()
-        self._arrays[f"parameters/{_plain(name)}"] = {"": np.array(values, "f8")}, attributes
+        self._buffers.arrays[f"parameters/{_plain(name)}"] = {"": np.array(values, "f8")}, attributes
 
     def initial(self, values: Mapping[str, np.ndarray], origin: str = "") -> None:
         """Sets what is learned as it was before the first update. origin: the file that it was read from."""
@@ -220,15 +208,13 @@ class RunFile:
     def history(self, number: int, values: Mapping[str, np.ndarray]) -> None:
         """Appends what was learned after a round; the same names and sizes each time."""
         self._check_open()
-        rows = {_plain(name): np.array(array, "f8") for name, array in values.items()}
-        self._history.append((number, rows))
-        self._bytes += sum(array.nbytes for array in rows.values())
+        self._buffers.add_history(number, _copied(values))
         self._burst_if_due()
 
     def _set(self, path: str, values: Mapping[str, np.ndarray], **attributes: str | int | float) -> None:
         self._check_open()
         if values:
-            self._arrays[path] = {_plain(name): np.array(array, "f8") for name, array in values.items()}, attributes
+            self._buffers.arrays[path] = _copied(values), attributes
 
     def checkpoint(self, arrays: Mapping[str, np.ndarray], **attributes: str | int) -> None:
         """Writes everything recorded so far and, in the same commit, what the run can go on from after a kill.
@@ -238,7 +224,7 @@ class RunFile:
         self._check_open()
         attributes = {**attributes, "metrics": json.dumps(list(self._per))}
         signs = {"digest": digest(arrays, attributes), "settings": of_text(str(self._attributes["config"]))}
-        self._arrays["checkpoint"] = dict(arrays), {**attributes, **signs}
+        self._buffers.arrays["checkpoint"] = dict(arrays), {**attributes, **signs}
         self.flush()
 
     def flush(self) -> None:
@@ -254,14 +240,11 @@ class RunFile:
 
     def finish(self, status: Status = "finished") -> None:
         """Writes the rest and closes the file; the first call counts. If nothing was recorded, nothing is changed."""
-        if not self._ended and (self._begun or self._anything()):
+        if not self._bursts.ended and (self.begun or self._buffers.rows):
             uninterrupted(lambda: self._burst(status))
-        elif not self._ended:
-            if self._layout:
-                self._layout.abandon()
-            elif self._claim:
-                self._claim.close()
-        self._ended = True
+        elif not self._bursts.ended:
+            self._bursts.abandon()
+        self._bursts.ended = True
 
     def __enter__(self) -> RunFile:
         return self
@@ -273,106 +256,34 @@ class RunFile:
         with suppress(UserError):  # the error on its way out is the one to report
             self.finish("interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
 
-    def _spike_rows(
-        self, name: str, steps: np.ndarray, indices: np.ndarray, n_steps: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(timestamps in ms, node ids), sorted by time, of spikes given as (steps, indices)."""
-        steps, indices = np.asarray(steps, "i8"), np.asarray(indices, "i8")
-        if steps.shape != indices.shape or steps.ndim != 1:
-            raise ValueError(
-                f"spikes of '{name}': steps {steps.shape} and indices {indices.shape} must be equally long"
-            )
-        if len(steps):
-            last, size = n_steps - 1, self._sizes[name]
-            if steps.min() < 0 or steps.max() > last or indices.min() < 0 or indices.max() >= size:
-                raise ValueError(f"spikes of '{name}': a step outside 0..{last} or a neuron outside 0..{size - 1}")
-            if np.any(steps[1:] < steps[:-1]):
-                order = np.argsort(steps, kind="stable")
-                steps, indices = steps[order], indices[order]
-        return (self._steps + steps) * self._dt, indices.astype("u8")
-
     def _check_open(self) -> None:
-        if self._ended:
+        if self._bursts.ended:
             raise ValueError(f"'{self.path or 'the run'}' is closed: nothing more can be recorded")
 
-    def _anything(self) -> bool:
-        return bool(self._trials or self._answers or self._metrics["iteration"] or self._metrics["epoch"])
-
-    def _clear(self) -> None:
-        self._trials: list[TrialRows] = []
-        self._answers: list[np.ndarray] = []
-        self._history: list[tuple[int, dict[str, np.ndarray]]] = []
-        self._metrics: dict[Per, list[dict[str, float]]] = {"iteration": [], "epoch": []}
-        self._arrays: dict[str, tuple[dict[str, np.ndarray], Mapping[str, str | int | float]]] = {}
-        self._bytes = 0
-
     def _burst_if_due(self) -> None:
-        if time.monotonic() - self._burst_at >= self._interval or self._bytes >= BUFFER_BYTES:
+        if time.monotonic() - self._bursts.at >= self._interval or self._buffers.nbytes >= BUFFER_BYTES:
             self.flush()
 
     def _burst(self, status: Status | None = None) -> None:
         """Writes the buffers as one commit; with a `status`, closes the file."""
-        try:
-            if self._layout is None:
-                self._layout = RunLayout.created(
-                    self._claim, self._attributes, self._sizes, self._states, self._once, self._projections
-                )
-            self._write_buffers(self._layout)
-            if status:
-                self._layout.end(status)
-            else:
-                self._layout.commit()
-        except Exception as error:
-            self._give_up(error)
-        if self._layout and self._layout.disk.notice:
-            self._tell(self._layout.disk.notice)
-            self._layout.disk.notice = ""
-        self._clear()
-        self._begun = True
-        self._burst_at = time.monotonic()
+        write = partial(self._buffers.write, before=self._metric_rows, per=self._round, choice=self._choice)
+        self._bursts.burst(write, status)
+        self._buffers = Buffers()
 
-    def _reopen(self, kept: Kept) -> None:
-        try:
-            self._layout = layout = RunLayout(self._claim)
-            names = [f"spikes/{name}/{column}" for name in self._sizes for column in ("timestamps", "node_ids")]
-            for name in [*names, *(f"states/{name}" for name in self._states)]:
-                if name not in layout.file:
-                    raise UserError(f"'{self.path}': '{name}', which its run records, is not there: it cannot go on")
-            self._steps = layout.cut(kept, self._attributes)
-            self._per = {name: column.attrs["per"] for name, column in layout.file["metrics"].items()}
-            self._metric_rows |= dict.fromkeys(self._per.values(), kept.rows)
-        except Exception as error:
-            self._give_up(error)
+    def _created(self) -> RunLayout:
+        return RunLayout.created(
+            self._bursts.claim, self._attributes, self._sizes, self._states, self._once, self._projections
+        )
 
-    def _write_buffers(self, layout: RunLayout) -> None:
-        layout.add_trials(self._trials)
-        layout.add_answers(self._answers, self._choice)
-        layout.add_history(self._round, self._history)
-        for per, rows in self._metrics.items():
-            layout.add_metrics(per, self._metric_rows[per], rows)
-            self._metric_rows[per] += len(rows)
-        for path, (values, attributes) in self._arrays.items():
-            layout.set_array(path, values, attributes)
-
-    def _give_up(self, error: Exception) -> None:
-        """Leaves the file as the last burst left it, and says why."""
-        self._ended = True
-        cause = error
-        if self._layout:
-            cause = self._layout.disk.failure or error
-            self._layout.abandon()
-        if self._claim:
-            self._claim.close()
-        if isinstance(cause, OSError):
-            raise UserError(f"record.path: cannot write '{self.path}': {cause.strerror or cause}") from error
-        raise error
-
-
-def _state_rows(name: str, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    rows = np.array(values, "f8")
-    if rows.shape != shape:
-        raise ValueError(f"states of '{name}': the shape is {rows.shape}, announced was {shape}")
-    return rows
+    def _cut(self, layout: RunLayout, kept: Kept) -> None:
+        """Leaves in the file of a run that goes on what stays, and counts it."""
+        names = [f"spikes/{name}/{column}" for name in self._sizes for column in ("timestamps", "node_ids")]
+        for name in [*names, *(f"states/{name}" for name in self._states)]:
+            if name not in layout.file:
+                raise UserError(f"'{self.path}': '{name}', which its run records, is not there: it cannot go on")
+        self._steps = layout.cut(kept, self._attributes)
+        self._per = {name: column.attrs["per"] for name, column in layout.file["metrics"].items()}
+        self._metric_rows |= dict.fromkeys(self._per.values(), kept.rows)
 
 
 def _check_population(place: str, name: str, populations: Collection[str]) -> None:
@@ -384,3 +295,7 @@ def _plain(name: str) -> str:
     if not name or "/" in name or name == ".":
         raise ValueError(f"'{name}' cannot name a dataset")
     return name
+
+
+def _copied(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {_plain(name): np.array(array, "f8") for name, array in values.items()}

@@ -15,9 +15,10 @@ import numpy as np
 from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError, nearest
 from snnplast.random_streams import TEST, TRAINING
+from snnplast.record.buffers import Per
 from snnplast.record.claim import Claim
 from snnplast.record.layout import Kept
-from snnplast.record.run_file import Per, RunFile
+from snnplast.record.run_file import RunFile
 from snnplast.simulation.simulation import Simulation
 from snnplast.task.task import Task
 from snnplast.task.trial import Record
