@@ -94,8 +94,8 @@ def _summary(performed: Performed, figures: list[Path]) -> dict[str, str]:
     if path is None:
         shown |= {name.replace("_", " "): number(value) for name, value in session.row.items()}
     else:
-        size = f"{path.stat().st_size / 1e6:.3g} MB"
-        shown |= {"recorded": session.recorded(), "file": f"{path}, {size}", "figures": ", ".join(map(str, figures))}
+        size, recorded = f"{path.stat().st_size / 1e6:.3g} MB", session.recorder.summary(session.per)
+        shown |= {"recorded": recorded, "file": f"{path}, {size}", "figures": ", ".join(map(str, figures))}
     return {name: text for name, text in shown.items() if text}
 
 

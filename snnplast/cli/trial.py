@@ -25,9 +25,9 @@ from snnplast.report.console import emit
 from snnplast.report.progress import number, summary
 from snnplast.task.task import Task
 from snnplast.training.pretrain import open_simulation
+from snnplast.training.recorder import PHASES
 from snnplast.training.run import available_engine
 from snnplast.training.saved_weights import load_values
-from snnplast.training.session import PHASES
 
 
 def show_trial(

@@ -140,11 +140,10 @@ class RunFile:
             raise ValueError(f"trial {index}: has {sorted(spikes)} and {sorted(states)}, announced were {announced}")
         if len(phase.encode()) > TRIAL["phase"].itemsize:
             raise ValueError(f"trial {index}: the phase '{phase}' is longer than {TRIAL['phase'].itemsize} bytes")
-        start, stop = self._steps * self._dt, (self._steps + n_steps) * self._dt
-        clock = self._steps, self._dt
+        before, dt = self._steps, self._dt
         rows = TrialRows(
-            (index, iteration, phase.encode(), start, stop),
-            {name: spike_rows(name, *spikes[name], n_steps, n, *clock) for name, n in self._sizes.items()},
+            (index, iteration, phase.encode(), before * dt, (before + n_steps) * dt),
+            {name: spike_rows(name, *spikes[name], n_steps, n, before, dt) for name, n in self._sizes.items()},
             {
                 name: state_rows(name, states[name], (1 if name in self._once else n_steps, n))
                 for name, n in self._states.items()

@@ -20,10 +20,11 @@ from snnplast.record.weights import Weights
 from snnplast.task.objective import stretches
 from snnplast.task.task import ShowsSamples
 from snnplast.task.trial import Record, Spikes
+from snnplast.training.mean import Mean
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.run import available_engine
 from snnplast.training.saved_weights import kept_weights, load_values, weights_of
-from snnplast.training.session import Mean, Session
+from snnplast.training.session import Session
 from snnplast.training.trainer import Step
 
 Kept = Run | Weights | str | os.PathLike[str] | None

@@ -27,7 +27,6 @@ from snnplast.training.interrupt import Interrupted, number_of
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.provenance import origin
 from snnplast.training.saved_weights import load_values
-from snnplast.training.session import PHASES as PHASES
 from snnplast.training.session import Session
 
 NO_COMPILER = "no C++ compiler on the PATH: the runtime engine takes the place of the compiled one"
