@@ -357,7 +357,8 @@ void sweep_back(Problem& problem, int64_t n_sweeps, const Sweep* sweeps) {
         by_spike(problem, sparse);
         return;
     }
-    if (!dense.empty()) in_blocks(problem, dense);
+    const bool gathers = problem.chain && sparse.empty();  // constants of the neuron, whatever is swept
+    if (!dense.empty() || gathers) in_blocks(problem, dense);
     if (!sparse.empty()) by_spike(problem, sparse);
 }
 }  // namespace

@@ -83,9 +83,10 @@ class Sweep(NamedTuple):
 
 
 class _Held:
-    """Arrays as a kernel takes them, kept alive during the call."""
+    """Arrays as a kernel takes them, kept alive during the call. shape: (T, n) of what changes from step to step."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.shape = shape
         self.held: list[Any] = []
 
     def at(self, array: np.ndarray | None, dtype: Any = np.float64) -> int | None:
@@ -111,7 +112,10 @@ class _Held:
         return _Sweep(*spikes, *synapses, self.at(out), s.variable, self.at(s.gain))
 
     def entries(self, entries: Sequence[tuple[int, int, np.ndarray]]) -> _Entries:
-        """Entries of a matrix per neuron: constant, (n,), or one row for each step, (T, n)."""
+        """Entries of a matrix per neuron: constant, (n,), or one row for each step, (T, n); else a `ValueError`."""
+        for _, _, values in entries:
+            if values.shape not in (self.shape[1:], self.shape):
+                raise ValueError(f"values {values.shape}: the shape {self.shape[1:]} or {self.shape} is needed")
         rows = (_Entry(r, c, self.at(v), v.shape[1] if v.ndim == 2 else 0) for r, c, v in entries)
         table = (_Entry * len(entries))(*rows)
         self.held.append(table)
@@ -137,7 +141,8 @@ def adjoint_gradient(
 
     psi: (T, n) or None for 1. trial: (n,) or None. decay, gain: (n,). adaptation: (beta, rho), (n,) each, or None.
     """
-    n, held = decay.size, _Held()
+    n = decay.size
+    held = _Held((steps, n))
     outs = [np.empty(s.synapses) for s in sweeps]
     beta, rho = adaptation or (None, None)
     problem = (held.at(array) for array in (psi, trial, decay, gain, beta, rho))
@@ -156,7 +161,8 @@ def chain_gradient(
     parameters: Sequence[ByParameter] = (),
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """One array (synapses,) per sweep, and one (n,) per parameter: see `snnplast.learning.chain`."""
-    (steps, n), held = psi.shape, _Held()
+    steps, n = psi.shape
+    held = _Held((steps, n))
     outs, totals = [np.empty(s.synapses) for s in sweeps], np.zeros((len(parameters), n))
     gates = [held.at(variable.gate) for variable in variables]
     held.held.append(gates := (ctypes.c_void_p * len(gates))(*gates))
