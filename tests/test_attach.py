@@ -325,6 +325,11 @@ def kicked(script) -> None:
     script.cells.run_regularly("v += 0.1", dt=MS)
 
 
+def floored_first(script) -> None:
+    script.cells.run_regularly("v = clip(v, -1, inf)", when="after_groups", order=0, dt=MS)
+    script.s_in.pre.order = 1
+
+
 def halved(script) -> None:
     other = b2.Synapses(script.inputs, script.cells[:4], "w : 1", on_pre="v_post += w", dt=MS, name="others")
     script.synapses = [other]
@@ -366,6 +371,11 @@ REFUSED = {
     "synapses = .*: a list of Brian2's Synapses": (None, EProp(), {"synapses": []}),
     "network = .*: the Brian2 Network that runs": (None, EProp(), {"network": 3}),
     "S_in: it is not in the network": (lambda s: s.network.remove(s.s_in), EProp(), {}),
+    "what its reset does depends on the state": (lambda s: cells(s, reset="v = 0.1*v**2"), EProp(), {}),
+    "'milstein' takes noise whose strength depends on no state": (
+        lambda s: cells(s, "dv/dt = -v/(20*ms) + 0.1*v*xi*second**-0.5 : 1", method="milstein"), EProp(), {}
+    ),
+    "S_in: its spikes arrive after 'v = clip\\(v, -1, inf\\)' has changed 'v'": (floored_first, EProp(), {}),
     "'v [+]= 0.1' changes 'v' in slot 'start'": (kicked, EProp(), {}),
     "threshold = 'v > 1 and v < 9' is not 'a > b'": (lambda s: cells(s, threshold="v > 1 and v < 9"), EProp(), {}),
     "a trial begins -50 below the threshold": (lambda s: cells(s, threshold="v > -50"), EProp(), {}),
@@ -465,6 +475,38 @@ def test_a_rule_without_a_readout():
         script.network.run(STEPS * MS)
     learner.update()
     assert np.any(learner.gradient["S_in"])
+
+
+def test_a_floor_of_the_script_cuts_traces_as_that_of_a_description():
+    script = Script()
+    script.cells.run_regularly("v = clip(v, -0.05, inf)", when="after_groups", dt=MS)
+    third = ReadoutError(feedback="symmetric")
+    learner, net = script.attach(EProp(third_factor=third)), described()
+    net.populations["cells"] = LIF(N, tau_m="20 ms", v_threshold=0.6, refractory="2 ms", v_min=-0.05)
+    objective = MeanSquaredError()
+    simulation = open_simulation(net, objective, EProp(third_factor=third), 0, NUMPY)
+    with simulation.engine:
+        trainer = Trainer(simulation, Shown(objective), 1)
+        applied = gradients(trainer)
+        script.show(learner, 0)
+        found, wanted = learner.update(), trainer.update()
+        assert found.metrics["spikes_per_trial"] == wanted.metrics["spikes_per_trial"] > 3
+    for s in script.synapses:
+        matrix = trainer.simulation.plan.wiring[s.name].matrix(applied[s.name])
+        assert np.any(matrix)
+        np.testing.assert_allclose(script.matrix(s.name, learner.gradient[s.name]), matrix, atol=1e-10)
+
+
+def test_noise_that_is_added_and_time_arrays_of_a_script():
+    script = Script()
+    around = {"drive": b2.TimedArray([0.0, 0.02, 0.05], dt=40 * MS)}
+    lines = "dv/dt = (5*drive(t) - v)/(20*ms) + 0.05*xi*(20*ms)**-0.5 : 1"
+    cells(script, lines, "v > 0.6", reset="v = 0", method="euler", namespace=around)
+    script.s_in.w, script.s_out.w = GIVEN.w_in.reshape(-1), GIVEN.w_out.reshape(-1)
+    learner = script.attach(EProp())
+    script.show(learner, 0)
+    step = learner.update()
+    assert step.metrics["spikes_per_trial"] > 3 and np.any(learner.gradient[script.synapses[0].name])
 
 
 def test_time_constants_and_thresholds_of_each_neuron():

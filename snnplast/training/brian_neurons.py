@@ -11,6 +11,7 @@ from snnplast.brian import (
     DEFAULT_CONSTANTS,
     DEFAULT_UNITS,
     CodeRunner,
+    Function,
     Quantity,
     StateUpdateMethod,
     UnsupportedEquationsException,
@@ -41,8 +42,9 @@ class Neurons:
         self.lines = {e.varname: _line(e) for e in equations.values()}
         used = set().union(*(e.identifiers for e in equations.values()))
         texts = (self.reset, *(u.code for u in self.updates))
-        used |= set().union(*(code.names(s.value) for text in texts for s in code.statements(text)))
-        used |= code.names(code.expression(group.events["spike"])) if "spike" in group.events else set()
+        parsed = [s.value for text in texts for s in code.statements(text)]
+        parsed += [code.expression(group.events["spike"])] if "spike" in group.events else []
+        used |= set().union(*(code.names(value) | code.functions(value) for value in parsed))
         self.used = used - set(self.lines)
         self.constants = self._values()
         self.level = self._level()
@@ -70,10 +72,10 @@ class Neurons:
         return given[0] if np.ndim(given) and np.ptp(np.asarray(given)) == 0 else given
 
     def _outside(self, name: str) -> Any:
-        """A constant of the script."""
+        """A constant of the script, or a function that its code calls."""
         if name in self.group.namespace or not (name in DEFAULT_UNITS or name in DEFAULT_CONSTANTS):
             given = self.group.namespace.get(name, self.namespace.get(name))
-            return given if isinstance(given, Quantity | int | float | np.ndarray | np.number) else None
+            return given if isinstance(given, Quantity | int | float | np.ndarray | np.number | Function) else None
         return None
 
     def refuse_changed(self) -> None:
@@ -105,7 +107,7 @@ class Neurons:
         """The same as a description. representation: of its rates. settings: more of it."""
         still = self.group._refractory
         text = None if still is False else still if isinstance(still, str) else "False"  # psi asks the group
-        begins = {e.varname: self._state(e.varname) for e in self.group.user_equations.values() if not _given(e)}
+        begins = {e.varname: self._parameter(e.varname) for e in self.group.user_equations.values() if not _given(e)}
         try:
             return CustomNeurons(
                 self.group.N,
@@ -122,11 +124,10 @@ class Neurons:
                 **(settings or {}),
             )
         except UserError as error:
-            raise UserError(f"{self.place}: {error}") from None
-
-    def _state(self, name: str) -> Any:
-        given = getattr(self.group, name)[:]
-        return given[0] if np.ptp(np.asarray(given)) == 0 else given
+            hint = ""
+            if "threshold_scale" in str(error) and "threshold_scale" not in (settings or {}):
+                hint = f"; surrogates={{{self.group.name!r}: {{'threshold_scale': ...}}}} gives it"
+            raise UserError(f"{self.place}: {error}{hint}") from None
 
 
 class Readout(Neurons):

@@ -19,12 +19,13 @@ from snnplast.brian import (
 from snnplast.errors import UserError, short, unknown
 from snnplast.learning.capabilities import Explores
 from snnplast.learning.rule import Rule
+from snnplast.network import code
 from snnplast.network.connectivity import ExplicitPairs
 from snnplast.network.network import Network
 from snnplast.network.population import LayerNorm, SpikeSource
 from snnplast.network.weights import ExplicitWeights
 from snnplast.training.brian_neurons import Neurons, Readout, unit_text
-from snnplast.training.brian_synapses import Plastic, emitter
+from snnplast.training.brian_synapses import Plastic, emitter, moment
 
 SURROGATE = ("distance", "threshold_scale", "through", "derivatives")
 """What of neurons a script does not say, and `CustomNeurons` takes."""
@@ -126,6 +127,7 @@ class Script:
         for name, s in self.plastic.items():
             source, target = s.synapses.source.name, s.synapses.target.name
             factor, arrival, late = s.arrives(self.neurons[target])
+            _refuse_early_updates(name, s, self.neurons[target], arrival)
             described = network.populations[target]
             emitted = not isinstance(network.populations[source], SpikeSource)
             late -= int(emitted and not described.readout and arrival != "before reset")
@@ -153,6 +155,19 @@ class Script:
         """What was described is still so."""
         for known in (*self.neurons.values(), *self.plastic.values()):
             known.refuse_changed()
+
+
+def _refuse_early_updates(name: str, plastic: Plastic, target: Neurons, arrival: str) -> None:
+    """Spikes that count in a step's threshold arrive before the updates of that step change a state."""
+    states = {e.varname for e in target.group.user_equations.values() if e.type == "differential equation"}
+    for update in target.updates if arrival == "before threshold" else ():
+        changed = states & {statement.target for statement in code.statements(update.code)}
+        placed = code.SLOTS.index(update.when), update.order
+        if changed and placed < moment(plastic.synapses.pre)[:2]:
+            raise UserError(
+                f"attach: {name}: its spikes arrive after {update.code!r} has changed {min(changed)!r}; a higher order "
+                "of that code is needed"
+            )
 
 
 def _si(dimension: Any) -> str | None:

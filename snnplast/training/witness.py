@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -87,12 +87,14 @@ class Witness(Engine):
         ):
             raise UserError(f"attach: {owner}: what the rule adds to its neurons is more than code run at every step")
         whole = Fragment(updates=tuple(updates)).identifiers() - added.names()
+        _refuse_moving(owner, added)
         fixed = {name: own.constants[name] for name in sorted(whole & own.constants.keys() - group.variables.keys())}
         beside = brian2.NeuronGroup(
             group.N,
             "\n".join([*equations, *constant_equations(Fragment(constants=fixed, units=own.units))]),
             clock=group.clock,
             name=f"{owner}_beside*",
+            namespace=dict(own.functions),
         )
         for name, value in fixed.items():
             beside.variables[name].set_value(value)
@@ -100,17 +102,22 @@ class Witness(Engine):
             beside.variables.add_reference(name, group, name, index="0" if group.variables[name].scalar else "_idx")
         for update in updates:
             when, order = self._moment(update, group)
-            beside.run_regularly(update.code, clock=group.clock, when=when, order=order)
+            beside.run_regularly(update.code, clock=group.clock, when=when, order=cast(int, order))
         self._others.append(beside)
         return beside
 
-    def _moment(self, update: Update, group: Any) -> tuple[str, int]:
+    def _moment(self, update: Update, group: Any) -> tuple[str, float]:
         """Where in a step of the script an update runs."""
         flow, threshold = group.state_updater, group.thresholder["spike"]
         if (update.when, update.order) == slots.BEFORE:
             return flow.when, flow.order - 1
         if (update.when, update.order) == slots.FLOW:
             return flow.when, flow.order + 1
+        if (
+            update.when,
+            update.order,
+        ) == slots.ARRIVED:  # after spikes of order -1, Brian2's own, before code of order 0
+            return update.when, update.order + 0.5
         if (update.when, update.order) == slots.SURROGATE:
             return threshold.when, threshold.order - 2
         return update.when, update.order
@@ -163,6 +170,8 @@ class Witness(Engine):
         """They are those that were seen."""
 
     def set_series(self, name: str, values: np.ndarray) -> None:
+        if name.partition(".")[2].startswith("noise_"):  # the script draws it, and nothing that is learned reads it
+            return
         raise UserError(f"attach: {name} is to change step by step, and the script runs by itself")
 
     def steps(self, n: int) -> None:
@@ -186,3 +195,12 @@ class Witness(Engine):
 
     def close(self) -> None:
         self.network.remove(*self.objects)
+
+
+def _refuse_moving(owner: str, added: Fragment) -> None:
+    """What the rule adds is worked out before the neurons spike: a reset must do then what it does afterwards."""
+    if any(name.startswith(("reset_", "kick_")) for name in added.names()):
+        raise UserError(
+            f"attach: {owner}: what its reset does depends on the state, which spikes may change between threshold and "
+            "reset; a reset by constants is allowed"
+        )
