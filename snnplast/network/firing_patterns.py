@@ -36,8 +36,9 @@ ADEX = _table(
         "irregular": (100, 12, -60, -50, 2, -11, 130, 30, -48, 160),
     },
 )  # fmt: skip
-"""Naud, Marcille, Clopath & Gerstner (2008), Firing patterns in the adaptive exponential integrate-and-fire model,
-table 1; they cut spikes off at 0 mV."""
+"""Those of Naud, Marcille, Clopath & Gerstner (2008), Firing patterns in the adaptive exponential integrate-and-fire
+model, with the constants of Brian2's example of it (Schmitt & Billaudelle, 2022), which P. Mueller adapted to match the
+paper's figures; spikes are cut off at 0 mV there."""
 
 IZHIKEVICH = _table(
     {"a": "/ms", "b": "", "c": "mV", "d": "mV"},
