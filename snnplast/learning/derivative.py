@@ -7,12 +7,20 @@ clipped value has the derivative of what is clipped, and 0 where a bound holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import sympy
 
 from snnplast.brian import str_to_sympy, sympy_to_str
 from snnplast.errors import UserError
+
+if TYPE_CHECKING:  # sympy's annotations know its expressions and symbols as Basic alone
+    Expr = Any
+    Symbol = Any
+else:
+    Expr = sympy.Expr
+    Symbol = sympy.Symbol
 
 FLAT = frozenset({"floor", "ceiling", "sign", "int_", "timestep"})
 """Functions that are constant almost everywhere."""
@@ -32,17 +40,17 @@ class NoDerivative(UserError):
     """An expression that has no derivative that is known: why, without the place it stands at."""
 
 
-def symbol(name: str) -> sympy.Symbol:
+def symbol(name: str) -> Symbol:
     """The symbol of a name, as Brian2's parser makes it."""
     return sympy.Symbol(name, real=True)
 
 
-def condition(expression: sympy.Basic) -> sympy.Expr:
+def condition(expression: Expr) -> Expr:
     """1 where a condition holds, else 0: int(condition)."""
     return sympy.Function("int_")(expression)
 
 
-def derivative(expression: sympy.Expr, by: sympy.Symbol, given: Given | None = None) -> sympy.Expr:
+def derivative(expression: Expr, by: Symbol, given: Given | None = None) -> Expr:
     """The derivative of an expression by a symbol. given: derivatives of functions that users define.
 
     Raises `NoDerivative`, with the term, where none is known.
@@ -61,7 +69,7 @@ def derivative(expression: sympy.Expr, by: sympy.Symbol, given: Given | None = N
     if expression == by:
         return sympy.Integer(1)
 
-    def inner(part: sympy.Expr) -> sympy.Expr:
+    def inner(part: Expr) -> Expr:
         return derivative(part, by, given)
 
     match expression:
@@ -84,17 +92,17 @@ def derivative(expression: sympy.Expr, by: sympy.Symbol, given: Given | None = N
     return _of_function(expression, by, inner, given or {})
 
 
-def _of_power(power: sympy.Pow, by: sympy.Symbol, inner: object) -> sympy.Expr:
+def _of_power(power: sympy.Pow, by: Symbol, inner: Callable[[Expr], Expr]) -> Expr:
     base, exponent = power.args
     total = sympy.Integer(0)
     if base.has(by):
-        total += exponent * base ** (exponent - 1) * inner(base)  # type: ignore[operator]
+        total += exponent * base ** (exponent - 1) * inner(base)
     if exponent.has(by):
-        total += power * sympy.log(base) * inner(exponent)  # type: ignore[operator]
+        total += power * sympy.log(base) * inner(exponent)
     return total
 
 
-def _of_function(call: sympy.Expr, by: sympy.Symbol, inner: object, given: Given) -> sympy.Expr:
+def _of_function(call: Expr, by: Symbol, inner: Callable[[Expr], Expr], given: Given) -> Expr:
     """The chain rule; a function that is not known is refused where its arguments depend on the symbol."""
     name, arguments = call.func.__name__, call.args
     if name in given:
@@ -114,17 +122,17 @@ def _of_function(call: sympy.Expr, by: sympy.Symbol, inner: object, given: Given
     elif name == "exprel":
         outer = [_slope_of_exprel(arguments[0])]
     elif name in _OWN:
-        outer = [call.fdiff(k + 1) for k in range(len(arguments))]  # type: ignore[attr-defined]
+        outer = [call.fdiff(k + 1) for k in range(len(arguments))]
     else:
         raise NoDerivative(
             f"the derivative of {shown(call)} by {by} is unknown; derivatives={{{name!r}: ('...',)}} gives it, "
             f"or functions whose derivative is known: {_ALLOWED}"
         )
     parts = zip(outer, arguments, strict=True)
-    return sympy.Add(*(slope * inner(argument) for slope, argument in parts if argument.has(by)))  # type: ignore[operator]
+    return sympy.Add(*(slope * inner(argument) for slope, argument in parts if argument.has(by)))
 
 
-def _where_free(clip: sympy.Expr, by: sympy.Symbol) -> sympy.Expr:
+def _where_free(clip: Expr, by: Symbol) -> Expr:
     """1 where neither bound of clip(x, low, high) holds."""
     value, low, high = clip.args
     if low.has(by) or high.has(by):
@@ -134,13 +142,13 @@ def _where_free(clip: sympy.Expr, by: sympy.Symbol) -> sympy.Expr:
     return condition(sympy.And(*above, *below)) if above or below else sympy.Integer(1)
 
 
-def _slope_of_exprel(x: sympy.Expr) -> sympy.Expr:
+def _slope_of_exprel(x: Expr) -> Expr:
     """The slope of (exp(x) - 1)/x; around 0 by its series, since the quotient loses all digits there."""
     small = condition(sympy.Abs(x) < 0.02)
     series = sympy.Add(*(x**k / (sympy.factorial(k) * (k + 2)) for k in range(6)))
     return small * series + (1 - small) * ((x - 1) * sympy.exp(x) + 1) / (x + small) ** 2
 
 
-def shown(expression: sympy.Basic) -> str:
+def shown(expression: Expr) -> str:
     """An expression as it is written in Brian2's language."""
     return str(sympy_to_str(expression))

@@ -20,6 +20,7 @@ from snnplast.brian import all_units
 from snnplast.errors import UserError
 from snnplast.learning.chain import ByParameter, Chain, Point, Variable
 from snnplast.learning.derivation import derivation
+from snnplast.learning.derivative import Expr
 from snnplast.learning.gathering import Gathering
 from snnplast.learning.gradient import chain_sweep
 from snnplast.learning.neuron_traces import by_constant, constant_traces, moved_by
@@ -56,7 +57,7 @@ class DerivedTraces:
 
     def into(self, projection: Projection) -> str:
         """The variable that spikes of a projection add to."""
-        into = projection.into or self.population.input_variable_name
+        into = projection.into or self.population.input_variable_name or ""
         if into not in self.linearised.step.units:
             raise UserError(f"network.{projection.name}.into = {into!r}: {self.target!r} has no such variable")
         return into
@@ -68,7 +69,7 @@ class DerivedTraces:
             self._gains[projection.name] = self.population.input_gain(self.network.dt) * scale
         return self._gains[projection.name]
 
-    def value(self, entry: sympy.Expr, learned: Mapping[str, Value] | None = None) -> Value:
+    def value(self, entry: Expr, learned: Mapping[str, Value] | None = None) -> Value:
         """A constant entry in SI units: a number, or one per neuron. learned: values of what is learnable."""
         known = _UNITS | dict(self.code.constants) | dict(learned or {})
         known |= {"dt": self.network.dt, "i": np.arange(self.population.size), "N": self.population.size}
@@ -175,7 +176,7 @@ class DerivedTraces:
         history = functools.partial(self._history, record, first, learned)
         chain, parameters = self._chain_of(self._entries, history)
         gains = {p.name: np.broadcast_to(self.gain(p), (self.population.size,)) for p in incoming}
-        places = list(dict.fromkeys((self.into(p), p.arrival) for p in incoming))
+        places: list[tuple[str, Point]] = list(dict.fromkeys((self.into(p), p.arrival) for p in incoming))
         projections = [
             (record.wiring[p.name], record.spikes[p.source], latency(self.network, p), k, gains[p.name])
             for p, k in ((p, places.index((self.into(p), p.arrival))) for p in incoming)
@@ -246,7 +247,7 @@ _UNITS: dict[str, Any] = {str(unit): float(unit) for unit in all_units}
 
 
 @functools.lru_cache(maxsize=1024)
-def _function(entry: sympy.Expr) -> tuple[list[str], Callable[..., Any]]:
+def _function(entry: Expr) -> tuple[list[str], Callable[..., Any]]:
     """Names in an expression, and the function of their values."""
     names = sorted(entry.free_symbols, key=str)
     return [str(name) for name in names], sympy.lambdify(names, entry, "numpy")

@@ -17,10 +17,10 @@ import sympy
 
 from snnplast.brian import sympy_to_str
 from snnplast.errors import UserError
-from snnplast.learning.derivative import DRAWS, Given, NoDerivative, derivative, shown, symbol
+from snnplast.learning.derivative import DRAWS, Expr, Given, NoDerivative, Symbol, derivative, shown, symbol
 from snnplast.learning.step_code import FREE, Line, Step
 
-Entries = dict[tuple[str, str], sympy.Expr]
+Entries = dict[tuple[str, str], Expr]
 """(row, column) -> entry: the derivative of what the row names by what the column names."""
 
 SHORT = 60
@@ -39,10 +39,10 @@ class Block:
 
     entries: Entries
     parameters: Entries
-    tape: Mapping[sympy.Symbol, sympy.Expr]
-    values: Mapping[str, sympy.Expr]
+    tape: Mapping[Symbol, Expr]
+    values: Mapping[str, Expr]
 
-    def row(self, state: str) -> dict[str, sympy.Expr]:
+    def row(self, state: str) -> dict[str, Expr]:
         """Column -> entry of a row."""
         return {column: entry for (row, column), entry in self.entries.items() if row == state}
 
@@ -59,9 +59,9 @@ class Linearised:
     flow: Block
     updates: Block
     reset: Block
-    slope: Mapping[str, sympy.Expr]
-    slope_by: Mapping[str, sympy.Expr]
-    kicks: Mapping[str, sympy.Expr]
+    slope: Mapping[str, Expr]
+    slope_by: Mapping[str, Expr]
+    kicks: Mapping[str, Expr]
 
     def driven(self, parameter: str) -> frozenset[str]:
         """States that a parameter changes at once, or through the surrogate derivative of a spike."""
@@ -108,11 +108,11 @@ def linearise(
     return Linearised(step, flow, updates, reset, slope, _of_distance(step, learnable, given), kicks)
 
 
-def _rises(slope: sympy.Expr | None) -> bool:
+def _rises(slope: Expr | None) -> bool:
     return slope is not None and not (slope.is_number and slope < 0) and not sympy_to_str(slope).startswith("-")
 
 
-def _of_distance(step: Step, names: Sequence[str], given: Given) -> dict[str, sympy.Expr]:
+def _of_distance(step: Step, names: Sequence[str], given: Given) -> dict[str, Expr]:
     try:
         found = {name: derivative(step.distance, symbol(name), given) for name in names}
     except NoDerivative as error:
@@ -125,11 +125,11 @@ def _block(
 ) -> Block:
     """Forward mode, line by line: beside each value its derivatives by what the code began with."""
     began = [*step.states, *learnable]
-    slopes: dict[sympy.Symbol, dict[str, sympy.Expr]] = {symbol(name): {name: ONE} for name in began}
-    now: dict[str, sympy.Symbol] = {name: symbol(name) for name in step.states}
-    tape: dict[sympy.Symbol, sympy.Expr] = {}
+    slopes: dict[Symbol, dict[str, Expr]] = {symbol(name): {name: ONE} for name in began}
+    now: dict[str, Symbol] = {name: symbol(name) for name in step.states}
+    tape: dict[Symbol, Expr] = {}
 
-    def keep(name: str, value: sympy.Expr) -> sympy.Symbol:
+    def keep(name: str, value: Expr) -> Symbol:
         own = symbol(f"{name.strip('_')}_{len(tape) + 1}")
         tape[own] = value
         return own
@@ -138,7 +138,7 @@ def _block(
         if gated:  # a refractory neuron's own factor of 0 may divide by 0; it is chosen by `FREE` below
             written = written.subs(FREE, 1)
         value = written.xreplace({symbol(name): own for name, own in now.items()})
-        slope: dict[str, sympy.Expr] = {}
+        slope: dict[str, Expr] = {}
         for name in sorted(value.free_symbols & slopes.keys(), key=str):
             try:
                 part = derivative(value, name, given)
@@ -165,7 +165,7 @@ def _block(
     return _put_together(tape, now, slopes, step, learnable)
 
 
-def _refuse_draws(place: str, target: str, value: sympy.Expr, slope: Mapping[str, sympy.Expr]) -> None:
+def _refuse_draws(place: str, target: str, value: Expr, slope: Mapping[str, Expr]) -> None:
     for name, entry in slope.items():
         drawn = [call for call in entry.atoms(sympy.core.function.AppliedUndef) if call.func.__name__ in DRAWS]
         if drawn:
@@ -176,14 +176,14 @@ def _refuse_draws(place: str, target: str, value: sympy.Expr, slope: Mapping[str
 
 
 def _put_together(
-    tape: dict[sympy.Symbol, sympy.Expr],
-    now: Mapping[str, sympy.Symbol],
-    slopes: Mapping[sympy.Symbol, Mapping[str, sympy.Expr]],
+    tape: dict[Symbol, Expr],
+    now: Mapping[str, Symbol],
+    slopes: Mapping[Symbol, Mapping[str, Expr]],
     step: Step,
     learnable: Sequence[str],
 ) -> Block:
     """Entries in terms of what the code began with where that is short, else of the tape."""
-    short = dict[sympy.Symbol, sympy.Expr]()
+    short = dict[Symbol, Expr]()
     for own, value in tape.items():
         short[own] = value.xreplace({name: short[name] for name in value.free_symbols if name in short})
     values = {state: short.get(own, own) for state, own in now.items()}
@@ -202,6 +202,6 @@ def _put_together(
     )
 
 
-def _tidy(entry: sympy.Expr) -> sympy.Expr:
+def _tidy(entry: Expr) -> Expr:
     """The shorter one of an entry and what sympy makes of it."""
     return min((entry, sympy.factor_terms(entry), sympy.expand(entry)), key=sympy.count_ops)

@@ -17,19 +17,20 @@ import ast
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import sympy
 
 from snnplast.brian import DEFAULT_CONSTANTS, DEFAULT_UNITS, brian2, str_to_sympy
 from snnplast.errors import UserError
-from snnplast.learning.derivative import condition, symbol
+from snnplast.learning.derivative import Expr, Symbol, condition, symbol
 from snnplast.network import code as language
 from snnplast.network.fragments import Fragment, constant_equations
 from snnplast.network.integration import refused_by_method
 from snnplast.network.neurons import SpikingPopulation
 
-Line = tuple[str, sympy.Expr]
+Line = tuple[str, Expr]
 """A statement: what it writes, and the value."""
 
 FREE = condition(symbol("not_refractory"))
@@ -51,7 +52,7 @@ class Step:
     flow: tuple[Line, ...]
     updates: tuple[Line, ...]
     reset: tuple[Line, ...]
-    distance: sympy.Expr
+    distance: Expr
     distance_unit: str
     units: Mapping[str, str]
     flagged: frozenset[str]
@@ -59,20 +60,20 @@ class Step:
     shared: frozenset[str]
     learnable: frozenset[str] = frozenset()
 
-    def keeps(self, entry: sympy.Expr) -> bool:
+    def keeps(self, entry: Expr) -> bool:
         """Whether an expression keeps its value during a trial, and from trial to trial."""
         return self._made_of(entry, self.constants)
 
-    def settles(self, entry: sympy.Expr) -> bool:
+    def settles(self, entry: Expr) -> bool:
         """Whether it keeps its value during a trial."""
         return self._made_of(entry, self.constants | self.learnable)
 
-    def _made_of(self, entry: sympy.Expr, allowed: frozenset[str]) -> bool:
+    def _made_of(self, entry: Expr, allowed: frozenset[str]) -> bool:
         names = {str(name) for name in entry.free_symbols}
         own = names - {"dt", "i", "N"} - DEFAULT_CONSTANTS.keys() - DEFAULT_UNITS.keys()
         return own <= allowed and not entry.atoms(sympy.core.function.AppliedUndef)
 
-    def alike(self, entry: sympy.Expr) -> bool:
+    def alike(self, entry: Expr) -> bool:
         """Whether it keeps it, and it is the same for all neurons."""
         names = {str(name) for name in entry.free_symbols}
         return self.keeps(entry) and not (names & self.constants) - self.shared and "i" not in names
@@ -108,18 +109,18 @@ def step_of(population: SpikingPopulation, fragment: Fragment, dt: float) -> Ste
     )
 
 
-def _sympy(expression: ast.expr) -> sympy.Expr:
+def _sympy(expression: ast.expr) -> Expr:
     return str_to_sympy(ast.unparse(expression))
 
 
-def closed(expression: sympy.Expr, inner: Mapping[sympy.Symbol, sympy.Expr]) -> sympy.Expr:
+def closed(expression: Expr, inner: Mapping[Symbol, Expr]) -> Expr:
     """The expression with what its names stand for put in, until none is left."""
     while found := {name: inner[name] for name in expression.free_symbols if name in inner}:
         expression = expression.xreplace(found)
     return expression
 
 
-def _lines(block: str, inner: Mapping[sympy.Symbol, sympy.Expr], whole: set[str]) -> tuple[Line, ...]:
+def _lines(block: str, inner: Mapping[Symbol, Expr], whole: set[str]) -> tuple[Line, ...]:
     """Statements with subexpressions put in; those that write conditions or counters are left out."""
     found: list[Line] = []
     for statement in language.statements(block):
@@ -145,12 +146,12 @@ def _flow(population: SpikingPopulation, fragment: Fragment, dt: float) -> str:
         method=population.integration,
         threshold="False",
         reset="",
-        refractory="False" if population.active else False,
+        refractory=cast(Any, "False") if population.active else False,
         clock=brian2.Clock(dt * brian2.second),
         name="derived*",
         namespace=dict(fragment.functions),
     )
-    group._network = "none"  # Brian2 warns of objects that were made for none
+    group._network = cast(Any, "none")  # Brian2 warns of objects that were made for none
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -16,9 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import sympy
-
-from snnplast.learning.derivative import shown, symbol
+from snnplast.learning.derivative import Expr, Symbol, shown, symbol
 from snnplast.learning.linearised import ONE, Block, Linearised
 from snnplast.network import slots
 from snnplast.network.fragments import Fragment, Update, Value
@@ -43,17 +41,17 @@ class Entries:
     """The entries of a linearised step that are asked for, as constants and variables of its neurons."""
 
     linearised: Linearised
-    value: Callable[[sympy.Expr], Value]
+    value: Callable[[Expr], Value]
     constants: dict[str, Value] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
-    varying: dict[str, tuple[str, sympy.Expr]] = field(default_factory=dict)
+    varying: dict[str, tuple[str, Expr]] = field(default_factory=dict)
     """Name -> (piece of code it belongs to, entry)."""
     afterwards: bool = False
     """Whether what only learning changes is worked out after the trial, and no variable of the neurons."""
-    settled: dict[str, sympy.Expr] = field(default_factory=dict)
+    settled: dict[str, Expr] = field(default_factory=dict)
     """Name -> entry of that kind."""
 
-    def named(self, kind: str, row: str, column: str | None, entry: sympy.Expr, unit: str) -> str | None:
+    def named(self, kind: str, row: str, column: str | None, entry: Expr, unit: str) -> str | None:
         """What an entry is called, None for 1."""
         if entry == ONE and unit == "1":
             return None
@@ -122,10 +120,10 @@ _KINDS = {
 
 
 def written_out(
-    wanted: Sequence[tuple[str, sympy.Expr]], tape: Mapping[sympy.Symbol, sympy.Expr], states: Iterable[str]
+    wanted: Sequence[tuple[str, Expr]], tape: Mapping[Symbol, Expr], states: Iterable[str]
 ) -> tuple[list[str], set[str]]:
     """Lines that give entries their values, and the states whose value before the step they read."""
-    needed: set[sympy.Symbol] = set()
+    needed: set[Symbol] = set()
     todo = [name for _, entry in wanted for name in entry.free_symbols if name in tape]
     while todo:
         name = todo.pop()

@@ -70,14 +70,14 @@ class CustomNeurons(OwnEquations, SpikingPopulation):
     in_steps: ClassVar[tuple[str, ...]] = ("refractory",)
 
     method: str = "exact"
-    threshold_code: Annotated[str, Field(alias="threshold")]
+    threshold_code: str = Field(alias="threshold")
     reset: str = ""
     into: str = "v"
     refractory: Annotated[Any, BeforeValidator(_refractory)] = 0.0
-    distance_code: Annotated[str | None, Field(alias="distance")] = None
-    threshold_scale_given: Annotated[Any, Field(alias="threshold_scale")] = None
-    through_names: Annotated[tuple[str, ...] | None, Field(alias="through")] = None
-    derivatives_given: Annotated[dict[str, tuple[str, ...]], Field(alias="derivatives")] = {}
+    distance_code: str | None = Field(default=None, alias="distance")
+    threshold_scale_given: Any = Field(default=None, alias="threshold_scale")
+    through_names: tuple[str, ...] | None = Field(default=None, alias="through")
+    derivatives_given: dict[str, tuple[str, ...]] = Field(default={}, alias="derivatives")
 
     @model_validator(mode="after")
     def _spikes_as_it_says(self) -> CustomNeurons:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -88,7 +88,7 @@ def value_of(node: ast.expr, state: Mapping[str, Any]) -> Any:
     """
     match node:
         case ast.Constant(value=value):
-            return value if isinstance(value, bool) else np.float64(value)  # divides by 0 as Brian2 does
+            return value if isinstance(value, bool) else np.float64(cast(float, value))  # divides by 0 as Brian2 does
         case ast.Name(id=name):
             return _named(name, state)
         case ast.BinOp(left=left, op=op, right=right):

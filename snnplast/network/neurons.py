@@ -131,8 +131,8 @@ class SpikingPopulation(Population):
         for one in self.learnt:
             field = type(self).model_fields.get(one.name)
             each = None if field is None else Each.of(field)
-            from_0 = each is not None and each.low == 0
-            found[one.name] = one.limits(dt, from_0 and each.strict, from_0 and not each.strict)
+            strict = each.strict if each is not None and each.low == 0 else None
+            found[one.name] = one.limits(dt, strict is True, strict is False)
         return found
 
     def check_learnable(self) -> None:

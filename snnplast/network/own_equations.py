@@ -104,7 +104,7 @@ class OwnEquations(Population):
         return tuple(dict.fromkeys(f"noise_{name}" for line in lines for name in _NOISE.findall(line)))
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        for name, value in super().__repr_args__():
+        for name, value in super().__repr_args__():  # type: ignore[misc]  (pydantic's)
             if name == "constants":
                 value = {key: _Text(function_text(v)) if isinstance(v, Function) else v for key, v in value.items()}
             yield name, value

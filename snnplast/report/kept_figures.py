@@ -23,8 +23,7 @@ def weights(kept: Run | Weights, names: Sequence[str] | None = None) -> Figure |
     names: of projections; by default the first twelve, learned ones before others. None where there are none.
     Raises `UserError` for an unknown name.
     """
-    run = kept if isinstance(kept, Run) else None
-    found = run.weights if run else kept
+    run, found = (kept, kept.weights) if isinstance(kept, Run) else (None, kept)
     known = sorted(found.projections, key=lambda name: run is not None and name not in run.learned)
     names = known[:MOST_PANELS] if names is None else names
     if not names:

@@ -137,7 +137,7 @@ class _Builder:
         scale, unit = self.network.weight_scale(projection)
         weight = w if unit == "1" else f"{w}*({scale!r}*{unit})"
         if projection.kind == "analog" and projection.every == "step":
-            declared = self._unit(projection.target, into)
+            declared = self._unit(projection.target, into or "")
             equations.append(f"{into}_post = {weight}*{projection.variable}_pre : {declared} (summed)")
             synapses = self._synapses(name, source, target, equations, None)
             updater = synapses.summed_updaters[f"{into}_post"]

@@ -76,9 +76,11 @@ class Remembers(Protocol):
 
     def state(self) -> Mapping[str, np.ndarray]:
         """What it remembers: arrays of numbers by name."""
+        ...
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on where `state` was taken, after `on_begin`. Raises `UserError` where it does not fit."""
+        ...
 
 
 class Callbacks:
