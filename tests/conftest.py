@@ -84,3 +84,12 @@ def tiny(folder):
     folder.write("tiny.py", TINY)
     folder.write("experiment.toml", EXPERIMENT)
     return folder
+
+
+@pytest.fixture
+def numpy_code():
+    """Brian2 runs numpy code, which is not compiled."""
+    before = brian2.prefs.codegen.target
+    brian2.prefs.codegen.target = "numpy"
+    yield
+    brian2.prefs.codegen.target = before

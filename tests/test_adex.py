@@ -11,7 +11,7 @@ from snnplast import AdEx, Network
 from snnplast.errors import UserError
 
 FIELDS = "C g_L E_L V_T Delta_T a tau_w b V_r".split()
-TABLE = {  # Naud et al. (2008), table 1: the fields above in pF, nS, mV and ms, then the current step in pA
+TABLE = {  # as in Brian2's example of Naud et al. (2008): those in pF, nS, mV and ms, then the current step in pA
     "tonic": (200, 10, -70, -50, 2, 2, 30, 0, -58, 500),
     "adapting": (200, 12, -70, -50, 2, 2, 300, 60, -58, 500),
     "initial burst": (130, 18, -58, -50, 2, 4, 150, 120, -50, 400),

@@ -1,12 +1,28 @@
-"""Rules on a plain Brian2 script learn what they learn of the same network described, or are refused."""
+"""Rules on a plain Brian2 script learn what they learn of the same network described."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass, field
 
 import brian2 as b2
 import numpy as np
 import pytest
+from learning_scripts import (
+    ALPHA,
+    BATCH,
+    GIVEN,
+    KAPPA,
+    MS,
+    N_IN,
+    N_OUT,
+    STEPS,
+    TRIALS,
+    N,
+    Script,
+    Shown,
+    cells,
+    described,
+    gradients,
+    value,
+)
 
 import snnplast
 from snnplast import (
@@ -14,21 +30,17 @@ from snnplast import (
     SGD,
     CrossEntropy,
     CustomNeurons,
-    ExplicitPairs,
     LayerNorm,
     LeakyReadout,
     MeanSquaredError,
     Network,
-    Segment,
     SpikeSource,
-    Task,
 )
 from snnplast.engine import NUMPY
 from snnplast.rules.delta import Delta
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.frozen import Frozen
 from snnplast.rules.ib_hebbian import IBHebbian
-from snnplast.rules.reward_hebbian import RewardHebbian
 from snnplast.rules.third_factors.firing_rate import BatchFiringRate, FiringRate
 from snnplast.rules.third_factors.hsic import HSIC
 from snnplast.rules.third_factors.readout_error import ReadoutError
@@ -36,143 +48,7 @@ from snnplast.rules.third_factors.zero import Zero
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
-MS = b2.ms
-N_IN, N, N_OUT, STEPS, TRIALS, BATCH = 6, 8, 2, 40, 4, 2
-ALPHA, KAPPA = np.exp(-1 / 20), np.exp(-1 / 15)
-
-
-@pytest.fixture(autouse=True)
-def _numpy():
-    before = b2.prefs.codegen.target
-    b2.prefs.codegen.target = "numpy"
-    yield
-    b2.prefs.codegen.target = before
-
-
-@dataclass
-class Given:
-    """Weights, delays (steps), spikes and targets of both sides; weights as matrices of the script's units."""
-
-    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(4))
-
-    def __post_init__(self) -> None:
-        rng = self.rng
-        self.w_in, self.w_rec, self.w_out = (
-            rng.normal(0.35, 0.3, (N_IN, N)),
-            rng.normal(0, 0.3, (N, N)),
-            rng.normal(0, 1, (N, N_OUT)),
-        )
-        pre, post = np.nonzero(~np.eye(N, dtype=bool))
-        self.rec = pre, post
-        self.delays = rng.integers(0, 4, pre.size)
-        rasters = rng.random((TRIALS, STEPS, N_IN)) < 0.15
-        rasters[:, STEPS - 8 :] = False
-        self.spikes = [np.nonzero(raster) for raster in rasters]
-        self.targets = rng.normal(0, 1, (TRIALS, STEPS, N_OUT))
-
-
-GIVEN = Given()
-
-
-@dataclass
-class Script:
-    """The plain Brian2 script. early: spikes arrive before the thresholds, as in this library; else Brian2's slots."""
-
-    early: bool = True
-    dt: float = 1.0
-
-    def __post_init__(self) -> None:
-        given, dt, tau, theta = GIVEN, self.dt * MS, 20 * MS, 0.6
-        around = {"tau": tau, "theta": theta, "tau_out": 15 * MS}
-        first = {"when": "start", "order": -1} if self.early else {}
-        self.inputs = b2.SpikeGeneratorGroup(N_IN, [0], [0] * MS, dt=dt, name="inputs", **first)
-        self.cells = b2.NeuronGroup(
-            N, "dv/dt = -v/tau : 1", threshold="v >= theta", reset="v -= theta", refractory=2 * MS, method="exact",
-            dt=dt, name="cells", namespace=around,
-        )  # fmt: skip
-        self.output = b2.NeuronGroup(N_OUT, "dy/dt = -y/tau_out : 1", dt=dt, name="output", namespace=around)
-        gain = "(1 - exp(-dt/tau_out))*" if self.early else ""
-        self.s_in = b2.Synapses(self.inputs, self.cells, "w : 1", on_pre="v_post += w", dt=dt, name="S_in")
-        self.s_rec = b2.Synapses(self.cells, self.cells, "w : 1", on_pre="v += w", dt=dt, name="S_rec")
-        self.s_out = b2.Synapses(
-            self.cells, self.output, "w : 1", on_pre=f"y_post += {gain}w", dt=dt, name="S_out", namespace=around
-        )
-        if self.early:
-            self.s_in.pre.when = self.s_rec.pre.when = "after_groups"
-        shuffled = np.random.default_rng(1).permutation(N_IN * N)
-        self.s_in.connect(i=shuffled // N, j=shuffled % N)
-        self.s_rec.connect(i=given.rec[0], j=given.rec[1])
-        self.s_out.connect()
-        self.s_in.w = given.w_in[self.s_in.i, self.s_in.j]
-        self.s_rec.w = given.w_rec[given.rec]
-        self.s_rec.delay = given.delays * MS
-        self.s_out.w = given.w_out.reshape(-1)
-        self.network = b2.Network(self.inputs, self.cells, self.output, self.s_in, self.s_rec, self.s_out)
-        self.synapses = [self.s_in, self.s_rec, self.s_out]
-
-    def attach(self, rule, **settings):
-        return snnplast.attach(rule, self.network, synapses=self.synapses, readout=self.output, **settings)
-
-    def show(self, learner, k, **given) -> None:
-        """Trial k from rest: no neuron is refractory, and no spike is under way."""
-        self.cells.v = -1000
-        self.network.run(10 * MS)
-        self.cells.v = 0
-        self.output.y = 0
-        steps, indices = GIVEN.spikes[k]
-        self.inputs.set_spikes(indices, steps * MS + self.network.t)
-        with learner.trial(GIVEN.targets[k], **given):
-            self.network.run(STEPS * MS)
-
-    def matrix(self, name, values) -> np.ndarray:
-        synapses = {s.name: s for s in self.synapses}[name]
-        matrix = np.zeros((synapses.source.N, synapses.target.N))
-        matrix[synapses.i, synapses.j] = values
-        return matrix
-
-
-class Shown(Task):
-    def __init__(self, objective) -> None:
-        self.objective, self.seed = objective, 0
-
-    def trial(self, index):
-        shown = {"output.target": GIVEN.targets[index], "inputs.value": value(index)}
-        yield Segment(STEPS, {"inputs": GIVEN.spikes[index]}, shown)
-
-
-def value(k) -> np.ndarray:
-    """What the spikes of trial k stand for."""
-    return np.bincount(GIVEN.spikes[k][1], minlength=N_IN) / STEPS
-
-
-def described(early=True, representation=None) -> Network:
-    """The network of the script, as this library describes it."""
-    late, s_in, s_out = (0, 1.0, 1.0) if early else (1, ALPHA, 1 / (1 - KAPPA))
-    net = Network()
-    net.add("inputs", SpikeSource(N_IN))
-    net.add("cells", LIF(N, tau_m="20 ms", v_threshold=0.6, refractory="2 ms", representation=representation))
-    net.add("output", LeakyReadout(N_OUT, tau_m="15 ms"))
-    net.connect("inputs", "cells", name="S_in", weights=s_in * GIVEN.w_in, delay=f"{late} ms", plastic=True)
-    net.connect(
-        "cells", "cells", name="S_rec", connectivity=ExplicitPairs(pre=GIVEN.rec[0], post=GIVEN.rec[1]), plastic=True,
-        weights=s_in * GIVEN.w_rec[GIVEN.rec], delay=[f"{d} ms" for d in GIVEN.delays],
-    )  # fmt: skip
-    net.connect("cells", "output", name="S_out", weights=s_out * GIVEN.w_out, plastic=True)
-    return net
-
-
-def gradients(trainer) -> dict[str, np.ndarray]:
-    """Those of the next update, as it applies them."""
-    found: dict[str, np.ndarray] = {}
-    apply = trainer._apply
-
-    def kept(given):
-        found.update({name: values.copy() for name, values in given.items()})
-        apply(given)
-
-    trainer._apply = kept
-    return found
-
+pytestmark = pytest.mark.usefixtures("numpy_code")
 
 SLOW = pytest.mark.slow
 RULES = {
@@ -294,120 +170,6 @@ def test_the_gradient_of_a_readout_is_the_derivative_of_the_loss():
         if not step:
             gradient = learner.gradient["S_out"][3]
     assert gradient == pytest.approx((loss[1e-6] - loss[-1e-6]) / 2e-6, rel=1e-5)
-
-
-def replaced(script, **groups) -> None:
-    """Other neurons in the place of the script's, with all synapses made again."""
-    for name, group in groups.items():
-        setattr(script, name, group)
-    script.s_in = b2.Synapses(script.inputs, script.cells, "w : 1", on_pre="v_post += w", dt=MS, name="S_in*")
-    script.s_out = b2.Synapses(script.cells, script.output, "w : 1", on_pre="y_post += w", dt=MS, name="S_out*")
-    script.s_in.connect()
-    script.s_out.connect()
-    script.synapses = [script.s_in, script.s_out]
-    script.network = b2.Network(script.inputs, script.cells, script.output, *script.synapses)
-
-
-def cells(script, equations="dv/dt = -v/(20*ms) : 1", threshold="v > 1", **settings) -> None:
-    settings = {"method": "exact", "reset": "v = 0", "dt": MS, "name": "others*"} | settings
-    replaced(script, cells=b2.NeuronGroup(N, equations, threshold=threshold, **settings))
-
-
-def synapses(script, model="w : 1", **settings) -> None:
-    other = b2.Synapses(script.inputs, script.cells, model, dt=MS, name="others", **settings)
-    other.connect()
-    script.synapses = [other]
-    script.network.add(other)
-
-
-def kicked(script) -> None:
-    cells(script)
-    script.cells.run_regularly("v += 0.1", dt=MS)
-
-
-def floored_first(script) -> None:
-    script.cells.run_regularly("v = clip(v, -1, inf)", when="after_groups", order=0, dt=MS)
-    script.s_in.pre.order = 1
-
-
-def halved(script) -> None:
-    other = b2.Synapses(script.inputs, script.cells[:4], "w : 1", on_pre="v_post += w", dt=MS, name="others")
-    script.synapses = [other]
-    script.network.add(other)
-
-
-def twice(script) -> None:
-    synapses(script, on_pre="v_post += w")
-    script.synapses[0].connect()
-
-
-def two_steps(script) -> None:
-    synapses(script, on_pre="v_post += w")
-    script.inputs = b2.SpikeGeneratorGroup(N_IN, [0], [0] * MS, dt=0.5 * MS)
-    other = b2.Synapses(script.inputs, script.cells, "w : 1", on_pre="v_post += w", dt=MS)
-    other.connect()
-    script.synapses = [other]
-    script.network.add(other)
-
-
-REFUSED = {
-    "evaluation = 'online': 'factored', after each trial, is allowed": (None, EProp(evaluation="online"), {}),
-    "rule 'reward-hebbian' explores in steps of its own": (None, RewardHebbian(), {}),
-    "rule = 'e-prop': a rule, such as EProp\\(\\), is needed": (None, "e-prop", {}),
-    "third factor 'readout-error' learns weights of its own": (
-        None, EProp(third_factor=ReadoutError(feedback="adaptive")), {}
-    ),
-    "third factor 'hsic': population 'cells' has no rate representation": (None, IBHebbian(), {}),
-    "representation = 3: LayerNorm": (None, IBHebbian(), {"representation": 3}),
-    "rule 'delta' has a schedule, which needs their number": (None, Delta(), {}),
-    "updates = 0: an integer of at least 1": (None, Delta(), {"updates": 0}),
-    "objective.readout = 'input', but readout is 'output'": (
-        None, EProp(), {"objective": MeanSquaredError(readout="input")}
-    ),
-    "unknown name of synapses 'S_im': did you mean 'S_in'": (None, EProp(), {"bounds": {"S_im": (0, 1)}}),
-    "S_in: initial weights span .* beyond bounds": (None, EProp(), {"bounds": {"S_in": (0, 1)}}),
-    "objective = 'mse': an Objective": (None, EProp(), {"objective": "mse"}),
-    "target 'output' does not spike; readout=... says": (None, EProp(), {"readout": None}),
-    "synapses = .*: a list of Brian2's Synapses": (None, EProp(), {"synapses": []}),
-    "network = .*: the Brian2 Network that runs": (None, EProp(), {"network": 3}),
-    "S_in: it is not in the network": (lambda s: s.network.remove(s.s_in), EProp(), {}),
-    "what its reset does depends on the state": (lambda s: cells(s, reset="v = 0.1*v**2"), EProp(), {}),
-    "'milstein' takes noise whose strength depends on no state": (
-        lambda s: cells(s, "dv/dt = -v/(20*ms) + 0.1*v*xi*second**-0.5 : 1", method="milstein"), EProp(), {}
-    ),
-    "S_in: its spikes arrive after 'v = clip\\(v, -1, inf\\)' has changed 'v'": (floored_first, EProp(), {}),
-    "'v [+]= 0.1' changes 'v' in slot 'start'": (kicked, EProp(), {}),
-    "threshold = 'v > 1 and v < 9' is not 'a > b'": (lambda s: cells(s, threshold="v > 1 and v < 9"), EProp(), {}),
-    "a trial begins -50 below the threshold": (lambda s: cells(s, threshold="v > -50"), EProp(), {}),
-    "surrogates: unknown name of neurons 'cell': did you mean 'cells'": (None, EProp(), {"surrogates": {"cell": {}}}),
-    "surrogates\\['cells'\\]: unknown setting 'scale'": (None, EProp(), {"surrogates": {"cells": {"scale": 1}}}),
-    "'w' has a unit; a weight without one, times a constant": (
-        lambda s: synapses(s, "w : volt", on_pre="v_post += w/volt"), EProp(), {}
-    ),
-    "on_pre = 'v_post [+]= w\\*w': a constant times 'w'": (lambda s: synapses(s, on_pre="v_post += w*w"), EProp(), {}),
-    "on_pre = 'v_post = w': one weight and one statement": (lambda s: synapses(s, on_pre="v_post = w"), EProp(), {}),
-    "others: one on_pre": (lambda s: synapses(s, on_pre="v_post += w", on_post="w += 0.1"), EProp(), {}),
-    "others: it has equations of its own": (
-        lambda s: synapses(s, "w : 1\ndx/dt = -x/ms : 1 (event-driven)", on_pre="v_post += w"), EProp(), {}
-    ),
-    "target 'cells_subgroup' is part of a group": (halved, EProp(), {}),
-    "some pair of neurons has two synapses": (twice, EProp(), {}),
-    "several time steps": (two_steps, EProp(), {}),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("sentence", REFUSED)
-def test_what_could_not_be_learned_exactly_is_refused(sentence):
-    change, rule, settings = REFUSED[sentence]
-    script = Script()
-    if change is not None:
-        change(script)
-    given = {"network": script.network, "synapses": script.synapses, "readout": script.output} | settings
-    before = {b2_object.name for b2_object in script.network.objects}
-    with pytest.raises(snnplast.UserError, match=sentence) as told:
-        snnplast.attach(rule, given.pop("network"), **given)
-    assert "\n" not in str(told.value)
-    assert {b2_object.name for b2_object in script.network.objects} == before
 
 
 def test_a_trial_is_one_and_a_whole_one():
