@@ -10,31 +10,21 @@ import resource
 import tempfile
 from pathlib import Path
 
-from snnplast.config.experiment import Experiment
-from snnplast.training.pretrain import open_simulation
-from snnplast.training.session import Session
+from snnplast import Experiment, train
+from snnplast.training.callbacks import Moment
 
 
 class Watch:
-    """Stands where the progress display does; keeps the peak RSS (MB) of every iteration asked for."""
+    """Keeps the peak RSS (MB) after the updates asked for."""
 
     def __init__(self, iterations: list[int]) -> None:
         self.iterations = iterations
         self.peak: dict[int, float] = {}
 
-    def update(self, iteration: int, metrics: dict[str, float]) -> None:
-        if iteration in self.iterations:
-            self.peak[iteration] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(f"iteration {iteration:6}: peak RSS {self.peak[iteration]:.1f} MB", flush=True)
-
-    def row(self, iteration: int, metrics: dict[str, float]) -> None:
-        pass
-
-    def testing(self) -> None:
-        pass
-
-    def stopping(self) -> None:
-        pass
+    def on_update(self, moment: Moment) -> None:
+        if moment.iteration in self.iterations:
+            self.peak[moment.iteration] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            print(f"iteration {moment.iteration:6}: peak RSS {self.peak[moment.iteration]:.1f} MB", flush=True)
 
 
 def main() -> None:
@@ -42,17 +32,11 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=500)
     parser.add_argument("--last", type=int, default=5000)
     arguments = parser.parse_args()
-    experiment = Experiment.of("pattern-generation", f"train.iterations={arguments.last}", "record.every=1")
-    task = experiment.task()
-    simulation = open_simulation(
-        experiment.network, task.objective, experiment.rule, 1, "compiled", recorded=experiment.record.variables
-    )
     watch = Watch([arguments.first, arguments.last])
-    with tempfile.TemporaryDirectory() as folder, simulation.engine:
-        session = Session.of(experiment, simulation, task)
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.h5"
-        with session.open(path) as file:
-            session.train(file, watch)  # type: ignore[arg-type]
+        sets = [f"train.iterations={arguments.last}", "record.every=1", f"record.path={path}"]
+        train(Experiment.of("pattern-generation", *sets), callbacks=[watch], progress=False)
         size = path.stat().st_size / 2**20
     growth = watch.peak[arguments.last] - watch.peak[arguments.first]
     print(f"growth: {growth:.1f} MB while the file grew to {size:.0f} MB")
