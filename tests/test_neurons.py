@@ -206,6 +206,15 @@ def test_what_does_not_fit_in_your_code_is_one_sentence(changed, sentence):
         (lambda: own_neurons(initial={"v": "1*mV"}), "initial['v'] = '1*mV' is in volt; it must be a number"),
         (lambda: own_neurons(through=("x",)), "CustomNeurons.through: 'x' is not declared by the equations"),
         (lambda: own_neurons(learnable=("thet",)), "CustomNeurons.learnable: unknown constant 'thet'"),
+        (lambda: own_neurons(refractory="-1 ms"), "CustomNeurons.refractory: '-1 ms' is out of range: at least 0"),
+        (
+            lambda: own_neurons(constants={"tau": "15 mss", "theta": 1}),
+            "constants['tau']: '15 mss' has the unknown unit",
+        ),
+        (
+            lambda: own_neurons(equations=OWN + "du/dt = -u/tau + xi*tau**-0.5 : 1\nnoise_xi : 1", method="euler"),
+            "'noise_xi' is what the noise is called here; another name is needed",
+        ),
         (lambda: own_neurons(persistent=("u",)), "CustomNeurons.persistent: 'u' is not declared by the equations"),
         (lambda: own_neurons(equation="x : 1"), "CustomNeurons.equation: unknown key; did you mean 'equations'?"),
     ],

@@ -16,13 +16,17 @@ from snnplast.network.projection import Projection, ProjectionSettings
 
 RIGHT = """
 import numpy as np
-from snnplast import ALIF, LIF, Adam, LayerNorm, LeakyReadout, Network, Normal, PoissonSource, Probability
+from snnplast import ALIF, LIF, Adam, AdEx, CustomNeurons, LayerNorm, LeakyReadout, Network, Normal
+from snnplast import PoissonSource, Probability
 from snnplast.rules.e_prop import EProp
 
 net = Network(dt="1 ms")
 net.add("input", PoissonSource(40, peak_rate="200 Hz"))
 net.add("hidden", LIF(50, tau_m="20 ms", reset="subtract-next", refractory="5 ms", representation=LayerNorm()))
 net.add("more", ALIF(50, beta=np.full(50, 0.1), reset=-0.5))
+leak = "dv/dt = -v/(20*ms) : volt"
+net.add("own", CustomNeurons(5, equations=leak, threshold="v > 9*mV", reset="v = 0*mV", threshold_scale="9 mV"))
+net.add("adex", AdEx(5, b="60 pA", synapses="conductance"))
 net.add("output", LeakyReadout(2, tau_m=["20 ms", "30 ms"]))
 net.connect("input", "hidden", weights=Normal(gain=0.5), plastic=True)
 net.connect("hidden", "hidden", weights=0.2, self_connections=False, delay="2 ms", sign="excitatory")
@@ -31,7 +35,7 @@ EProp(batch=8, optimizer=Adam(learning_rate=1e-3, schedule="linear"), regularise
 """
 
 WRONG = """
-from snnplast import LIF, Adam, Network, Normal, PoissonSource
+from snnplast import LIF, Adam, CustomNeurons, Network, Normal, PoissonSource
 from snnplast.rules.e_prop import EProp
 
 net = Network()
@@ -43,6 +47,7 @@ Adam(learning_rate="fast")
 EProp(batch="eight")
 Normal(gain="big")
 LIF("fifty")
+CustomNeurons(5, equations="v : 1", treshold="v > 1")
 """
 
 
@@ -78,7 +83,7 @@ def complaints(python: Path, folder: Path, text: str) -> list[int]:
 def test_a_script_that_runs_is_right_and_each_mistake_in_another_is_caught(python, tmp_path):
     pytest.importorskip("mypy")
     assert complaints(python, tmp_path, RIGHT) == []
-    assert complaints(python, tmp_path, WRONG) == list(range(6, 14))
+    assert complaints(python, tmp_path, WRONG) == list(range(6, 15))
 
 
 @pytest.mark.slow

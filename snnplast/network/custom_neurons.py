@@ -20,6 +20,16 @@ from snnplast.network.own_equations import OwnEquations
 from snnplast.network.own_values import in_unit, is_code, quantity
 from snnplast.network.population import as_times, refuse_undeclared
 from snnplast.network.unit_of import unit_of
+from snnplast.units import of_any_unit
+
+
+def _is_quantity(text: str) -> bool:
+    """Whether a text is a number with a unit."""
+    try:
+        of_any_unit(text)
+    except UserError:
+        return False
+    return True
 
 
 def _refractory(value: Any) -> Any:
@@ -28,6 +38,8 @@ def _refractory(value: Any) -> Any:
         try:
             return as_times(value)
         except (UserError, ValueError):
+            if _is_quantity(value):
+                raise
             return value
     return as_times(value)
 

@@ -61,7 +61,8 @@ class OwnEquations(Population):
         except WrongValue:
             raise
         except UserError as error:
-            raise WrongValue("", (field,), f": {error}") from None
+            place = "constants" if str(error).startswith("constants[") else field
+            raise WrongValue("", (place,), f": {error}") from None
 
     @property
     def own(self) -> Fragment:
@@ -89,6 +90,9 @@ class OwnEquations(Population):
             if _constant(lines, name) and name not in constants:
                 raise UserError(f"{name!r} is declared to be constant; constants={{{name!r}: ...}} gives it a value")
         lines = tuple(line for line in lines if code.equation(line).name not in constants)
+        for name in self.noise:
+            if name in declared:
+                raise UserError(f"{name!r} is what the noise is called here; another name is needed")
         if self.noise:
             lines = (*(_NOISE.sub(r"(noise_\1*dt**-0.5)", line) for line in lines), *(f"{n} : 1" for n in self.noise))
         return Fragment(lines, constants, units, self.updates, functions=functions)

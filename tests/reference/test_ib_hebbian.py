@@ -118,7 +118,9 @@ def mean_accuracy(name, factor):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name, reached, margin", [("xor", 0.98, 0.03), ("linear", 0.94, 0.06), ("digits", 0.895, 0.03)]
+    # the oracle cuts traces at the floor; where it kept them, linear reached .953 on these seeds, .943 now
+    "name, reached, margin",
+    [("xor", 0.98, 0.03), ("linear", 0.94, 0.06), ("digits", 0.895, 0.03)],
 )
 def test_a_trained_hidden_layer_is_better_than_a_random_one(name, reached, margin):
     exact = mean_accuracy(name, lambda model: ib.Memory(model.objective))

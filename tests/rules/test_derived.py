@@ -12,10 +12,11 @@ from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.fragments import Update
 from snnplast.network.network import Network
 from snnplast.network.neurons import ALIF, LIF
-from snnplast.network.population import PoissonSource
+from snnplast.network.population import LayerNorm, PoissonSource
 from snnplast.network.readouts import LeakyReadout
 from snnplast.network.weights import Uniform
 from snnplast.rules.e_prop import EProp
+from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.simulation.run_trial import simulate
 from snnplast.testing import small_task
 from snnplast.training.pretrain import open_simulation
@@ -123,6 +124,27 @@ def test_both_faces_are_one_rule(name):
     for projection, gradient in factored.items():
         assert np.abs(gradient).max() > 0
         np.testing.assert_allclose(online[projection], gradient, rtol=0, atol=1e-12 * np.abs(gradient).max())
+
+
+def test_two_rules_on_one_population_keep_their_own_surrogates():
+    """IB-Hebbian learns the inhibitory weights: e-prop learns the others as without it, and both faces agree."""
+    found, task = {}, small_task()
+    for evaluation in ("factored", "online"):
+        net = network("AdEx", representation=LayerNorm())
+        net.change("inhibit", rule="ib-hebbian")
+        other = IBHebbian(evaluation=evaluation, third_factor="random", homeostasis=None)
+        rules = {"rule": EProp(evaluation=evaluation), "others": {"ib-hebbian": other}}
+        with (simulation := open_simulation(net, task.objective, seed=1, engine=NUMPY, **rules)).engine:
+            record = simulate(simulation, task.trial(0), 0, 1, np.random.default_rng(0))
+            learnt = [plasticity.gradient(record, task.objective) for plasticity in simulation.plasticities]
+            found[evaluation] = {name: g.copy() for part in learnt for name, g in part.items()}
+    alone, _ = gradients(network("AdEx"), EProp())
+    for name, gradient in found["factored"].items():
+        assert np.any(gradient)
+        same = [found["online"][name], *([alone[name]] if name != "inhibit" else [])]
+        for one in same:
+            np.testing.assert_allclose(one, gradient, rtol=0, atol=1e-12 * np.abs(gradient).max())
+    assert np.abs(found["factored"]["inhibit"] - alone["inhibit"]).max() > 1e-3 * np.abs(alone["inhibit"]).max()
 
 
 @needs_compiler
