@@ -28,7 +28,13 @@ class FeedForward(Model):
     """Poisson source -> hidden LIF layers -> readout, all to all, everything plastic.
 
     hidden: 30 is one layer, the population `hidden`; [60, 30] are two, `hidden1` and `hidden2`, and so on.
-    readout "leaky": y follows the last layer's spikes through time (e-prop). readout "rate": y = V z + c once per
+    duration: time a sample is shown, default 100 ms, > 0. peak_rate: input rate at value 1, default 200 Hz, > 0.
+    tau_m: membrane time constant, default 20 ms, > 0. tau_out: of the readout, default 20 ms, > 0.
+    v_threshold: default 1, > 0. refractory: default 0 ms, >= 0. reset: "subtract" (default) or "subtract-next".
+    v_min: floor of the membrane, default -2; none for no floor.
+    gain, readout_gain: scale of the initial weights, onto hidden layers and readout, defaults 1.5 and 0, >= 0.
+    readout: "leaky" (default) or "rate".
+    A "leaky" readout y follows the last layer's spikes through time (e-prop). "rate": y = V z + c once per
     sample, on the layer-normalised spike counts z of the last layer (IB-Hebbian).
     """
 

@@ -34,9 +34,10 @@ class Samples(NamedTuple):
 class Idx(FeedForward):
     """Images of MNIST's format: each pixel drives one Poisson neuron, 0 to 255 as 0 to 1.
 
-    path: directory of the files; default Debian's Fashion-MNIST (Xiao et al. 2017). The names are those inside it; a
-    file that is not there may be there with .gz added. A relative path starts at the config file
-    that says so, or at the working directory.
+    path: directory of the files; default Debian's Fashion-MNIST (Xiao et al. 2017).
+    train_images, train_labels, test_images, test_labels: names of the files inside it, defaults those of MNIST; a
+        file that is not there may be there with .gz added. A relative path starts at the config file that says so, or
+        at the working directory.
     training, tests: how many samples are used, default all. They are taken at equal distances from the first of a file
     on, and do not depend on the seed, which decides their order, the weights and the spikes. Classes are 0 to the
     highest label among them.

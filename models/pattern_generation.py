@@ -25,7 +25,7 @@ class PatternGeneration(Model):
     """Recurrent LIF network that generates a fixed pattern from frozen noise.
 
     draws: seed of the published draws, default 1 (the published losses).
-    hidden: number of recurrent neurons, default 100.
+    hidden: number of recurrent neurons, default 100, >= 1. inputs: of input neurons, default 100, >= 1.
 
     `predict` shows other input: x (samples, steps, inputs), 1 where an input neuron spikes, else 0.
     """

@@ -18,7 +18,9 @@ TRAINING, TESTS = 900, 100
 class Plane(FeedForward):
     """900 training and 100 test points of the unit square, drawn from the seed.
 
-    A point (u, u') drives channels (u, u', 1-u, 1-u'), each `copies` times.
+    A point (u, u') drives channels (u, u', 1-u, 1-u').
+
+    copies: input neurons per channel, default 10, >= 1.
     """
 
     copies: Annotated[int, Field(ge=1, description="input neurons per channel")] = 10

@@ -20,6 +20,9 @@ from snnplast.rules.references import WIDROW_1960
 class Delta(ThreeFactorRule):
     """Delta rule of readouts (Widrow & Hoff 1960).
 
+    optimizer: default SGD with a learning rate of 1e-2 that falls linearly to a tenth.
+    third_factor, regularisers: none. surrogate: it has no part here.
+
     >>> import snnplast as snn
     >>> from snnplast.testing import small_network, small_task
     >>> rule = snn.Delta()

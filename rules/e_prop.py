@@ -27,9 +27,12 @@ from snnplast.task import Record
 
 
 class EProp(ThreeFactorRule):
-    """Eligibility propagation (Bellec et al. 2020) for LIF neurons.
+    """Eligibility propagation (Bellec et al. 2020), for LIF, ALIF and, with derived traces, other neurons.
 
-    average_gradient: divide all gradients by this many steps (the learning window of a classification), default 1.
+    third_factor: learning signal L, default "readout-error".
+    optimizer: default Adam with a learning rate of 5e-3.
+    average_gradient: divide all gradients by this many steps (the learning window of a classification), default 1,
+        >= 1.
 
     >>> import snnplast as snn
     >>> from snnplast.testing import small_network, small_task

@@ -12,6 +12,8 @@ from snnplast.rules.e_prop import EProp
 class Frozen(EProp):
     """Random hidden features with readouts trained by the delta rule, exactly as under e-prop.
 
+    third_factor, regularisers: none. surrogate: it has no part here.
+
     >>> import snnplast as snn
     >>> from snnplast.testing import small_network, small_task
     >>> rule = snn.Frozen()

@@ -56,6 +56,8 @@ class Homeostasis(Description):
 class IBHebbian(ThreeFactorRule):
     """Information-bottleneck Hebbian rule (Daruwalla & Lipasti 2024), one update per sample.
 
+    third_factor: source of xi, default "hsic".
+    optimizer: of hidden weights, default SGD with a learning rate of 1e-2 that falls linearly to a tenth.
     local: "surrogate" (default), "spike" or "rate", the local term; "rate" is larger and wants a tenth of the learning
     rate. surrogate: psi of the first; the others ignore it.
     homeostasis: keeps firing rates, where the population has a bias. readout_optimizer: eta_o of the readout.

@@ -38,6 +38,8 @@ from snnplast.task import Record, Segment
 class RewardHebbian(Explores, ThreeFactorRule):
     """Reward-modulated Hebbian learning of readouts that act once per trial (Hoerzer et al. 2014).
 
+    evaluation: "factored", the only one. third_factor: source of M, default "reward".
+    optimizer: default SGD with a learning rate of 1e-2 that falls linearly to a tenth. surrogate: it has no part here.
     noise: sigma, default 0.5, > 0. steps: K, default 10, >= 2. memory: of obar, default 0.8, in [0, 1).
 
     >>> import snnplast as snn

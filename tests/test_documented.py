@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 import pydoc
+import re
 from typing import ClassVar
 
 import pytest
@@ -94,3 +97,34 @@ def test_a_class_without_documentation_has_none_of_its_own():
         width: int = 1
 
     assert Box.__dict__.get("__doc__") is None
+
+
+def library():
+    """All descriptions of the library."""
+    found, todo = {}, [Description]
+    for found_module in pkgutil.walk_packages(snnplast.__path__, "snnplast."):
+        if not found_module.name.endswith("__main__"):
+            importlib.import_module(found_module.name)
+    while todo:
+        kinds = todo.pop().__subclasses__()
+        todo += kinds
+        found |= {
+            f"{k.__module__}.{k.__name__}": k
+            for k in kinds
+            if k.__module__.startswith("snnplast.") and k.__name__[0] != "_"
+        }
+    return found
+
+
+def test_every_parameter_is_documented_and_a_default_of_its_own_where_it_is_given():
+    kinds, silent = library(), []
+    assert len(kinds) > 60
+    for where, kind in kinds.items():
+        said = set(re.findall(r"\b(\w+)(?=(?:, \w+)*:)", inspect.getdoc(kind) or ""))
+        own = set(entries(kind.__dict__.get("__doc__") or ""))
+        for name, field in kind.model_fields.items():
+            inherited = any(name in base.model_fields for base in kind.__bases__ if issubclass(base, Description))
+            again = inherited and name in inspect.get_annotations(kind)
+            if (field.alias or name) not in (own if again else said):
+                silent.append(f"{where}.{field.alias or name}")
+    assert silent == []

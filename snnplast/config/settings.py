@@ -25,8 +25,11 @@ def _rounds_or_auto(value: Any) -> Any:
 
 
 class Training(Description):
-    """How long and from which seed. iterations: updates; epochs: passes through the training data; one of the two.
+    """How long and from which seed.
 
+    iterations: updates, >= 1; epochs: passes through the training data, >= 1; one of the two.
+    seed: of weights, order and noise, default 1, in [0, 2^63). workers: threads for the trials of a batch, default 1,
+        1 to 256; results do not depend on it.
     checkpoint_every: rounds (epochs, or iterations of a task without) between checkpoints; 0: only at the end and after
     Ctrl-C; "auto": about every 10 s, less often where that would take more than 1 % of the time.
     """

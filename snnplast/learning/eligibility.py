@@ -42,7 +42,10 @@ from snnplast.task.trial import Record
 
 
 class ThreeFactorRule(Rule):
-    """Pre-synaptic trace x surrogate derivative x third factor, in both faces; readouts learn by the delta rule."""
+    """Pre-synaptic trace x surrogate derivative x third factor, in both faces; readouts learn by the delta rule.
+
+    surrogate: psi, a surrogate derivative, its name or its table; default piecewise-linear of height 0.3.
+    """
 
     surrogate: Annotated[AnySurrogate, Field(description="surrogate derivative psi")] = PiecewiseLinear()
 

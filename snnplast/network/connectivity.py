@@ -52,7 +52,9 @@ class AllToAll(Connectivity):
 
 
 class Probability(Connectivity):
-    """Each pair with probability p, independently. 0 < p <= 1.
+    """Each pair with probability p, independently.
+
+    p: probability, in (0, 1].
 
     >>> pre, post = Probability(0.5).pairs(np.random.default_rng(1), 100, 100, itself=False)
     >>> 4900 < pre.size < 5100, bool((pre[1:] >= pre[:-1]).all())
@@ -86,7 +88,9 @@ class Probability(Connectivity):
 
 
 class FixedInDegree(Connectivity):
-    """Every target neuron from k different source neurons, drawn without replacement. 1 <= k <= sources there are.
+    """Every target neuron from k different source neurons, drawn without replacement.
+
+    k: an integer, from 1 to the number of sources there are.
 
     >>> pre, post = FixedInDegree(5).pairs(np.random.default_rng(1), 100, 3, itself=False)
     >>> np.bincount(post)

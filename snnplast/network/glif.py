@@ -30,6 +30,8 @@ class GLIF(AnySynapses):
     dtheta_s/dt = -b_s theta_s
     dtheta_v/dt = a_v (v - E_L) - b_v theta_v
 
+    level: which of these, default 1:
+
     level 1  LIF                              v <- E_L
     level 2  reset rules                      v <- E_L + f_v (v - E_L) + delta_v,   theta_s <- theta_s + delta_theta
     level 3  after-spike currents             v <- E_L,   I_j <- f_j I_j + delta_j

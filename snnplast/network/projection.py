@@ -41,6 +41,7 @@ class Projection(Description):
     Latency: a source's spike acts in the same step; a neuron's spike acts on neurons one step later and on
     readouts in the same step. A delay comes on top of it.
 
+    name: what it is called. source, target: names of the populations.
     weights: initial weights, numbers; a `Weights` description, a number or an array; default Normal().
     connectivity: which pairs are connected, default all.
     delay: conduction delay of spikes, default 0 ms, >= 0: a time or one per synapse, in whole steps, or `UniformDelay`,
@@ -152,6 +153,7 @@ class Wiring(Description):
     """The pairs of one projection. pre, post: (n_synapses,), int32, sorted by pre, then post; shape: (n_pre, n_post).
 
     delays: conduction delays (n_synapses,) in steps, int32; None where there are none.
+    layout: which entries of the matrix exist: "full", all; "no-diagonal"; "sparse", some.
 
     >>> wiring = Wiring.of(np.array([0, 0, 1]), np.array([0, 2, 1]), (2, 3))
     >>> wiring.matrix(np.array([0.1, 0.2, 0.3]))

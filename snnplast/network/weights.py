@@ -98,7 +98,9 @@ class Glorot(Weights):
 
 
 class Uniform(Weights):
-    """w ~ U(low, high). Defaults -1, 1; low <= high.
+    """w ~ U(low, high).
+
+    low, high: bounds, defaults -1 and 1, low <= high; in the unit of the projection.
 
     >>> Uniform(low=0, high=0.1).high
     0.1
@@ -121,7 +123,9 @@ class Uniform(Weights):
 
 
 class ExplicitWeights(Weights):
-    """Given weights: a number, a matrix (n_pre, n_post), or one value per synapse in source-major order; real, finite.
+    """Given weights, one and all.
+
+    values: a number, a matrix (n_pre, n_post), or one value per synapse in source-major order; real, finite.
 
     `Network.connect` takes them without this class, and raises `UserError` for a shape that does not fit.
 

@@ -66,7 +66,10 @@ def promise(kept: Any, sentence: str) -> None:
 
 
 class Given(ThirdFactor):
-    """A signal that the task hands over as the series '<population>.<variable>'; a step signal is simulated online."""
+    """A signal that the task hands over as the series '<population>.<variable>'; a step signal is simulated online.
+
+    variable: of the populations that hear it. timing: "step" or "trial". tau: of the trace's filter (s), default none.
+    """
 
     name: ClassVar[str] = "given"
 
