@@ -26,3 +26,23 @@ HOERZER_2014 = """@article{hoerzer2014emergence,
   journal = {Cerebral Cortex}, volume = {24}, number = {3}, pages = {677--690}, year = {2014},
   doi = {10.1093/cercor/bhs348}
 }"""
+
+SONG_2000 = """@article{song2000competitive,
+  title = {Competitive {Hebbian} learning through spike-timing-dependent synaptic plasticity},
+  author = {Song, Sen and Miller, Kenneth D. and Abbott, L. F.},
+  journal = {Nature Neuroscience}, volume = {3}, pages = {919--926}, year = {2000}, doi = {10.1038/78829}
+}"""
+
+GUETIG_2003 = """@article{guetig2003learning,
+  title = {Learning input correlations through nonlinear temporally asymmetric {Hebbian} plasticity},
+  author = {G{\\"u}tig, Robert and Aharonov, Ranit and Rotter, Stefan and Sompolinsky, Haim},
+  journal = {Journal of Neuroscience}, volume = {23}, number = {9}, pages = {3697--3714}, year = {2003},
+  doi = {10.1523/JNEUROSCI.23-09-03697.2003}
+}"""
+
+MORRISON_2007 = """@article{morrison2007spike,
+  title = {Spike-timing-dependent plasticity in balanced random networks},
+  author = {Morrison, Abigail and Aertsen, Ad and Diesmann, Markus},
+  journal = {Neural Computation}, volume = {19}, number = {6}, pages = {1437--1467}, year = {2007},
+  doi = {10.1162/neco.2007.19.6.1437}
+}"""

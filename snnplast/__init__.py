@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from snnplast.task.objective import CrossEntropy as CrossEntropy
     from snnplast.task.objective import MeanSquaredError as MeanSquaredError
     from snnplast.task.task import Classification as Classification
+    from snnplast.task.task import Samples as Samples
     from snnplast.task.task import Task as Task
     from snnplast.task.trial import Record as Record
     from snnplast.task.trial import Segment as Segment
@@ -94,7 +95,7 @@ _HOME = {
     "learning.optimizer": "SGD Adam Schedule",
     "learning.rule": "Rule",
     "training.attach": "attach",
-    "task.task": "Classification Task",
+    "task.task": "Classification Samples Task",
     "learning.third_factor": "ThirdFactor",
     "task.trial": "Record Segment",
     "training.csv_logger": "CSVLogger",

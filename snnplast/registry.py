@@ -33,6 +33,7 @@ BUILT_IN = {
         "frozen": "snnplast.rules.frozen:Frozen",
         "delta": "snnplast.rules.delta:Delta",
         "reward-hebbian": "snnplast.rules.reward_hebbian:RewardHebbian",
+        "stdp": "snnplast.rules.stdp:STDP",
     },
     "third-factor": {
         "readout-error": "snnplast.rules.third_factors.readout_error:ReadoutError",

@@ -8,7 +8,7 @@ from textwrap import indent
 from typing import Any, cast
 
 from snnplast.errors import UserError
-from snnplast.learning.rule import Rule
+from snnplast.learning.rule import AfterTrial, Rule
 from snnplast.network.fragments import Fragment, Injection
 from snnplast.network.network import Network
 from snnplast.network.neurons import SpikingPopulation
@@ -19,7 +19,13 @@ from snnplast.task.objective import CrossEntropy
 
 
 def injected(rule_class: type[Rule], networks: Sequence[Network]) -> Iterator[tuple[str, str]]:
-    """The code a rule injects, for both faces: title, text."""
+    """The code a rule injects, for both faces where it has them: title, text."""
+    if not issubclass(rule_class, AfterTrial):
+        try:
+            yield "Brian2 code it adds", _code(injections(cast(Any, rule_class)(), networks)) or "none"
+        except UserError as error:
+            yield "Brian2 code it adds", str(error)
+        return
     for evaluation, meaning in (("online", "traces in the synapses"), ("factored", "from records, after the trial")):
         title = f"Brian2 code it adds, evaluation = {evaluation!r} ({meaning})"
         try:

@@ -75,7 +75,7 @@ def _summary(performed: Performed, figures: list[Path]) -> dict[str, str]:
     """What the table at the end says."""
     session, path = performed.session, performed.path
     rule, trainer = session.experiment.rule, session.trainer
-    heard = f", third factor {rule.third_factor.name}" if rule.third_factor else ""
+    heard = f", third factor {rule.factors[0].name}" if rule.factors else ""
     length = f"{trainer.iterations} updates"
     if session.per == "epoch":
         length += f" in {session.rounds} epoch{'s' * (session.rounds > 1)}"
@@ -86,7 +86,7 @@ def _summary(performed: Performed, figures: list[Path]) -> dict[str, str]:
     shown = {
         "model": session.experiment.title,
         "data": data_of(session.experiment),
-        "rule": f"{rule.name}, {rule.evaluation}{heard}",
+        "rule": f"{rule.name}, {rule.face}{heard}",
         "weights": f"begun with those of {session.start}" if session.start else "",
         "engine": performed.engine.name,
         "training": f"{length}, {session.seconds:.1f} s",

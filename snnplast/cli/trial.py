@@ -18,7 +18,7 @@ from snnplast.config.model_file import users_code
 from snnplast.config.targets import differences
 from snnplast.engine import EngineChoice
 from snnplast.errors import UserError, nearest
-from snnplast.learning.rule import Rule
+from snnplast.learning.rule import AfterTrial, Rule
 from snnplast.random_streams import TEST
 from snnplast.record.results import Run
 from snnplast.report.console import emit
@@ -91,6 +91,8 @@ def _with_face(experiment: Experiment, evaluation: str) -> Experiment:
 
 
 def _evaluated(rule: Rule, evaluation: str) -> Rule:
+    if not isinstance(rule, AfterTrial):
+        raise UserError(f"rule {rule.name!r} changes weights within the trial: it has no gradient")
     faces = get_args(type(rule).model_fields["evaluation"].annotation)
     if evaluation not in faces:
         raise UserError(f"rule {rule.name!r} knows {' and '.join(map(repr, faces))} only")

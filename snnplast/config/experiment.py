@@ -181,7 +181,7 @@ class Experiment(Shown):
             ("network", listed(f"{name} ({p.size})" for name, p in self.network.populations.items())),
             ("rule", listed(dict.fromkeys([self.rule.name, *self.others]))),
             ("third factor", listed(factor.name for factor in self.rule.factors)),
-            ("length", f"{length}, batch {self.rule.batch}, seed {train.seed}"),
+            ("length", f"{length}, batch {self.rule.trials}, seed {train.seed}"),
             ("engine", self.engine.name),
             ("record", self.record.path),
         ]

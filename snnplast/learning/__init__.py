@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from snnplast.learning.optimizer import AnyOptimizer as AnyOptimizer
     from snnplast.learning.optimizer import Optimizer as Optimizer
     from snnplast.learning.optimizer import Schedule as Schedule
+    from snnplast.learning.rule import AfterTrial as AfterTrial
+    from snnplast.learning.rule import Modulated as Modulated
     from snnplast.learning.rule import Rule as Rule
+    from snnplast.learning.rule import WithinTrial as WithinTrial
     from snnplast.learning.signals import Broadcast as Broadcast
     from snnplast.learning.signals import Signal as Signal
     from snnplast.learning.signals import SignalKind as SignalKind
     from snnplast.learning.signals import Signals as Signals
     from snnplast.learning.signals import Timing as Timing
+    from snnplast.learning.spike_traces import Pairing as Pairing
+    from snnplast.learning.spike_traces import postsynaptic_trace as postsynaptic_trace
+    from snnplast.learning.spike_traces import presynaptic_trace as presynaptic_trace
     from snnplast.learning.surrogate import AnySurrogate as AnySurrogate
     from snnplast.learning.surrogate import PiecewiseLinear as PiecewiseLinear
     from snnplast.learning.surrogate import Surrogate as Surrogate
@@ -34,10 +40,11 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = offers(
     __name__,
     {
-        "learning.rule": "Rule",
+        "learning.rule": "Rule AfterTrial WithinTrial Modulated",
         "learning.eligibility": "ThreeFactorRule",
         "learning.third_factor": "ThirdFactor Context State AnyThirdFactor",
         "learning.capabilities": "Speaks OverBatch Adaptive Pretrained Pretraining Explores",
+        "learning.spike_traces": "presynaptic_trace postsynaptic_trace Pairing",
         "learning.signals": "Signal Signals SignalKind Broadcast Timing",
         "learning.optimizer": "Optimizer SGD Adam Schedule AnyOptimizer",
         "learning.surrogate": "Surrogate PiecewiseLinear AnySurrogate",

@@ -28,7 +28,7 @@ from snnplast.learning.derived import DerivedTraces, Identity, derived_traces, l
 from snnplast.learning.gathering import Gathering, gathered_by_neurons, gathered_by_synapses
 from snnplast.learning.gradient import adjoint_sweep
 from snnplast.learning.optimizer import AnyOptimizer
-from snnplast.learning.rule import Rule
+from snnplast.learning.rule import AfterTrial
 from snnplast.learning.signals import Signal, SignalKind, Signals
 from snnplast.learning.surrogate import AnySurrogate, PiecewiseLinear
 from snnplast.network import slots
@@ -41,7 +41,7 @@ from snnplast.network.readouts import LeakyReadout, RateReadout
 from snnplast.task.trial import Record
 
 
-class ThreeFactorRule(Rule):
+class ThreeFactorRule(AfterTrial):
     """Pre-synaptic trace x surrogate derivative x third factor, in both faces; readouts learn by the delta rule.
 
     surrogate: psi, a surrogate derivative, its name or its table; default piecewise-linear of height 0.3.

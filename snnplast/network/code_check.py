@@ -36,7 +36,10 @@ _CPP = frozenset(
 BASE_UNITS = "second hertz metre kilogram volt amp ohm siemens farad coulomb mole mmolar kelvin joule watt".split()
 
 PARAMETERS = frozenset({"bias"})
-"""What learning changes in neurons, as it does the weights w of synapses: code of a rule reads it only."""
+"""What learning changes in neurons, as it does the weights w of synapses: code of rules that learn after the trial
+reads it only."""
+GATE = frozenset({"learning", "w_min", "w_max"})
+"""What the library adds to synapses whose weights change within a trial, beside `learning` of neurons."""
 
 
 class Scope:
@@ -58,15 +61,21 @@ class Scope:
         return cls(fixed, variable, frozenset().union(*(fragment.functions for fragment in fragments)))
 
     @classmethod
-    def of_synapses(cls, own: Fragment, pre: Scope, post: Scope) -> Scope:
-        """Of the code of synapses: what they have themselves, the weight, and both ends."""
+    def of_synapses(cls, own: Fragment, pre: Scope, post: Scope, within: bool = False) -> Scope:
+        """Of the code of synapses: what they have themselves, the weight, and both ends.
+
+        within: whether it may change weights and neurons' parameters.
+        """
         inner, suffixed = cls.of(own), []
+        kept = frozenset() if within else PARAMETERS
         for end, scope in (("pre", pre), ("post", post)):
-            of_end = scope.variable - PARAMETERS, scope.fixed | scope.variable & PARAMETERS
+            of_end = scope.variable - kept, scope.fixed | scope.variable & kept
             suffixed.append([{f"{name}_{end}" for name in names} for names in of_end])
         (pre_variable, pre_fixed), (post_variable, post_fixed) = suffixed
-        fixed = inner.fixed | pre_fixed | post_fixed | post.fixed | post.variable & PARAMETERS | {"w"}
-        return cls(fixed, inner.variable | pre_variable | post_variable | (post.variable - fixed))
+        fixed = inner.fixed | pre_fixed | post_fixed | post.fixed | post.variable & kept
+        weights = frozenset({"w"})
+        fixed, variable = (fixed | GATE, inner.variable | weights) if within else (fixed | weights, inner.variable)
+        return cls(fixed, variable | pre_variable | post_variable | (post.variable - fixed))
 
     def read(self, parsed: ast.expr, text: str, local: Iterable[str] = ()) -> None:
         """Raise `WrongCode` for an expression that names what is not there, or draws random numbers."""
@@ -116,33 +125,52 @@ def check_fragment(fragment: Fragment, scope: Scope) -> None:
         dimension(found.unit)
         if found.value is not None:
             scope.read(found.value, found.text)
-    for block in (*fragment.on_spike, *fragment.on_arrival, *(update.code for update in fragment.updates)):
+    for block in fragment.blocks:
         scope.run(block)
 
 
-def check_injection(injection: Injection, source: Fragment, target: Fragment) -> None:
-    """Raise `WrongCode` for code of a rule that makes no sense between two populations, or that learns by itself."""
+def check_injection(injection: Injection, source: Fragment, target: Fragment, within: bool = False) -> None:
+    """Raise `WrongCode` for code of a rule that makes no sense between two populations.
+
+    within: whether the rule changes weights within a trial; where it does not, code that does so is refused.
+    """
     if not isinstance(injection, Injection):
         raise WrongCode(f"inject() returns {injection!r}; an Injection is needed")
     for own, given in ((source, injection.pre), (target, injection.post)):
-        _refuse_learning(given, PARAMETERS)
-        check_fragment(given, Scope.of(own, given))
+        if not within:
+            _refuse_learning(given, PARAMETERS)
+        scope = Scope.of(own, given)
+        check_fragment(given, Scope({*scope.fixed, "learning"}, scope.variable, scope.functions) if within else scope)
     synapse = injection.synapse
-    _refuse_learning(synapse, {"w", *PARAMETERS, *(f"{name}_post" for name in PARAMETERS)})
-    if "w" in synapse.names():
-        raise WrongCode("'w' is the weight of a synapse; the rule's own variables need other names")
+    if not within:
+        _refuse_learning(synapse, {"w", *PARAMETERS, *(f"{name}_post" for name in PARAMETERS)})
+    for name in sorted({"w", *(GATE if within else ())} & synapse.names()):
+        raise WrongCode(f"{name!r} is {_MEANINGS[name]}; the rule's own variables need other names")
     ends = Scope.of(source, injection.pre), Scope.of(target, injection.post)
-    check_fragment(synapse, Scope.of_synapses(synapse, *ends))
+    check_fragment(synapse, Scope.of_synapses(synapse, *ends, within))
+
+
+_MEANINGS = {
+    "w": "the weight of a synapse",
+    "learning": "1 while weights may change",
+    "w_min": "the lowest weight of a synapse",
+    "w_max": "the highest weight of a synapse",
+}
 
 
 def _refuse_learning(fragment: Fragment, parameters: Set[str]) -> None:
-    for block in (*fragment.on_spike, *fragment.on_arrival, *(update.code for update in fragment.updates)):
+    if fragment.learned:
+        raise WrongCode(f"{fragment.learned[0]!r} is learned within a trial: {_WITHIN}")
+    for block in fragment.blocks:
         for statement in code.statements(block):
             if statement.target in parameters - fragment.names():
-                raise WrongCode(
-                    f"{statement.text!r} changes {statement.target!r} within a trial, and rules that do so are not "
-                    "there yet: gather what is to be learned in a variable of its own, and return it as the gradient"
-                )
+                raise WrongCode(f"{statement.text!r} changes {statement.target!r} within a trial: {_WITHIN}")
+
+
+_WITHIN = (
+    "a rule derived from WithinTrial may; one that learns after the trial gathers what is to be learned in a variable "
+    "of its own, and returns it as the gradient"
+)
 
 
 def check_name(name: str) -> None:

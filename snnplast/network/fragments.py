@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from snnplast.errors import UserError
+from snnplast.errors import UserError, nearest
 from snnplast.network import code as language
 
 Value = float | np.ndarray
 
 FLAGS = {"response": "responding", "work": "working", "explore": "exploring"}
 """Phase of a trial -> shared variable that is 1 while it runs, of populations whose code names it."""
+LEARNING = "learning"
+"""Shared variable that is 1 while what is learned may change, of synapses and populations whose code names it."""
 
 
 def _parsed(place: str, lines: Sequence[str], parse: Callable[[str], object]) -> None:
@@ -72,6 +74,9 @@ class Fragment:
     units: Brian2 unit of a constant, where it is not dimensionless.
     on_spike: statements: at a population's own spikes, or at each presynaptic spike of a projection.
     on_arrival: statements of a projection when a spike arrives at its target, after latency and delay.
+    on_post: statements of a projection when its target neuron spikes, after arrivals of the step and before its reset.
+    learned: those of its variables that are learned: declared as 'name : 1' and changed by statements, which hold
+        while a training trial runs; they outlive trials, and checkpoints hold them.
     functions: name -> Brian2 function that the code calls, such as a `TimedArray`.
 
     >>> trace = Fragment(("dx/dt = -x/tau : 1",), {"tau": 0.02}, {"tau": "second"}, on_spike=("x += 1",))
@@ -88,11 +93,35 @@ class Fragment:
     on_spike: tuple[str, ...] = ()
     on_arrival: tuple[str, ...] = ()
     functions: Mapping[str, Any] = field(default_factory=dict)
+    on_post: tuple[str, ...] = ()
+    learned: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _parsed("", self.equations, language.equation)
-        _parsed("on_spike", self.on_spike, language.statements)
-        _parsed("on_arrival", self.on_arrival, language.statements)
+        for place in ("on_spike", "on_arrival", "on_post"):
+            _parsed(place, getattr(self, place), language.statements)
+        plain = {e.name for e in map(language.equation, self.equations) if e.value is None}
+        for name in self.learned:
+            if name not in plain:
+                raise UserError(
+                    f"Fragment.learned: {name!r}: what is learned is declared as '{name} : 1' and changed by "
+                    f"statements; {nearest(name, plain)}"
+                )
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """All its statements, whenever they run."""
+        return *self.on_spike, *self.on_arrival, *self.on_post, *(update.code for update in self.updates)
+
+    def exchanged(self, change: Callable[[str], str]) -> Fragment:
+        """The same with all statements changed."""
+        return replace(
+            self,
+            updates=tuple(replace(update, code=change(update.code)) for update in self.updates),
+            on_spike=tuple(map(change, self.on_spike)),
+            on_arrival=tuple(map(change, self.on_arrival)),
+            on_post=tuple(map(change, self.on_post)),
+        )
 
     def names(self) -> frozenset[str]:
         """The variables and constants it declares."""
@@ -109,13 +138,11 @@ class Fragment:
     def renamed(self, names: Mapping[str, str]) -> Fragment:
         """The same code with identifiers exchanged."""
         return replace(
-            self,
+            self.exchanged(lambda code: substitute(code, names)),
             equations=tuple(substitute(line, names) for line in self.equations),
             constants={names.get(name, name): value for name, value in self.constants.items()},
             units={names.get(name, name): unit for name, unit in self.units.items()},
-            updates=tuple(replace(update, code=substitute(update.code, names)) for update in self.updates),
-            on_spike=tuple(substitute(code, names) for code in self.on_spike),
-            on_arrival=tuple(substitute(code, names) for code in self.on_arrival),
+            learned=tuple(names.get(name, name) for name in self.learned),
         )
 
     def text(self) -> str:
@@ -128,6 +155,8 @@ class Fragment:
         lines += [f"{name} = {function_text(function)}" for name, function in self.functions.items()]
         lines += [f"on spike: {code}" for code in self.on_spike]
         lines += [f"on arrival: {code}" for code in self.on_arrival]
+        lines += [f"on postsynaptic spike: {code}" for code in self.on_post]
+        lines += [f"learned: {', '.join(self.learned)}"] if self.learned else []
         for update in self.updates:
             code = [f"    {line}" for line in update.code.splitlines()]
             lines += [f"each {update.event or 'step'}, slot '{update.when}':", *code]
@@ -164,6 +193,21 @@ class Injection:
         placed = {f"{location}.{old}": f"{location}.{new}" for old, new in names.items()}
         recorded, read = (tuple(placed.get(name, name) for name in named) for named in (self.recorded, self.read))
         return replace(self, recorded=recorded, read=read, **changed)
+
+    def joined(self, *others: Injection) -> Injection:
+        """One out of several pieces, their code in this order; two meanings of one name raise `UserError`.
+
+        >>> Injection(read=("a",)).joined(Injection(read=("b",), beside=True)).read
+        ('a', 'b')
+        """
+        parts = (self, *others)
+        places = {place: merge(place, [getattr(part, place) for part in parts]) for place in _PLACES}
+        recorded = tuple(dict.fromkeys(name for part in parts for name in part.recorded))
+        read = tuple(dict.fromkeys(name for part in parts for name in part.read))
+        return replace(self, **places, recorded=recorded, read=read, beside=any(part.beside for part in parts))
+
+
+_PLACES = ("pre", "post", "synapse")
 
 
 def substitute(code: str, names: Mapping[str, str]) -> str:
@@ -216,6 +260,8 @@ def merge(owner: str, fragments: Iterable[Fragment]) -> Fragment:
     updates: dict[Update, None] = {}
     on_spike: dict[str, None] = {}
     on_arrival: dict[str, None] = {}
+    on_post: dict[str, None] = {}
+    learned: dict[str, None] = {}
     functions: dict[str, Any] = {}
     for fragment in fragments:
         for line in fragment.equations:
@@ -232,8 +278,10 @@ def merge(owner: str, fragments: Iterable[Fragment]) -> Fragment:
         updates.update(dict.fromkeys(fragment.updates))
         on_spike.update(dict.fromkeys(fragment.on_spike))
         on_arrival.update(dict.fromkeys(fragment.on_arrival))
+        on_post.update(dict.fromkeys(fragment.on_post))
+        learned.update(dict.fromkeys(fragment.learned))
     code = tuple(equations.values()), constants, units, tuple(updates), tuple(on_spike), tuple(on_arrival)
-    return Fragment(*code, functions)
+    return Fragment(*code, functions, tuple(on_post), tuple(learned))
 
 
 def clashes(present: Fragment, added: Fragment) -> frozenset[str]:
@@ -250,8 +298,7 @@ def clashes(present: Fragment, added: Fragment) -> frozenset[str]:
 
 
 def _lines(fragment: Fragment) -> list[str]:
-    code = [*fragment.on_spike, *(update.code for update in fragment.updates)]
-    return [*fragment.equations, *(line for block in code for line in block.splitlines())]
+    return [*fragment.equations, *(line for block in fragment.blocks for line in block.splitlines())]
 
 
 def _meaning(fragment: Fragment, name: str) -> tuple[object, ...]:

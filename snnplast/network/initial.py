@@ -12,7 +12,7 @@ import numpy as np
 from snnplast.brian import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, DEFAULT_UNITS
 from snnplast.errors import UserError
 from snnplast.network import code
-from snnplast.network.fragments import FLAGS, Fragment, Value
+from snnplast.network.fragments import FLAGS, LEARNING, Fragment, Value
 
 _BINARY: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -65,7 +65,7 @@ def value_at_start(text: str, fragment: Fragment, initial: Mapping[str, Value], 
 def _start(fragment: Fragment, initial: Mapping[str, Value], size: int, dt: float) -> dict[str, Any]:
     """Where a trial begins: name -> value in SI units, or expression."""
     state: dict[str, Any] = {"t": 0.0, "dt": dt, "t_in_timesteps": 0, "i": np.arange(size), "N": size}
-    state |= {"not_refractory": True, **dict.fromkeys(FLAGS.values(), 0.0), "lastspike": -np.inf}
+    state |= {"not_refractory": True, **dict.fromkeys((*FLAGS.values(), LEARNING), 0.0), "lastspike": -np.inf}
     state |= dict.fromkeys(fragment.variables(), 0.0)
     state |= {name: np.asarray(value) for name, value in {**fragment.constants, **initial}.items()}
     state |= {e.name: e.value for e in map(code.equation, fragment.equations) if e.subexpression}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from pydantic import Field, model_validator
@@ -13,7 +14,7 @@ from snnplast.description import WrongValue
 from snnplast.errors import UserError, nearest
 from snnplast.network import code
 from snnplast.network.code_check import Scope, check_fragment
-from snnplast.network.fragments import FLAGS, Fragment, Update, Value, function_text
+from snnplast.network.fragments import FLAGS, LEARNING, Fragment, Update, Value, function_text
 from snnplast.network.own_values import Draw, check_function, draws, quantity, worked_out
 from snnplast.network.population import Population, refuse_undeclared
 from snnplast.random_streams import stream
@@ -31,6 +32,8 @@ class OwnEquations(Population):
         `TimedArray`, as stimulus(t) or stimulus(t, i), or `Function`.
     updates: code run each step, or with event = "trial" once per trial in the response step.
     persistent: variables that outlive a trial: reset leaves them alone, checkpoints hold them.
+    learned: those that do and are learned, such as thresholds that adapt for good, declared as 'name : 1': statements
+        change them while a training trial runs, and not in tests; kept and loaded with the weights.
     initial: values of variables where a trial begins, all others begin at 0: a number or an array (n,), with the unit
         that is declared, or an expression of constants and of those before it, such as "Vr + 5*mV*randn()".
 
@@ -42,11 +45,13 @@ class OwnEquations(Population):
     constants: dict[str, Any] = Field(default_factory=dict)
     updates: tuple[Update, ...] = ()
     persistent: tuple[str, ...] = ()
+    learned: tuple[str, ...] = ()
     initial: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> OwnEquations:
-        fragment = self._at("equations", lambda: self.own)
+        self._at("equations", lambda: self._own(None))
+        fragment = self._at("learned", lambda: self.own)
         self._at("equations", lambda: check_fragment(Fragment(fragment.equations), self._scope))
         for update in self.updates:
             self._at("updates", lambda update=update: self._scope.run(update.code))
@@ -67,7 +72,7 @@ class OwnEquations(Population):
     @property
     def own(self) -> Fragment:
         """What the equations and constants declare, and the updates; without draws, with the means of what is drawn."""
-        return self._own(None)
+        return replace(self._own(None), learned=self.learned)
 
     def _own(self, draw: Draw | None) -> Fragment:
         lines = code.equation_lines(self.equations)
@@ -117,7 +122,7 @@ class OwnEquations(Population):
     def _scope(self) -> Scope:
         """What code of the population may name; `responding` is 1 in the response, and so on."""
         own = Scope.of(self.own, self.library_code())
-        return Scope({*own.fixed, *FLAGS.values()} - own.variable, own.variable, own.functions)
+        return Scope({*own.fixed, *FLAGS.values(), LEARNING} - own.variable, own.variable, own.functions)
 
     def library_code(self) -> Fragment:
         """What the library adds to the population's code, which code of its own may name."""

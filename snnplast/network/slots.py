@@ -16,10 +16,12 @@ SOURCES: Place = ("start", -1)
 """Sources emit the spikes of this step, before anything hears them."""
 BEFORE: Place = ("before_groups", 0)
 """What traces need of a neuron's state as it is before equations are solved, is kept."""
-FLOW: Place = ("after_groups", -3)
+FLOW: Place = ("after_groups", -4)
 """Derivatives of the solved equations, before anything else changes what they are made of."""
-ARRIVALS: Place = ("after_groups", -2)
+ARRIVALS: Place = ("after_groups", -3)
 """Spikes arrive at neurons, on top of the membrane that has just decayed: they count in this step's threshold."""
+PRESYNAPTIC: Place = ("after_groups", -2)
+"""Traces beside sources take up the spikes that have just arrived: synapses saw them as they were before."""
 ARRIVED: Place = ("after_groups", -1)
 """Derivatives of the updates that follow, at the state they begin with."""
 MEMBRANE: Place = ("after_groups", 1)
@@ -45,3 +47,5 @@ SIGNALS: Place = ("after_synapses", 4)
 """What neurons make of that: their learning signal."""
 TRACES: Place = ("after_synapses", 5)
 """Synapses take it up: eligibility traces and gradients, last, when every value they read is that of this step."""
+POSTSYNAPTIC: Place = ("after_synapses", 6)
+"""Synapses learn that their target neuron has spiked, before its reset and what it counts there."""

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from snnplast.errors import UserError, nearest
+from snnplast.learning.capabilities import Adaptive, OverBatch
 from snnplast.learning.eligibility import learnt_constants
-from snnplast.learning.rule import Rule
+from snnplast.learning.rule import AfterTrial, Rule
 from snnplast.learning.third_factor import ThirdFactor
+from snnplast.network.fragments import Injection
 from snnplast.network.network import Network
+from snnplast.network.projection import Projection
 from snnplast.simulation.clocks import once_per_trial
 from snnplast.simulation.plan import Plan
 from snnplast.simulation.plasticity import Plasticity
@@ -33,10 +36,16 @@ def refuse_two_batches(plasticities: Sequence[Plasticity]) -> None:
     """Rules of one network learn from the same trials."""
     first, *others = (plasticity.rule for plasticity in plasticities)
     for other in others:
-        if other.batch != first.batch:
+        if other.trials != first.trials:
+            told = [
+                f"rules.{rule.name}.batch = {rule.trials}"
+                if isinstance(rule, AfterTrial)
+                else f"rule {rule.name!r} changes weights within a trial, so that a batch holds 1"
+                for rule in (other, first)
+            ]
             raise UserError(
-                f"rules.{other.name}.batch = {other.batch}, but rules.{first.name}.batch = {first.batch}: rules of one "
-                "network learn from the same trials, one number for all is allowed"
+                f"{told[0]}, but {told[1]}: rules of one network learn from the same trials, one number for all is "
+                "allowed"
             )
 
 
@@ -113,12 +122,42 @@ def refuse_no_synaptic(drawn: Plan, name: str) -> None:
         )
 
 
+def refuse_late(plasticity: Plasticity) -> None:
+    """A rule that changes weights within a trial needs its signals there."""
+    if plasticity.rule.changes != "within-trial":
+        return
+    for source in plasticity.sources:
+        factor, context = source.factor, source.context
+        kinds = [factor.kind(context, name) for name in plasticity.targets]
+        after = isinstance(factor, OverBatch) or any(kind.timing == "trial" for kind in kinds)
+        if after or (isinstance(factor, Adaptive) and factor.parameters(context)):
+            what = "has its signal after the trial" if after else "learns from gradients, which there are none of"
+            raise UserError(
+                f"rules.{plasticity.rule.name}.third_factor = {factor.name!r}: it {what}, and this rule changes "
+                "weights while the trial runs; a third factor with a signal at every step is allowed"
+            )
+
+
+def refuse_unrun(network: Network, projection: Projection, injection: Injection) -> None:
+    """Code of a rule for events that a projection does not have."""
+    code, place = injection.synapse, f"network.{projection.name}"
+    if not projection.simulated and code.blocks:
+        raise UserError(f"{place}.simulated = False: its rule has code for its synapses, which does not run there")
+    if projection.kind == "analog" and (code.on_spike or code.on_arrival or code.on_post):
+        raise UserError(f"{place} is analog, and its rule has code for spikes; plastic=False keeps these weights")
+    if code.on_post and not network.populations[projection.target].spiking:
+        raise UserError(
+            f"{place}: its rule has code for spikes of {projection.target!r}, which has none; plastic=False keeps "
+            "these weights"
+        )
+
+
 def refuse_batch(plasticity: Plasticity) -> None:
     """What takes trials one after another learns from one at a time."""
     rule = plasticity.rule
     for owner, kind in [(rule, "rule"), *((source.factor, "third factor") for source in plasticity.sources)]:
         if owner.batch_mode == "sequential":
             raise UserError(
-                f"rules.{rule.name}.batch = {rule.batch}: the {kind} {owner.name!r} takes trials one after another; "
+                f"rules.{rule.name}.batch = {rule.trials}: the {kind} {owner.name!r} takes trials one after another; "
                 "batch = 1 is allowed"
             )

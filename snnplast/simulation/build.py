@@ -115,7 +115,7 @@ class _Builder:
         feed = name.replace("_traces", "_to_traces")
         synapses = self._synapses(feed, self.groups[companion.source], group, "", code)
         synapses.connect(i=np.arange(size), j=np.arange(size))
-        synapses.pre.when, synapses.pre.order = slots.ARRIVALS
+        synapses.pre.when, synapses.pre.order = slots.PRESYNAPTIC
         if companion.delay:
             self._delay(feed, synapses, np.full(size, companion.delay))
 
@@ -153,8 +153,11 @@ class _Builder:
             paths = {"pre": "\n".join([f"{into}_post += {added}", *fragment.on_arrival])}
             if fragment.on_spike:
                 paths["learn"] = "\n".join(fragment.on_spike)
-            synapses = self._synapses(name, source, target, equations, paths)
+            after = "\n".join(fragment.on_post) or None
+            synapses = self._synapses(name, source, target, equations, paths, on_post=after)
             synapses.pre.when, synapses.pre.order = slots.READING if post.readout else slots.ARRIVALS
+            if after:
+                synapses.post.when, synapses.post.order = slots.POSTSYNAPTIC
             if fragment.on_spike:
                 synapses.learn.when, synapses.learn.order = slots.TRACES
         synapses.connect(i=wiring.pre, j=wiring.post)
@@ -216,6 +219,7 @@ class _Builder:
             yield from (f"{name}.{variable}" for variable in (*population.parameters, *population.lasting))
         for name in self.network.projections:
             yield f"{name}.w"
+        yield from self.plan.learned
 
 
 def _named(name: str, function: Function) -> Function:

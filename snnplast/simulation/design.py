@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from snnplast.errors import UserError, nearest, unknown
-from snnplast.learning.rule import Rule
+from snnplast.learning.rule import AfterTrial, Rule
 from snnplast.learning.signals import SignalKind
 from snnplast.learning.third_factor import Context
 from snnplast.network.code import WrongCode
@@ -17,11 +17,13 @@ from snnplast.network.network import Network
 from snnplast.network.projection import Projection
 from snnplast.simulation.agreement import (
     refuse_batch,
+    refuse_late,
     refuse_no_synaptic,
     refuse_two_batches,
     refuse_two_signals,
     refuse_unlearnt,
     refuse_unrecorded,
+    refuse_unrun,
     refuse_untold,
 )
 from snnplast.simulation.plan import Plan, plan
@@ -64,20 +66,19 @@ def design(
     needed: list[str] = []
     plasticities = _plasticities(network, rule, others or {})
     if objective is not None:
-        needed += _readout(
-            network, objective, any(plasticity.rule.evaluation == "online" for plasticity in plasticities)
-        )
+        needed += _readout(network, objective, any(plasticity.rule.online for plasticity in plasticities))
     refuse_untold(network, objective, plasticities)
     refuse_two_batches(plasticities)
     refuse_two_signals(plasticities)
     for plasticity in plasticities:
-        online = plasticity.rule.evaluation == "online"
+        online = plasticity.rule.online
         for factor in plasticity.rule.factors:
             if plasticity.targets:
                 network = factor.extend(Context(network, plasticity.targets, objective, online, seed))
                 context = Context(network, plasticity.targets, objective, online, seed)
                 plasticity.sources.append(Source(factor, context, factor.init(context)))
-        if plasticity.rule.batch > 1:
+        refuse_late(plasticity)
+        if plasticity.rule.trials > 1:
             refuse_batch(plasticity)
     injections: dict[str, Injection] = {}
     for plasticity in plasticities:
@@ -85,7 +86,7 @@ def design(
             kinds = plasticity.kinds(projection)
             injections[projection.name] = _injection(plasticity.rule, network, projection, kinds)
         learnt = plasticity.parameters(network)
-        for name in plasticity.rule.optimizers:
+        for name in plasticity.rule.optimizers if isinstance(plasticity.rule, AfterTrial) else ():
             if name not in learnt:
                 place = f"rules.{plasticity.rule.name}.optimizers.{name}"
                 raise UserError(f"{place}: unknown parameter; {nearest(name, learnt)}")
@@ -125,7 +126,8 @@ def _injection(rule: Rule, network: Network, projection: Projection, kinds: Sequ
     try:
         injection = rule.inject(network, projection, kinds)
         ends = (network.described(name) for name in (projection.source, projection.target))
-        check_injection(injection, *ends)
+        check_injection(injection, *ends, within=rule.changes == "within-trial")
+        refuse_unrun(network, projection, injection)
     except WrongCode as error:
         raise UserError(f"rule {rule.name!r}: network.{projection.name}: {error}") from error
     return injection

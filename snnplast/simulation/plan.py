@@ -13,7 +13,8 @@ from snnplast.errors import UserError, nearest
 from snnplast.network.code import WrongCode
 from snnplast.network.code_check import Scope, check_fragment
 from snnplast.network.delays import delay_steps
-from snnplast.network.fragments import FLAGS, Fragment, Injection, Value, clashes, merge
+from snnplast.network.fragments import FLAGS, LEARNING, Fragment, Injection, Value, clashes, merge
+from snnplast.network.gate import Limits, gated, written
 from snnplast.network.names import unused
 from snnplast.network.network import Network
 from snnplast.network.neurons import SpikingPopulation
@@ -62,6 +63,10 @@ class Plan:
     """Neurons' variable -> the learnable constant that it begins at in every trial: 'population.variable' both."""
     beside: set[str] = field(default_factory=set)
     """Projections whose presynaptic state is beside their source, in any case."""
+    gates: list[str] = field(default_factory=list)
+    """'owner.variable' of what is 1 while a training trial runs, and what is learned may change."""
+    learned: list[str] = field(default_factory=list)
+    """'owner.variable' of what code learns within trials, beside weights and neurons' parameters."""
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     """Projection -> what its rule calls a variable that it records or reads -> 'owner.variable'."""
 
@@ -175,7 +180,43 @@ def plan(
             hint = nearest(p.variable, known)
             raise UserError(f"network.{name}.variable = {p.variable!r}: {p.source!r} has no such variable; {hint}")
     _check_code(merged)
+    _gate(merged)
     return merged
+
+
+def _gate(merged: Plan) -> None:
+    """All code writes what is learned through a gate, and weights within their bounds."""
+    populations = merged.network.populations
+    for name, fragment in merged.populations.items():
+        learned: dict[str, Limits] = dict.fromkeys([*fragment.learned, *populations[name].parameters])
+        merged.populations[name] = _through_gate(merged, name, fragment, learned)
+    for name, companion in merged.companions.items():
+        code = _through_gate(merged, name, companion.code, dict.fromkeys(companion.code.learned))
+        merged.companions[name] = replace(companion, code=code)
+    for name, fragment in merged.synapses.items():
+        p = merged.network.projections[name]
+        at_ends: dict[str, Limits] = {}
+        for end, owner in (("pre", p.source), ("post", p.target)):
+            own = merged.populations[owner].learned
+            at_ends |= dict.fromkeys(f"{variable}_{end}" for variable in (*own, *populations[owner].parameters))
+        learned = {"w": ("w_min", "w_max"), **dict.fromkeys(fragment.learned), **at_ends}
+        if {"w_min", "w_max"} & fragment.identifiers() or "w" in written(fragment):
+            low, high = (
+                np.inf * sign if side is None else side
+                for side, sign in zip(p.limits(merged.wiring[name].pre), (-1, 1), strict=True)
+            )
+            fragment = replace(fragment, constants={**fragment.constants, "w_min": low, "w_max": high})
+        merged.synapses[name] = _through_gate(merged, name, fragment, learned)
+
+
+def _through_gate(merged: Plan, owner: str, fragment: Fragment, learned: Mapping[str, Limits]) -> Fragment:
+    merged.learned += [f"{owner}.{variable}" for variable in fragment.learned]
+    asks = LEARNING in fragment.identifiers() - fragment.names()
+    if not (asks or written(fragment) & learned.keys()):
+        return fragment
+    gate = LEARNING if asks else unused(LEARNING, fragment.names(), "now")
+    merged.gates.append(f"{owner}.{gate}")
+    return gated(replace(fragment, equations=(*fragment.equations, f"{gate} : 1 (shared)")), learned, gate)
 
 
 def _placed(owner: Mapping[str, str], names: Sequence[str]) -> list[str]:
@@ -189,7 +230,8 @@ def _check_code(merged: Plan) -> None:
     scopes = {name: Scope.of(fragment) for name, fragment in merged.populations.items()}
     for name, fragment in merged.populations.items():
         flags = [own[name] for own in merged.flags.values() if name in own]
-        around = Scope({*scopes[name].fixed, *flags}, scopes[name].variable, scopes[name].functions)
+        fixed = {*scopes[name].fixed, *flags, LEARNING} - scopes[name].variable
+        around = Scope(fixed, scopes[name].variable, scopes[name].functions)
         try:
             check_fragment(fragment, around)
         except WrongCode as error:

@@ -11,7 +11,7 @@ from snnplast.errors import UserError
 from snnplast.learning.capabilities import Adaptive, Explores, OverBatch, Speaks
 from snnplast.learning.eligibility import learnt_constants
 from snnplast.learning.optimizer import Optimizer
-from snnplast.learning.rule import Rule
+from snnplast.learning.rule import AfterTrial, Rule
 from snnplast.learning.signals import Signal, SignalKind
 from snnplast.learning.third_factor import Context, State, ThirdFactor
 from snnplast.network.network import Network
@@ -75,6 +75,8 @@ class Plasticity:
 
     def gradient(self, record: Record, objective: Objective | None) -> dict[str, np.ndarray]:
         """Parameter name -> gradient of one trial. Asks every source for its signal once."""
+        if not isinstance(self.rule, AfterTrial):
+            return {}
         return self.rule.gradient(record, self.projections, self.signals(record, objective))
 
     def unit_gradient(self, record: Record) -> dict[str, np.ndarray]:
@@ -82,7 +84,7 @@ class Plasticity:
 
         Nothing where no source has one signal for the whole batch.
         """
-        if not any(source.over_batch for source in self.sources):
+        if not isinstance(self.rule, AfterTrial) or not any(source.over_batch for source in self.sources):
             return {}
         ones = {name: [Signal(np.ones(record.network.populations[name].size), "trial")] for name in self.targets}
         hidden = [projection for projection in self.projections if projection.target in self.targets]
@@ -92,9 +94,11 @@ class Plasticity:
     def operations(self, record: Record) -> int:
         """How often the rule visits synapses in a trial: online at every step, factored at every spike they carry.
 
+        Within a trial, at every spike of either end; at every step where it changes weights there.
+
         A factored gradient for a signal of 1, where a source's signal is that of the batch, is a sweep of its own.
         """
-        twice = self.rule.evaluation == "factored" and any(source.over_batch for source in self.sources)
+        twice = not self.rule.online and any(source.over_batch for source in self.sources)
         hidden = [projection for projection in self.projections if projection.target in self.targets]
         return sum(self._visits(record, p) for p in [*self.projections, *(hidden if twice else ())])
 
@@ -102,9 +106,12 @@ class Plasticity:
         wiring = record.wiring[projection.name]
         if projection.every == "trial":
             return wiring.pre.size
-        if self.rule.evaluation == "online":
+        if self.rule.online:
             return record.steps * wiring.pre.size
-        return int(record.counts(projection.source) @ wiring.fan_out())
+        arrived = int(record.counts(projection.source) @ wiring.fan_out())
+        if isinstance(self.rule, AfterTrial):
+            return arrived
+        return arrived + int(record.counts(projection.target) @ np.bincount(wiring.post, minlength=wiring.shape[1]))
 
     def batch_gradient(self, units: Mapping[str, np.ndarray], records: Sequence[Record]) -> dict[str, np.ndarray]:
         """What the sources with one signal for the whole batch add, from the mean of the unit gradients."""

@@ -24,14 +24,15 @@ LONG = 10**7
 
 
 def simulate(
-    simulation: Simulation, trial: Trial, index: int, seed: int, rng: np.random.Generator, exploring: bool = True
+    simulation: Simulation, trial: Trial, index: int, seed: int, rng: np.random.Generator, learning: bool = True
 ) -> Record:
     """Run a trial from reset to its end: the task's segments, then those that network, sources and rules ask for.
 
-    rng: draws the spikes of Poisson sources and the noise of rules that explore. exploring: whether they do in this
-    trial. The record's histories are views, valid until the next trial.
+    rng: draws the spikes of Poisson sources and the noise of rules that explore. learning: whether rules explore, and
+    change weights within the trial. The record's histories are views, valid until the next trial.
     """
     simulation.begin()
+    simulation.open_gates(learning)
     running = _Running(simulation, index, seed, rng)
     record = running.record
     known = running.follow(trial)
@@ -40,7 +41,7 @@ def simulate(
         running.show(Segment(1, phase="response"))
     for segment in _together(s for plasticity in simulation.plasticities for s in plasticity.further(record)):
         running.show(segment)
-    if exploring:
+    if learning:
         for segment in _together(
             s for plasticity in simulation.plasticities for s in plasticity.explore(simulation.network, rng)
         ):
@@ -131,6 +132,7 @@ class _Running:
         if self.shown:
             return
         record, simulation = self.record, self.simulation
+        simulation.open_gates(False)
         _check_shown(simulation.network, record)
         self.shown = True
         record.spikes, record.history = dict(record.spikes), dict(record.history)

@@ -11,7 +11,7 @@ import numpy as np
 from snnplast.brian import BrianObjectException
 from snnplast.engine import Engine, EngineChoice, open_engine
 from snnplast.learning.optimizer import Optimizer
-from snnplast.learning.rule import Rule
+from snnplast.learning.rule import AfterTrial, Rule
 from snnplast.network.network import Network
 from snnplast.network.neurons import SpikingPopulation
 from snnplast.network.own_equations import OwnEquations
@@ -28,8 +28,8 @@ from snnplast.task.objective import Objective
 class Simulation:
     """Network, plan, engine and plasticities of one experiment.
 
-    values: projection -> weights (n_synapses,), 'population.bias' -> (n,): live views into the engine, or plain arrays
-    for projections that are not simulated.
+    values: projection -> weights (n_synapses,), 'population.bias' -> (n,), and what else code learns within trials:
+    live views into the engine, or plain arrays for projections that are not simulated.
     """
 
     network: Network
@@ -48,6 +48,11 @@ class Simulation:
     """Recorded variables that take their value there, once per trial."""
     compiled: bool
     """Whether the engine, and with it the gradient, is compiled."""
+
+    @property
+    def optimised(self) -> dict[str, tuple[AfterTrial, Optimizer | None]]:
+        """Those of `parameters` that an optimiser changes, after trials."""
+        return {name: (rule, own) for name, (rule, own) in self.parameters.items() if isinstance(rule, AfterTrial)}
 
     @property
     def parameters(self) -> dict[str, tuple[Rule, Optimizer | None]]:
@@ -85,6 +90,11 @@ class Simulation:
         self.engine.reset()
         for variable, start in self.plan.begins.items():
             self.engine[variable][:] = self.engine[start]
+
+    def open_gates(self, learning: bool) -> None:
+        """Let what is learned within trials change, or hold it."""
+        for name in self.plan.gates:
+            self.engine[name][:] = learning
 
     def clone(self) -> Simulation:
         """The same experiment on an engine of its own; plan, rules and weights that are not simulated are shared."""
@@ -149,4 +159,4 @@ def live_values(drawn: Plan, running: Engine) -> dict[str, np.ndarray]:
     }
     populations = drawn.network.populations.items()
     own = [f"{name}.{parameter}" for name, population in populations for parameter in population.parameters]
-    return weights | {name: running[name] for name in own}
+    return weights | {name: running[name] for name in dict.fromkeys([*own, *drawn.learned])}

@@ -112,6 +112,58 @@ def zeros_and_ones(x: Any, **sizes: int | None) -> np.ndarray:
     return values
 
 
+class Samples(Task):
+    r"""Samples of which nothing is wanted, each shown for a fixed time to a Poisson source, in a new order every epoch.
+
+    x, x_test: as in `Classification`; x_test may be left out. steps, seed, source: likewise.
+    For rules that learn without an error, such as STDP: there is no objective.
+
+    >>> task = Samples([[0, 1], [1, 0]], steps=50)
+    >>> task.epoch, task.tests, next(task.trial(0)).steps
+    (2, 0, 50)
+    """
+
+    def __init__(self, x: Any, x_test: Any = (), *, steps: int, seed: int = 0, source: str = "input") -> None:
+        self.steps, self.seed, self.source = count("task.steps", steps), seed, source
+        samples, tests = _samples("x", x, self.steps), _samples("x_test", x_test, self.steps)
+        if not len(samples):
+            raise UserError("task: there are no training samples")
+        self.epoch, self.tests = len(samples), len(tests)
+        self._sets = {TRAINING: samples, TEST: tests}
+        _check(self)
+
+    def on(self, network: Network, batch: int = 1) -> Self:
+        own = super().on(network, batch)
+        _check_source(network, self.source, dict(zip(("x", "x_test"), self._sets.values(), strict=True)))
+        return own
+
+    @lru_cache(maxsize=4)  # noqa: B019  a task lives as long as its run
+    def order(self, epoch: int) -> np.ndarray:
+        """The order of the training samples in an epoch."""
+        return stream(self.seed, ORDER, epoch).permutation(len(self._sets[TRAINING]))
+
+    def trial(self, index: int) -> Trial:
+        epoch, place = divmod(index, len(self._sets[TRAINING]))
+        yield Segment(self.steps, {self.source: self._sets[TRAINING][int(self.order(epoch)[place])]})
+
+    def test(self, index: int) -> Trial:
+        yield Segment(self.steps, {self.source: self._sets[TEST][index]})
+
+
+def _check_source(network: Network, name: str, samples: dict[str, np.ndarray]) -> PoissonSource:
+    """The source that samples are shown to, which they fit."""
+    source = network.populations.get(name)
+    if not isinstance(source, PoissonSource):
+        known = [name for name, p in network.populations.items() if isinstance(p, PoissonSource)]
+        raise UserError(f"task: {name!r} is no PoissonSource of the network; {nearest(name, known)}")
+    for called, x in samples.items():
+        if len(x) and x.shape[-1] != source.size:
+            raise UserError(
+                f"task.{called} has {x.shape[-1]} values per sample, but {name!r} has {source.size} neurons"
+            )
+    return source
+
+
 class Classification(Task, ShowsSamples):
     r"""Samples with class labels, each shown for a fixed time to a Poisson source, in a new order every epoch.
 
@@ -172,15 +224,8 @@ class Classification(Task, ShowsSamples):
 
     def on(self, network: Network, batch: int = 1) -> Self:
         own = super().on(network, batch)
-        source = network.populations.get(self.source)
-        if not isinstance(source, PoissonSource):
-            known = [name for name, p in network.populations.items() if isinstance(p, PoissonSource)]
-            raise UserError(f"task: {self.source!r} is no PoissonSource of the network; {nearest(self.source, known)}")
-        for name, (x, _) in zip(("x", "x_test"), self._sets.values(), strict=True):
-            if len(x) and x.shape[-1] != source.size:
-                raise UserError(
-                    f"task.{name} has {x.shape[-1]} values per sample, but {self.source!r} has {source.size} neurons"
-                )
+        samples = {name: x for name, (x, _) in zip(("x", "x_test"), self._sets.values(), strict=True)}
+        source = _check_source(network, self.source, samples)
         readout = self.objective.readout
         size = network.population(readout).size
         if self._units > size:

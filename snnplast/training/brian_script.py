@@ -18,7 +18,7 @@ from snnplast.brian import (
 )
 from snnplast.errors import UserError, short, unknown
 from snnplast.learning.capabilities import Explores
-from snnplast.learning.rule import Rule
+from snnplast.learning.rule import AfterTrial, Rule
 from snnplast.network import code
 from snnplast.network.connectivity import ExplicitPairs
 from snnplast.network.network import Network
@@ -41,6 +41,11 @@ class Script:
             raise UserError(f"attach: network = {short(network)}: the Brian2 Network that runs is needed")
         if not isinstance(brian2.get_device(), RuntimeDevice):
             raise UserError("attach: Brian2's standalone mode runs once and as a whole; its runtime mode is needed")
+        if not isinstance(rule, AfterTrial):
+            raise UserError(
+                f"attach: rule {rule.name!r} changes weights within a trial, which code of the script's own Synapses "
+                "does; a rule that learns after the trial, such as EProp(), is needed"
+            )
         if rule.evaluation != "factored":
             raise UserError(f"attach: evaluation = {rule.evaluation!r}: 'factored', after each trial, is allowed")
         if isinstance(rule, Explores):

@@ -25,7 +25,7 @@ class Learned:
 
     def __init__(self, trainer: Trainer, every: int) -> None:
         simulation = trainer.simulation
-        changing = {*simulation.parameters, *simulation.plan.tied()}
+        changing = {*simulation.parameters, *simulation.plan.learned, *simulation.plan.tied()}
         self._values = {name: values for name, values in simulation.values.items() if name in changing}
         self._every, self._tested = every, bool(trainer.task.epoch)
         self.best: Best | None = None

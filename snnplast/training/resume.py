@@ -65,7 +65,7 @@ def continued_with(path: Path, experiment: Experiment, inexact: bool = False) ->
 def _updates(experiment: Experiment) -> int:
     """Updates of a run of epochs."""
     epoch = experiment.task().epoch or 1
-    return (experiment.train.epochs or 0) * -(-epoch // experiment.rule.batch)
+    return (experiment.train.epochs or 0) * -(-epoch // experiment.rule.trials)
 
 
 def _read(path: Path) -> Checkpoint:

@@ -59,7 +59,7 @@ class Trainer:
     def __post_init__(self) -> None:
         self.task = self.task.on(self.simulation.network, self.batch)
         values = self.simulation.values
-        self.states = {name: self._optimizer(name).init(values[name]) for name in self.simulation.parameters}
+        self.states = {name: self._optimizer(name).init(values[name]) for name in self.simulation.optimised}
         network, wiring = self.simulation.network, self.simulation.plan.wiring
         self._fan_out = {name: np.zeros(network.populations[name].size, np.int64) for name in self.simulation.spiking}
         for name, projection in network.projections.items():
@@ -76,12 +76,12 @@ class Trainer:
     @property
     def batch(self) -> int:
         """Trials per update, the same for all rules."""
-        return self.simulation.plasticities[0].rule.batch
+        return self.simulation.plasticities[0].rule.trials
 
     @property
     def scheduled(self) -> bool:
         """Whether learning depends on the length of the run: some optimiser has a schedule."""
-        return any(self._optimizer(name).schedule.name != "constant" for name in self.simulation.parameters)
+        return any(self._optimizer(name).schedule.name != "constant" for name in self.simulation.optimised)
 
     def updates_per_epoch(self) -> int:
         """Updates that show every training sample once; the last one may hold fewer trials."""
@@ -166,7 +166,7 @@ class Trainer:
 
     def _simulate(self, simulation: Simulation, phase: int, index: int, trial: Trial) -> Record:
         rng = stream(self.task.seed, SOURCES, phase, index)
-        return simulate(simulation, trial, index, self.task.seed, rng, exploring=phase == TRAINING)
+        return simulate(simulation, trial, index, self.task.seed, rng, learning=phase == TRAINING)
 
     def _learn(self, record: Record) -> Learned:
         gradients: dict[str, np.ndarray] = {}
@@ -254,7 +254,7 @@ class Trainer:
         self.simulation.tie()
 
     def _optimizer(self, name: str) -> Optimizer:
-        rule, own = self.simulation.parameters[name]
+        rule, own = self.simulation.optimised[name]
         return rule.optimizers.get(name) or own or rule.optimizer
 
 
