@@ -153,8 +153,8 @@ def assembled(rule, net=None, engine=NUMPY, **settings):
 @pytest.mark.parametrize(
     "pieces, sentence",
     [
-        (at_synapses("w = clip(w + 0.1, 0, 1)"), "'w = clip(w + 0.1, 0, 1)' changes 'w' within a trial, and rules"),
-        ({"synapse": Fragment(on_arrival=("w += 0.1",))}, "'w += 0.1' changes 'w' within a trial"),
+        (at_synapses("w = clip(w + 0.1, 0, 1)"), "'w = clip(w + 0.1, 0, 1)' changes 'w' within a trial: a rule"),
+        ({"synapse": Fragment(on_arrival=("w += 0.1",))}, "'w += 0.1' changes 'w' within a trial: a rule derived"),
         ({"synapse": Fragment(on_spike=("w -= 0.1",))}, "'w -= 0.1' changes 'w' within a trial"),
         ({"post": Fragment(updates=(Update("bias = 0.1"),))}, "'bias = 0.1' changes 'bias' within a trial"),
         (at_synapses("bias_post = 0.1"), "'bias_post = 0.1' changes 'bias_post' within a trial"),

@@ -12,8 +12,9 @@ NAMES = {
         CrossEntropy CustomNeurons Delta EProp EarlyStopping Experiment ExplicitPairs ExplicitWeights FiringRate
         FixedInDegree Fragment Frozen GLIF Gaussian Glorot HSIC IBHebbian Injection Izhikevich LIF LayerNorm
         LeakyReadout MeanSquaredError Model Network Normal OneToOne PoissonSource Probability Random RateReadout
-        ReadoutError Record Recording Reservoir Reward RewardHebbian Rule SGD Schedule Segment SpikeSource Task
-        ThirdFactor Uniform Update UserError Zero attach evaluate load_weights plot predict resume save_weights train
+        ReadoutError Record Recording Reservoir Reward RewardHebbian Rule SGD STDP Samples Schedule Segment
+        SpikeSource Task ThirdFactor Uniform Update UserError Zero attach evaluate load_weights plot predict resume
+        save_weights train
     """,
     "snnplast.record": "Run RunFile check_writable read_run",
     "snnplast.network": """
@@ -27,9 +28,10 @@ NAMES = {
         Stretch Task Trial
     """,
     "snnplast.learning": """
-        Adam Adaptive AnyOptimizer AnySurrogate AnyThirdFactor Broadcast Context Explores Optimizer OverBatch
-        PiecewiseLinear Pretrained Pretraining Rule SGD Schedule Signal SignalKind Signals Speaks State Surrogate
-        ThirdFactor ThreeFactorRule Timing
+        Adam Adaptive AfterTrial AnyOptimizer AnySurrogate AnyThirdFactor Assigns Broadcast Context Explores Extends
+        Modulated Optimizer OverBatch Pairing PiecewiseLinear Prepares Pretrained Pretraining Rule SGD Schedule Signal
+        SignalKind Signals Speaks State Surrogate ThirdFactor ThreeFactorRule Timing WithinTrial postsynaptic_trace
+        presynaptic_trace
     """,
     "snnplast.testing": "check_rule check_third_factor small_network small_task",
 }

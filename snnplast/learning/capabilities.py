@@ -91,6 +91,30 @@ class Pretrained:
         raise NotImplementedError
 
 
+class Extends:
+    """A rule that needs more of the network than what the user described."""
+
+    def extend(self, network: Network, projections: Sequence[Projection]) -> Network:
+        """The network with what the rule needs added to a copy; projections: those that it learns."""
+        raise NotImplementedError
+
+
+class Prepares:
+    """A rule that changes weights before each training trial, such as by normalising them."""
+
+    def prepare(self, projection: Projection, weights: np.ndarray, wiring: Wiring) -> None:
+        """Change the weights (n_synapses,) of a projection that it learns in place."""
+        raise NotImplementedError
+
+
+class Assigns:
+    """A rule that sets what it learns after each training trial, as a whole and without a gradient."""
+
+    def assign(self, record: Record, projections: Sequence[Projection], values: Mapping[str, np.ndarray]) -> None:
+        """Change `values`, parameters by name, in place."""
+        raise NotImplementedError
+
+
 class Explores:
     """A rule that tries something after the response, in training trials only."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from snnplast.errors import UserError, nearest
-from snnplast.learning.capabilities import Adaptive, OverBatch
+from snnplast.learning.capabilities import Adaptive, Assigns, OverBatch, Prepares
 from snnplast.learning.eligibility import learnt_constants
 from snnplast.learning.rule import AfterTrial, Rule
 from snnplast.learning.third_factor import ThirdFactor
@@ -156,7 +156,7 @@ def refuse_batch(plasticity: Plasticity) -> None:
     """What takes trials one after another learns from one at a time."""
     rule = plasticity.rule
     for owner, kind in [(rule, "rule"), *((source.factor, "third factor") for source in plasticity.sources)]:
-        if owner.batch_mode == "sequential":
+        if owner.batch_mode == "sequential" or isinstance(owner, Prepares | Assigns):
             raise UserError(
                 f"rules.{rule.name}.batch = {rule.trials}: the {kind} {owner.name!r} takes trials one after another; "
                 "batch = 1 is allowed"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from snnplast.errors import UserError, nearest, unknown
+from snnplast.learning.capabilities import Extends
 from snnplast.learning.rule import AfterTrial, Rule
 from snnplast.learning.signals import SignalKind
 from snnplast.learning.third_factor import Context
@@ -71,6 +72,8 @@ def design(
     refuse_two_batches(plasticities)
     refuse_two_signals(plasticities)
     for plasticity in plasticities:
+        if isinstance(plasticity.rule, Extends):
+            network = plasticity.rule.extend(network, plasticity.projections)
         online = plasticity.rule.online
         for factor in plasticity.rule.factors:
             if plasticity.targets:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from snnplast.errors import UserError
-from snnplast.learning.capabilities import Adaptive, Explores, OverBatch, Speaks
+from snnplast.learning.capabilities import Adaptive, Assigns, Explores, OverBatch, Prepares, Speaks
 from snnplast.learning.eligibility import learnt_constants
 from snnplast.learning.optimizer import Optimizer
 from snnplast.learning.rule import AfterTrial, Rule
@@ -47,7 +47,7 @@ class Plasticity:
     def sequential(self) -> bool:
         """Whether a trial depends on the one before."""
         owners = (self.rule, *(source.factor for source in self.sources))
-        return any(owner.batch_mode == "sequential" for owner in owners)
+        return isinstance(self.rule, Prepares | Assigns) or any(owner.batch_mode == "sequential" for owner in owners)
 
     def kinds(self, projection: Projection) -> list[SignalKind]:
         """What is known of the signals that the target of a projection hears."""
@@ -68,6 +68,17 @@ class Plasticity:
             if isinstance(source.factor, Speaks):
                 found += source.factor.further(record, source.context, source.state)
         return found
+
+    def prepare(self, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]) -> None:
+        """What its rule does to weights before a training trial."""
+        if isinstance(self.rule, Prepares):
+            for projection in self.projections:
+                self.rule.prepare(projection, values[projection.name], wiring[projection.name])
+
+    def assign(self, record: Record, values: Mapping[str, np.ndarray]) -> None:
+        """What its rule sets after a training trial."""
+        if isinstance(self.rule, Assigns):
+            self.rule.assign(record, self.projections, values)
 
     def explore(self, network: Network, rng: np.random.Generator) -> list[Segment]:
         """Segments in which its rule tries something, in a training trial."""

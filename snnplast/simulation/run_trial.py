@@ -33,6 +33,8 @@ def simulate(
     """
     simulation.begin()
     simulation.open_gates(learning)
+    if learning:
+        simulation.prepare()
     running = _Running(simulation, index, seed, rng)
     record = running.record
     known = running.follow(trial)

@@ -96,6 +96,11 @@ class Simulation:
         for name in self.plan.gates:
             self.engine[name][:] = learning
 
+    def prepare(self) -> None:
+        """What rules do to weights before a training trial."""
+        for plasticity in self.plasticities:
+            plasticity.prepare(self.values, self.plan.wiring)
+
     def clone(self) -> Simulation:
         """The same experiment on an engine of its own; plan, rules and weights that are not simulated are shared."""
         twin = self.engine.clone()

@@ -107,6 +107,8 @@ class Trainer:
         if size > 1:
             totals = [{name: gradient / size for name, gradient in total.items()} for total in totals]
         self._apply(self._completed(totals, records))
+        for plasticity in self.simulation.plasticities:
+            plasticity.assign(records[-1], self.simulation.values)
         if not np.isfinite(sums.get("loss", 0.0)):
             raise UserError(
                 f"iteration {self.iteration + 1}: the loss is {sums['loss']}; a lower learning_rate may help"
