@@ -54,9 +54,16 @@ if TYPE_CHECKING:
     from snnplast.network.weights import Glorot as Glorot
     from snnplast.network.weights import Normal as Normal
     from snnplast.network.weights import Uniform as Uniform
+    from snnplast.task.action import ReadoutChoice as ReadoutChoice
+    from snnplast.task.action import SpikeChoice as SpikeChoice
+    from snnplast.task.actor_critic import ActorCritic as ActorCritic
+    from snnplast.task.closed_loop import ClosedLoop as ClosedLoop
     from snnplast.task.model import Model as Model
     from snnplast.task.objective import CrossEntropy as CrossEntropy
     from snnplast.task.objective import MeanSquaredError as MeanSquaredError
+    from snnplast.task.observation import PixelCode as PixelCode
+    from snnplast.task.observation import PopulationCode as PopulationCode
+    from snnplast.task.observation import RateCode as RateCode
     from snnplast.task.task import Classification as Classification
     from snnplast.task.task import Samples as Samples
     from snnplast.task.task import Task as Task
@@ -91,7 +98,11 @@ _HOME = {
     "network.own_equations": "Analog",
     "network.population": "LayerNorm PoissonSource SpikeSource",
     "network.readouts": "LeakyReadout RateReadout",
+    "task.action": "ReadoutChoice SpikeChoice",
+    "task.actor_critic": "ActorCritic",
+    "task.closed_loop": "ClosedLoop",
     "task.objective": "CrossEntropy MeanSquaredError",
+    "task.observation": "PixelCode PopulationCode RateCode",
     "learning.optimizer": "SGD Adam Schedule",
     "learning.rule": "Rule",
     "training.attach": "attach",

@@ -1,6 +1,6 @@
 """Figures of runs, records and weights, each a matplotlib `Figure`; matplotlib is loaded with the first one.
 
-snnplast.plot.curves(run)                            # loss and accuracy; also run.plot()
+snnplast.plot.curves(run)                            # loss, accuracy, return; also run.plot()
 snnplast.plot.raster(record)                         # or of a run that has recorded spikes
 snnplast.plot.weights(run, "input_to_hidden")
 snnplast.plot.rates(sim.activity("hidden", x))       # or of a record
@@ -31,12 +31,12 @@ __all__ = ["confusion", "curves", "raster", "rates", "weights"]
 
 
 def curves(run: Run) -> Figure:
-    """Loss above, accuracies below, over iterations or epochs. Raises `UserError` where there is neither."""
+    """Losses, accuracies and returns over iterations or epochs. Raises `UserError` where there is none of them."""
     from snnplast.report.run_figures import learning_curves
 
     figure = learning_curves(_run("curves", run))
     if figure is None:
-        raise UserError("plot.curves: the run has no loss and no accuracy")
+        raise UserError("plot.curves: the run has no loss, accuracy or return")
     return figure
 
 

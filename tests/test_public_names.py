@@ -8,13 +8,13 @@ import pytest
 
 NAMES = {
     "snnplast": """
-        ALIF AdEx Adam AllToAll Analog Backprop BatchFiringRate COBA CSVLogger CUBA ClassMemory Classification
-        CrossEntropy CustomNeurons Delta EProp EarlyStopping Experiment ExplicitPairs ExplicitWeights FiringRate
-        FixedInDegree Fragment Frozen GLIF Gaussian Glorot HSIC IBHebbian Injection Izhikevich LIF LayerNorm
-        LeakyReadout MeanSquaredError Model Network Normal OneToOne PoissonSource Probability Random RateReadout
-        ReadoutError Record Recording Reservoir Reward RewardHebbian Rule SGD STDP Samples Schedule Segment
-        SpikeSource Task ThirdFactor Uniform Update UserError Zero attach evaluate load_weights plot predict resume
-        save_weights train
+        ALIF ActorCritic AdEx Adam AllToAll Analog Backprop BatchFiringRate COBA CSVLogger CUBA ClassMemory
+        Classification ClosedLoop CrossEntropy CustomNeurons Delta EProp EarlyStopping Experiment ExplicitPairs
+        ExplicitWeights FiringRate FixedInDegree Fragment Frozen GLIF Gaussian Glorot HSIC IBHebbian Injection
+        Izhikevich LIF LayerNorm LeakyReadout MeanSquaredError Model Network Normal OneToOne PixelCode PoissonSource
+        PopulationCode Probability Random RateCode RateReadout ReadoutChoice ReadoutError Record Recording Reservoir
+        Reward RewardHebbian Rule SGD STDP Samples Schedule Segment SpikeChoice SpikeSource Task ThirdFactor Uniform
+        Update UserError Zero attach evaluate load_weights plot predict resume save_weights train
     """,
     "snnplast.record": "Run RunFile check_writable read_run",
     "snnplast.network": """
@@ -24,8 +24,9 @@ NAMES = {
         UniformDelay Update Weights Wiring
     """,
     "snnplast.task": """
-        Classification CrossEntropy Judgement MeanSquaredError Model Objective Record Segment ShowsSamples Spikes
-        Stretch Task Trial
+        ActorCritic Choice Classification ClosedLoop CrossEntropy Encoding Environment Judgement MeanSquaredError
+        Measures Model Objective PixelCode PopulationCode RateCode ReadoutChoice Record Segment ShowsSamples
+        SpikeChoice Spikes Stretch Task Trial
     """,
     "snnplast.learning": """
         Adam Adaptive AfterTrial AnyOptimizer AnySurrogate AnyThirdFactor Assigns Broadcast Context Explores Extends

@@ -17,7 +17,10 @@ from snnplast.record.results import Run
 from snnplast.report.console import emit
 from snnplast.report.progress import number
 
-METRICS = ("loss", "accuracy", "test_accuracy", "spikes_per_trial", "synaptic_operations", "third_factor_correlation")
+METRICS = (
+    *("loss", "accuracy", "return", "test_accuracy", "test_return"),
+    *("spikes_per_trial", "synaptic_operations", "third_factor_correlation"),
+)
 WHAT = ("model", "rule", "third factor", "training")
 NOTHING = "-"
 
@@ -47,7 +50,7 @@ def _what(run: Run) -> list[str]:
         raise UserError(
             f"'{run.path}': its config is none that a run leaves: {type(error).__name__}, {error}"
         ) from error
-    rows, per = (len(run.metrics["loss"]), run.per["loss"]) if "loss" in run.metrics else (0, "iteration")
+    rows, per = next(((len(values), run.per[name]) for name, values in run.metrics.items()), (0, "iteration"))
     return [str(model), str(rule), str(factor), f"{rows} {per}s, {run.status}"]
 
 

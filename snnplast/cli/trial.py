@@ -119,8 +119,9 @@ def _observed(
 
 
 def _outcome(activity: Activity) -> str:
-    """Loss and correctness in words."""
-    found, correct = f"loss {number(activity.metrics['loss'])}", activity.metrics.get("accuracy")
+    """Loss, return and correctness in words."""
+    known = (f"{name} {number(activity.metrics[name])}" for name in ("loss", "return") if name in activity.metrics)
+    found, correct = ", ".join(known), activity.metrics.get("accuracy")
     if correct is None:
         return found
     words = {0.0: "wrong", 1.0: "correct"}

@@ -16,7 +16,14 @@ from rich.table import Table
 
 from snnplast.report.console import emit
 
-SHOWN = {"loss": "loss", "accuracy": "acc", "test_loss": "", "test_accuracy": "test acc"}
+SHOWN = {
+    "loss": "loss",
+    "accuracy": "acc",
+    "return": "return",
+    "test_loss": "",
+    "test_accuracy": "test acc",
+    "test_return": "test return",
+}
 """Metrics worth a place on a line, in this order, and what they are called where there is little room."""
 
 

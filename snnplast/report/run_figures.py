@@ -37,14 +37,14 @@ def write_figures(path: str | os.PathLike[str]) -> list[Path]:
 
 
 def learning_curves(run: Run) -> Figure | None:
-    """Loss above, accuracies below, over iterations or epochs; None for a run without either.
+    """Losses, accuracies and returns, one below the other, over iterations or epochs; None for a run without any.
 
     A long curve is drawn pale, with its running mean over 1/50 of the run. Where some metrics are kept per iteration
     and others per epoch, an epoch is drawn at its last iteration.
     """
-    losses = [name for name in run.metrics if _is_loss(name) and _finite_rows(run, name).any()]
-    accuracies = [name for name in run.metrics if _is_accuracy(name) and _finite_rows(run, name).any()]
-    shown = [(kind, names) for kind, names in (("loss", losses), ("accuracy", accuracies)) if names]
+    known = [name for name in run.metrics if _finite_rows(run, name).any()]
+    kinds = {kind: [name for name in known if _is(kind, name)] for kind in ("loss", "accuracy", "return")}
+    shown = [(kind, names) for kind, names in kinds.items() if names]
     if not shown:
         return None
     figure, axes = panels([2.6] * len(shown))
@@ -92,14 +92,15 @@ def raster(run: Run, trials: int = 1) -> Figure | None:
 
 
 def summary(run: Run) -> Table:
-    """Table of each metric's first, best and last value; the best loss is the least, the best accuracy the greatest."""
+    """Table of each metric's first, best and last value; best is the least loss, the greatest accuracy or return."""
     table = Table(title=f"{run.path.name}: {run.status}", title_justify="left")
     table.add_column("metric")
     for column in ("rows", "first", "best", "last"):
         table.add_column(column, justify="right")
     for name, values in run.metrics.items():
         known = values[np.isfinite(values)]
-        best = known.min if _is_loss(name) else known.max if _is_accuracy(name) else None
+        greatest = _is("accuracy", name) or _is("return", name)
+        best = known.min if _is("loss", name) else known.max if greatest else None
         cells = [known[0], best() if best else None, known[-1]] if len(known) else [None] * 3
         table.add_row(name, f"{len(values)} per {run.per[name]}", *("" if x is None else f"{x:.4g}" for x in cells))
     return table
@@ -120,12 +121,9 @@ FIGURES: dict[str, Callable[[Run], Figure | None]] = {
 """All figures of a run, by name."""
 
 
-def _is_loss(name: str) -> bool:
-    return name == "loss" or name.endswith("_loss")
-
-
-def _is_accuracy(name: str) -> bool:
-    return name == "accuracy" or name.endswith("_accuracy")
+def _is(kind: str, name: str) -> bool:
+    """Whether a metric is that of training or of tests."""
+    return name == kind or name.endswith(f"_{kind}")
 
 
 def _finite_rows(run: Run, name: str) -> np.ndarray:

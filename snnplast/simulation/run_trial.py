@@ -105,6 +105,8 @@ class _Running:
                 segment = trial.send(self.record)
         except StopIteration as end:
             return end.value
+        finally:
+            trial.close()  # what it holds, such as an environment, is given up at once
 
     def show(self, segment: Segment) -> None:
         """Run one segment."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from snnplast.described import reals
 from snnplast.errors import UserError
 from snnplast.simulation.simulation import Simulation
 from snnplast.task.objective import Objective
@@ -37,7 +38,11 @@ def add_known(simulation: Simulation, record: Record, known: Any) -> None:
         return
     if not isinstance(known, Mapping) or not all(isinstance(name, str) for name in known):
         raise UserError(f"task: trial {record.index} returns {known!r}; a dictionary of series by name is allowed")
+    window = None if simulation.objective is None else f"{simulation.objective.readout}.in_window"
     for name, given in known.items():
+        if "." not in name:
+            record.series[name] = reals(f"task: trial {record.index} returns {name!r}", given)
+            continue
         if name in record.series:
             raise UserError(f"task: trial {record.index} returns {name!r}, which its segments gave already")
         if name in simulation.series:
@@ -46,6 +51,9 @@ def add_known(simulation: Simulation, record: Record, known: Any) -> None:
                 "with every segment, or learn with evaluation = 'factored'"
             )
         values, size = as_series(name, given), simulation.network.population(name.partition(".")[0]).size
+        if name == window and simulation.objective is not None:
+            size = 1
+            check_window(simulation.objective, name, values)
         if values.shape not in ((size,), (record.steps, size)):
             raise UserError(
                 f"task: series {name!r} has shape {values.shape}; allowed are ({size},) and ({record.steps}, {size})"

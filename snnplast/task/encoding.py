@@ -1,4 +1,4 @@
-"""Values in [0, 1] to Poisson spikes."""
+"""Values in [0, 1] to spikes: at random, or evenly spaced."""
 
 from __future__ import annotations
 
@@ -26,3 +26,17 @@ def poisson(values: np.ndarray, steps: int, peak: float, rng: np.random.Generato
     probability = values[index] if values.ndim == 1 else values[step, index]
     kept = rng.random(places.size) * highest < probability * peak
     return step[kept], index[kept]
+
+
+def regular(values: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Evenly spaced spikes: of a neuron with value v, v * steps of them up to rounding, the same ones every time.
+
+    values: (n,), each in [0, 1]. A neuron spikes in step s where floor(v (s + 1) + 1/2) exceeds floor(v s + 1/2).
+    Returns steps and indices, int64, sorted by step, then index.
+
+    >>> regular(np.array([1.0, 0.5, 0.0]), 4)
+    (array([0, 0, 1, 2, 2, 3]), array([0, 1, 0, 0, 1, 0]))
+    """
+    passed = np.floor(np.arange(steps + 1)[:, None] * values + 0.5)
+    step, index = np.nonzero(passed[1:] > passed[:-1])
+    return step, index

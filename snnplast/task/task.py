@@ -52,7 +52,8 @@ class Task(ABC):
     def trial(self, index: int) -> Trial:
         """Training trial `index` = 0, 1, ...: yields segments, receives the record so far after each.
 
-        It may return a dictionary of series that are known only at the end, such as {"output.target": ...}.
+        It may return a dictionary of series that are known only at the end, such as {"output.target": ...}; those of
+        the trial itself, of any shape, have names without a population, such as {"reward": ...}.
         """
 
     def test(self, index: int) -> Trial:

@@ -118,6 +118,7 @@ class Record(Shown):
     inputs: source population -> the values it was given last, where it was given values: (n,) or (steps, n).
     driven: sources that were given anything.
     series: 'population.variable' -> array (T, n); '<readout>.in_window' (T, 1) is the learning window of this trial.
+        A name without a population is the trial's own, such as 'reward': an array of any shape that the task returned.
     accumulated: 'projection.variable' -> what an online rule's synapses gathered (n_synapses,); 'population.variable'
         -> what its neurons did (n,).
     names: projection -> what its rule calls a variable ('post.psi', 'synapse.gradient') -> its name here.

@@ -34,8 +34,6 @@ from snnplast.task.trial import Record
 HOOKS = ("on_begin", "on_update", "on_round", "on_end")
 SHOWN_HOOKS = ("on_test", "on_stopping")
 """Further moments, of use to what shows the progress: a test begins; the run is asked to stop."""
-TESTED = ("loss", "accuracy")
-"""Metrics that tests have as well."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,8 @@ class Moment:
 
     title: its model. iteration, iterations: updates done, and of the whole run. round, rounds: the same of epochs, or
     of iterations of a task without: the round that has begun or has just ended, from 1. per: what a round is, "epoch"
-    or "iteration". length: updates of a full round. tested: whether every round ends with a test.
+    or "iteration". length: updates of a full round. tested: metrics that the test of every round has
+    as well, where there is one.
     metrics: name -> value. trials: records of an update's batch, valid until the next one.
     weights: live views of all weights and biases by name; they may be read, and at the end of a run be written.
     """
@@ -56,7 +55,7 @@ class Moment:
     rounds: int
     per: str
     length: int
-    tested: bool
+    tested: tuple[str, ...]
     weights: Mapping[str, np.ndarray]
     metrics: Mapping[str, float] = field(default_factory=dict)
     trials: tuple[Record, ...] = ()

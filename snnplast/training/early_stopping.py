@@ -8,7 +8,7 @@ import numpy as np
 
 from snnplast.described import count
 from snnplast.errors import UserError, unknown
-from snnplast.training.callbacks import TESTED, Moment
+from snnplast.training.callbacks import Moment
 
 
 class EarlyStopping:
@@ -53,7 +53,7 @@ class EarlyStopping:
 
     def on_update(self, moment: Moment) -> None:
         if not self._known:  # as early as the names are known, so that a misspelt one costs nothing
-            tested = [f"test_{name}" for name in TESTED if name in moment.metrics and moment.tested]
+            tested = [f"test_{name}" for name in moment.tested if name in moment.metrics]
             self._check([*moment.metrics, *tested])
 
     def on_round(self, moment: Moment) -> None:

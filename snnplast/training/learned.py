@@ -12,7 +12,7 @@ from snnplast.record.run_file import RunFile
 from snnplast.training.checkpoint import Checkpoint
 from snnplast.training.trainer import Trainer
 
-METRICS = {"test_accuracy": 1, "test_loss": -1, "loss": -1}
+METRICS = {"test_return": 1, "test_accuracy": 1, "test_loss": -1, "return": 1, "loss": -1}
 """What says which round is the best, in this order, and whether more of it is better. That of a test that only ends the
 run does not."""
 

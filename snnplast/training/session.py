@@ -19,7 +19,7 @@ from snnplast.record.run_file import RunFile
 from snnplast.simulation.simulation import Simulation
 from snnplast.task.task import Task
 from snnplast.task.trial import Record
-from snnplast.training.callbacks import TESTED, Callbacks, Moment
+from snnplast.training.callbacks import Callbacks, Moment
 from snnplast.training.checkpoint import Checkpoint, Pace, save
 from snnplast.training.interrupt import Interrupts, Stopped
 from snnplast.training.learned import Learned
@@ -132,7 +132,7 @@ class Session:
             self.total,
             self.per,
             trainer.updates_per_epoch(),
-            bool(trainer.task.tests) and self.per == "epoch",
+            trainer.judging if trainer.task.tests and self.per == "epoch" else (),
             trainer.simulation.values,
             metrics or {},
             tuple(trials),
@@ -207,11 +207,11 @@ class Session:
         metrics = Mean()
         with contextlib.closing(self.trainer.evaluate()) as records:
             for record in records:
-                metrics.add(self.trainer.measure(record), 1)
+                metrics.add(self.trainer.judged(record), 1)
                 if self.interrupts.wanted:
                     break
         self._pause(file, due=False)
-        return {f"test_{name}": value for name, value in metrics.values().items() if name in TESTED}
+        return {f"test_{name}": value for name, value in metrics.values().items()}
 
     def _pause(self, file: RunFile, due: bool) -> None:
         """Where nothing is half done: a checkpoint if one is due or the run is to stop here, and Ctrl-C is heard."""

@@ -15,6 +15,7 @@ from snnplast.reads import Reads
 from snnplast.simulation.run_trial import simulate
 from snnplast.simulation.simulation import Simulation
 from snnplast.simulation.workers import Workers
+from snnplast.task.closed_loop import Measures
 from snnplast.task.task import Task, Trial
 from snnplast.task.trial import Record
 
@@ -38,9 +39,9 @@ class Trainer:
     """Trains an simulation on a task.
 
     iterations: number of updates of the whole run (schedules depend on it). Metrics of an iteration: `loss`,
-    `accuracy` where the task classifies, `spikes_per_trial`, `synaptic_operations` (spikes x fan-out, forward),
-    `learning_operations` (visits of plastic synapses by the rule), and what third factors report. All are means over
-    the batch.
+    `accuracy` where the task classifies, what the task itself tells (`Measures`), `spikes_per_trial`,
+    `synaptic_operations` (spikes x fan-out, forward), `learning_operations` (visits of plastic synapses by the rule),
+    and what third factors report. All are means over the batch.
     workers: threads that run the trials of a batch side by side; results are bitwise the same for any number.
     watch: called with (phase, record) of every trial, in order. kept: variables whose history it needs.
     reads: notes the files that trials read.
@@ -191,13 +192,23 @@ class Trainer:
             gradients |= plasticity.adapted(gradients, simulation.values, simulation.plan.wiring)
         return gradients
 
-    def measure(self, record: Record) -> dict[str, float]:
-        """Metrics of one trial."""
+    @property
+    def judging(self) -> tuple[str, ...]:
+        """Names of what `judged` may tell."""
+        return ("loss", "accuracy", *(self.task.measured if isinstance(self.task, Measures) else ()))
+
+    def judged(self, record: Record) -> dict[str, float]:
+        """Metrics of how well one trial went: those that a test has as well."""
         metrics: dict[str, float] = {}
         if record.judgement is not None:
             metrics["loss"] = record.judgement.loss
             if record.judgement.correct is not None:
                 metrics["accuracy"] = record.judgement.correct
+        return metrics | (self.task.metrics(record) if isinstance(self.task, Measures) else {})
+
+    def measure(self, record: Record) -> dict[str, float]:
+        """Metrics of one trial."""
+        metrics = self.judged(record)
         neurons = [
             n for n in self.simulation.spiking if isinstance(self.simulation.network.populations[n], SpikingPopulation)
         ]
