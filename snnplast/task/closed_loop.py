@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from snnplast.described import count
+from snnplast.described import count, reals, shaped
 from snnplast.errors import UserError, nearest
 from snnplast.network.network import Network
 from snnplast.network.population import PoissonSource, SpikeSource
@@ -93,7 +93,8 @@ class ClosedLoop(Task, Measures):
         self.environment, self.encoding, self.choice, self.source = environment, encoding, choice, source
         self.steps, self.longest = count("task.steps", steps), count("task.longest", longest)
         self.epoch, self.tests, self.seed = episodes, tests, seed
-        self.reward_scale, self.objective = reward_scale, objective
+        self.reward_scale = float(shaped("task.reward_scale", reals("task.reward_scale", reward_scale), ()))
+        self.objective = objective
 
     def on(self, network: Network, batch: int = 1) -> Self:
         own = super().on(network, batch)
