@@ -46,3 +46,10 @@ MORRISON_2007 = """@article{morrison2007spike,
   journal = {Neural Computation}, volume = {19}, number = {6}, pages = {1437--1467}, year = {2007},
   doi = {10.1162/neco.2007.19.6.1437}
 }"""
+
+DIEHL_2015 = """@article{diehl2015unsupervised,
+  title = {Unsupervised learning of digit recognition using spike-timing-dependent plasticity},
+  author = {Diehl, Peter U. and Cook, Matthew},
+  journal = {Frontiers in Computational Neuroscience}, volume = {9}, pages = {99}, year = {2015},
+  doi = {10.3389/fncom.2015.00099}
+}"""

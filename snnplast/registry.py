@@ -34,6 +34,8 @@ BUILT_IN = {
         "delta": "snnplast.rules.delta:Delta",
         "reward-hebbian": "snnplast.rules.reward_hebbian:RewardHebbian",
         "stdp": "snnplast.rules.stdp:STDP",
+        "diehl-cook": "snnplast.rules.diehl_cook:DiehlCookSTDP",
+        "votes": "snnplast.rules.votes:Votes",
     },
     "third-factor": {
         "readout-error": "snnplast.rules.third_factors.readout_error:ReadoutError",
@@ -53,6 +55,7 @@ BUILT_IN = {
         "linear": "snnplast.models.linear:Linear",
         "xor": "snnplast.models.xor:Xor",
         "idx": "snnplast.models.idx:Idx",
+        "diehl-cook": "snnplast.models.diehl_cook:DiehlCook",
         "arrays": "snnplast.models.arrays:Arrays",
         "pattern-generation": "snnplast.models.pattern_generation:PatternGeneration",
         "store-recall": "snnplast.models.store_recall:StoreRecall",

@@ -9,12 +9,13 @@ import pytest
 NAMES = {
     "snnplast": """
         ALIF ActorCritic AdEx Adam AllToAll Analog Backprop BatchFiringRate COBA CSVLogger CUBA ClassMemory
-        Classification ClosedLoop CrossEntropy CustomNeurons Delta EProp EarlyStopping Experiment ExplicitPairs
-        ExplicitWeights FiringRate FixedInDegree Fragment Frozen GLIF Gaussian Glorot HSIC IBHebbian Injection
-        Izhikevich LIF LayerNorm LeakyReadout MeanSquaredError Model Network Normal OneToOne PixelCode PoissonSource
-        PopulationCode Probability Random RateCode RateReadout ReadoutChoice ReadoutError Record Recording Reservoir
-        Reward RewardHebbian Rule SGD STDP Samples Schedule Segment SpikeChoice SpikeSource Task ThirdFactor Uniform
-        Update UserError Zero attach evaluate load_weights plot predict resume save_weights train
+        Classification ClosedLoop CrossEntropy CustomNeurons Delta DiehlCookSTDP EProp EarlyStopping Experiment
+        ExplicitPairs ExplicitWeights FiringRate FixedInDegree Fragment Frozen GLIF Gaussian Glorot HSIC IBHebbian
+        Injection Izhikevich LIF LayerNorm LeakyReadout MeanSquaredError Model Network Normal OneToOne PixelCode
+        PoissonSource PopulationCode Probability Random RateCode RateReadout ReadoutChoice ReadoutError Record
+        Recording Reservoir Reward RewardHebbian Rule SGD STDP Samples Schedule Segment SpikeChoice SpikeSource Task
+        ThirdFactor Uniform Update UserError Votes Zero attach evaluate load_weights plot predict resume save_weights
+        train
     """,
     "snnplast.record": "Run RunFile check_writable read_run",
     "snnplast.network": """

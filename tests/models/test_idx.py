@@ -11,8 +11,9 @@ import pytest
 
 from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError
-from snnplast.models import idx
-from snnplast.models.idx import Idx, read_idx
+from snnplast.models import idx_files
+from snnplast.models.idx import Idx
+from snnplast.models.idx_files import read_idx
 from snnplast.random_streams import TEST, TRAINING
 
 LABELS = "train-labels-idx1-ubyte"
@@ -127,11 +128,11 @@ def test_more_samples_than_there_are_is_a_mistake(directory):
 
 def test_a_directory_that_is_missing_is_named_and_without_one_the_package_that_has_one(tmp_path, monkeypatch):
     assert mistake(path=str(tmp_path / "x")) == f"model.path: there is no directory '{tmp_path / 'x'}'"
-    monkeypatch.setattr(idx, "FASHION_MNIST", tmp_path / "y")
+    monkeypatch.setattr(idx_files, "FASHION_MNIST", tmp_path / "y")
     assert mistake().endswith("or Debian's Fashion-MNIST: apt install dataset-fashion-mnist")
 
 
-@pytest.mark.skipif(not idx.FASHION_MNIST.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
+@pytest.mark.skipif(not idx_files.FASHION_MNIST.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 def test_without_a_path_the_data_are_debians_fashion_mnist():
     experiment = Experiment.of("idx")
     assert experiment.network.populations["input"].size == 784
@@ -148,7 +149,7 @@ def test_what_is_used_is_said_and_cited(directory, monkeypatch):
     some = Idx(path=str(directory), training=5, tests=2)
     assert some.data() == f"5 of 12 training and 2 of 6 test images of '{directory}'"
     assert some.citation() == ""
-    monkeypatch.setattr(idx, "FASHION_MNIST", directory)
+    monkeypatch.setattr(idx_files, "FASHION_MNIST", directory)
     assert Idx().data() == f"Fashion-MNIST, 12 of 12 training and 6 of 6 test images of '{directory}'"
     assert Idx().citation() == Idx.reference
     assert Idx(path=str(directory)).citation() == Idx.reference
