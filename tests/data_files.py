@@ -38,7 +38,7 @@ def write_arrays(file: Path, **changed: Any) -> Path:
 
 def settings(model: str, directory: Path) -> dict[str, Any]:
     """What a model must be told to find data; writes them."""
-    if model == "idx":
+    if model in ("idx", "diehl-cook"):
         return {"path": str(write_images(directory)), "training": None, "tests": None}
     if model == "arrays":
         return {"path": str(write_arrays(directory / "data.npz"))}

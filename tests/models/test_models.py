@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from types import SimpleNamespace
+
 import data_files
 import numpy as np
 import pytest
 from reference import published_draws
 
+import snnplast as snn
 from snnplast import registry
 from snnplast.engine import NUMPY
 from snnplast.errors import UserError
@@ -25,7 +29,13 @@ SETTINGS = {
     "xor": {"hidden": 8},
     "linear": {"hidden": 8},
     "evidence-accumulation": {"draws": "fresh", "tests": 2},
+    "diehl-cook": {"neurons": 5, "duration": "50 ms", "peak_rate": "120 Hz"},
 }
+
+
+def rule_of(name):
+    """A rule that the model's network takes."""
+    return snn.DiehlCookSTDP(total=None) if name == "diehl-cook" else Frozen()
 
 
 @pytest.fixture
@@ -38,10 +48,21 @@ def model(tmp_path):
     return make
 
 
+def _sent(trial, record):
+    """What a trial yields where nothing spikes."""
+    segment = next(trial, None)
+    while segment is not None:
+        yield segment
+        try:
+            segment = trial.send(record)
+        except StopIteration:
+            return
+
+
 def segments(trial):
     """Inputs and series of a trial, as text that can be compared."""
-    shown = []
-    for segment in trial:
+    shown, record = [], SimpleNamespace(spikes=defaultdict(lambda: (np.zeros(0, int), np.zeros(0, int))))
+    for segment in _sent(trial, record):
         inputs = {name: np.asarray(values).tolist() for name, values in segment.inputs.items()}
         shown.append((segment.steps, inputs, {name: np.asarray(v).tolist() for name, v in segment.series.items()}))
     return shown
@@ -52,7 +73,8 @@ def test_a_model_runs_and_its_hidden_neurons_spike(name, model):
     chosen = model(name)
     task, network = chosen.task(1), chosen.network()
     assert isinstance(network, Network) and chosen.name == name
-    simulation = open_simulation(network, task.objective, Frozen(), 1, NUMPY)
+    named = {p.rule: registry.load("rule", p.rule)() for p in network.projections.values() if p.rule}
+    simulation = open_simulation(network, task.objective, rule_of(name), 1, NUMPY, others=named)
     record = Trainer(simulation, task, 1).run(TRAINING, 0)
     assert np.isfinite(record.judgement.loss)
     for population in network.populations:
