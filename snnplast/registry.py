@@ -59,6 +59,9 @@ BUILT_IN = {
         "arrays": "snnplast.models.arrays:Arrays",
         "pattern-generation": "snnplast.models.pattern_generation:PatternGeneration",
         "store-recall": "snnplast.models.store_recall:StoreRecall",
+        "t-maze": "snnplast.models.t_maze:TMaze",
+        "cartpole": "snnplast.models.cartpole:CartPole",
+        "pong": "snnplast.models.pong:Pong",
     },
     "neuron": {
         "lif": "snnplast.network.neurons:LIF",

@@ -17,6 +17,8 @@ def test_rates_are_places_in_the_range_and_what_lies_beyond_counts_as_its_end():
     assert code.shape == (2,) and code.size == 2
     assert code.values(np.array([0.5, -3.0]), None).tolist() == [0.75, 0.0]
     assert code.values(np.array([7.0, 4.0]), None).tolist() == [1.0, 1.0]
+    twice = snn.RateCode(copies=2, **RANGE)
+    assert twice.size == 4 and twice.values(np.array([0.5, 1.0]), None).tolist() == [0.75, 0.75, 0.25, 0.25]
 
 
 def test_tuning_curves_are_gaussian_around_evenly_spaced_values():
@@ -36,8 +38,9 @@ def test_frames_are_cut_averaged_and_compared_with_the_one_before():
     before[5, 3] = 255 * 0.8
     assert code.values(now, None).tolist() == [0] * 8
     np.testing.assert_allclose(code.values(now, before), [0.2, 0, 0, 0, 0, 0, 0, 0.4], rtol=1e-12, atol=1e-15)
-    bright = snn.PixelCode(frame=(2, 2), highest=1, block=2, changes=False, gain=3)
-    assert bright.values(np.eye(2), None).tolist() == [1.0]
+    bright = snn.PixelCode(frame=(2, 2), darkest=0.25, brightest=1.5, block=2, changes=False, gain=3)
+    assert bright.values(np.eye(2), None).tolist() == [pytest.approx(3 * 0.25 / 1.25)]
+    assert bright.values(np.zeros((2, 2)), None).tolist() == [0] and bright.values(np.ones((2, 2)), None) == [1]
 
 
 def test_regular_spikes_are_as_many_as_the_value_says_and_evenly_spaced():
@@ -61,6 +64,7 @@ def test_regular_spikes_are_those_the_network_gets():
         (lambda: snn.RateCode(low=(0.0,), high=(1.0, 2.0)), r"1 values in low, but 2 in high"),
         (lambda: snn.RateCode(low=(1.0,), high=(1.0,)), r"low\[0\] = 1: less than high\[0\] = 1 is allowed"),
         (lambda: snn.PopulationCode(neurons=1, **RANGE), r"PopulationCode.neurons = 1: .* greater than or equal to 2"),
+        (lambda: snn.PixelCode(frame=(6, 4), darkest=255), r"darkest = 255: less than brightest = 255 is allowed"),
         (lambda: snn.PixelCode(frame=(6, 4), block=4), r"block = 4: the 6 rows cut out are no multiple of it"),
         (lambda: snn.PixelCode(frame=(6, 4), columns=(2, 5)), r"columns = \(2, 5\): 0 <= first < end <= 4 is needed"),
     ],

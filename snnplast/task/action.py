@@ -33,7 +33,7 @@ class Choice(Description):
     @classmethod
     def _check_actions(cls, actions: tuple[int, ...]) -> Any:
         if len(set(actions)) < len(actions):
-            raise ValueError(f"{actions}: each action once is allowed")
+            raise ValueError("each action once is allowed")
         return actions
 
     def check(self, network: Network) -> None:

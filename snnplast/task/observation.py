@@ -68,20 +68,23 @@ class _Ranged(Encoding):
 
 
 class RateCode(_Ranged):
-    """Value (o - low) / (high - low) of each number o of an observation: one neuron each.
+    """Value (o - low) / (high - low) of each number o of an observation.
 
-    low, high: the range of each number, tuples of d. coding: "poisson" or "regular", see `Encoding`.
+    low, high: the range of each number, tuples of d. copies: neurons that show the same number, default 1, >= 1.
+    coding: "poisson" or "regular", see `Encoding`.
 
     >>> RateCode(low=(-1, 0), high=(1, 10)).values(np.array([0.0, 12.0]), None)
     array([0.5, 1. ])
     """
 
+    copies: Annotated[int, Field(ge=1, description="neurons that show the same number")] = 1
+
     @property
     def size(self) -> int:
-        return len(self.low)
+        return self.copies * len(self.low)
 
     def values(self, observation: np.ndarray, before: np.ndarray | None) -> np.ndarray:
-        return self.part(observation)
+        return np.repeat(self.part(observation), self.copies)
 
 
 class PopulationCode(_Ranged):
@@ -112,21 +115,23 @@ class PopulationCode(_Ranged):
 class PixelCode(Encoding):
     """Frames: grey, cut out, averaged over blocks, and what has changed in them since the frame before.
 
-    Without `changes` a neuron's value is gain * brightness; with them there are two neurons per block, which show
-    gain * max(0, now - before) and gain * max(0, before - now). Values are cut at 1.
+    Brightness b of a block is 0 at the grey `darkest` and 1 at `brightest`. Without `changes` a neuron's value is
+    gain * b; with them there are two neurons per block, which show gain * (b - b before) and its opposite. Values are
+    cut at 0 and at 1.
 
-    frame: shape of an observation, (rows, columns) or (rows, columns, colours). highest: brightness of white, default
-    255, > 0. rows, columns: what is cut out, (first, end), default all. block: pixels of a block's side, default 1,
-    >= 1; what is cut out holds a whole number of blocks. changes: default True. gain: default 1, > 0.
+    frame: shape of an observation, (rows, columns) or (rows, columns, colours). darkest, brightest: default 0 and 255.
+    rows, columns: what is cut out, (first, end), default all. block: pixels of a block's side, default 1, >= 1; what is
+    cut out holds a whole number of blocks. changes: default True. gain: default 1, > 0.
     coding: "poisson" or "regular", see `Encoding`.
 
-    >>> code = PixelCode(frame=(2, 4), highest=1, block=2)
+    >>> code = PixelCode(frame=(2, 4), brightest=1, block=2)
     >>> code.values(np.eye(2, 4), np.zeros((2, 4)))
     array([0.5, 0. , 0. , 0. ])
     """
 
     frame: Annotated[tuple[int, ...], Field(min_length=2, max_length=3, description="shape of an observation")]
-    highest: Annotated[float, Field(gt=0, description="brightness of white")] = 255.0
+    darkest: Annotated[float, Field(description="grey whose brightness is 0")] = 0.0
+    brightest: Annotated[float, Field(description="grey whose brightness is 1")] = 255.0
     rows: Annotated[tuple[int, int] | None, Field(description="first row and end of what is cut out")] = None
     columns: Annotated[tuple[int, int] | None, Field(description="first column and end of what is cut out")] = None
     block: Annotated[int, Field(ge=1, description="pixels of a block's side")] = 1
@@ -135,6 +140,8 @@ class PixelCode(Encoding):
 
     @model_validator(mode="after")
     def _check_blocks(self) -> Any:
+        if not self.darkest < self.brightest:
+            raise ValueError(f"darkest = {self.darkest:g}: less than brightest = {self.brightest:g} is allowed")
         for name, length in (("rows", self.frame[0]), ("columns", self.frame[1])):
             first, end = getattr(self, name) or (0, length)
             if not 0 <= first < end <= length:
@@ -157,7 +164,7 @@ class PixelCode(Encoding):
     def values(self, observation: np.ndarray, before: np.ndarray | None) -> np.ndarray:
         now = self._blocks(observation)
         if not self.changes:
-            return np.minimum(now, 1.0).ravel()
+            return np.minimum(np.maximum(now, 0.0), 1.0).ravel()
         change = now - (now if before is None else self._blocks(before))
         return np.minimum(np.concatenate([np.maximum(change, 0.0), np.maximum(-change, 0.0)], axis=None), 1.0)
 
@@ -167,4 +174,5 @@ class PixelCode(Encoding):
         cut = frame[top:bottom, left:right]
         grey = cut.mean(axis=2) if cut.ndim == 3 else cut
         b = self.block
-        return grey.reshape(grey.shape[0] // b, b, grey.shape[1] // b, b).mean(axis=(1, 3)) * (self.gain / self.highest)
+        mean = grey.reshape(grey.shape[0] // b, b, grey.shape[1] // b, b).mean(axis=(1, 3))
+        return (mean - self.darkest) * (self.gain / (self.brightest - self.darkest))
