@@ -21,6 +21,8 @@ SOURCE = "rules.ib-hebbian.third_factor"
 IB = f"{SOURCE}.name"
 RUNS = {
     "e-prop": ["rule=e-prop"],
+    "e-prop, symmetric": ["rule=e-prop", "rules.e-prop.third_factor.feedback=symmetric"],
+    "decolle": ["rule=decolle"],
     "frozen": ["rule=frozen"],
     "ib-hebbian, hsic": ["rule=ib-hebbian", f"{IB}=hsic"],
     "ib-hebbian, reference": ["rule=ib-hebbian", f"{IB}=hsic", f"{SOURCE}.xi=reference"],

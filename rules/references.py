@@ -53,3 +53,9 @@ DIEHL_2015 = """@article{diehl2015unsupervised,
   journal = {Frontiers in Computational Neuroscience}, volume = {9}, pages = {99}, year = {2015},
   doi = {10.3389/fncom.2015.00099}
 }"""
+
+KAISER_2020 = """@article{kaiser2020synaptic,
+  title = {Synaptic plasticity dynamics for deep continuous local learning ({DECOLLE})},
+  author = {Kaiser, Jacques and Mostafa, Hesham and Neftci, Emre},
+  journal = {Frontiers in Neuroscience}, volume = {14}, pages = {424}, year = {2020}, doi = {10.3389/fnins.2020.00424}
+}"""

@@ -36,9 +36,11 @@ BUILT_IN = {
         "stdp": "snnplast.rules.stdp:STDP",
         "diehl-cook": "snnplast.rules.diehl_cook:DiehlCookSTDP",
         "votes": "snnplast.rules.votes:Votes",
+        "decolle": "snnplast.rules.decolle:DECOLLE",
     },
     "third-factor": {
         "readout-error": "snnplast.rules.third_factors.readout_error:ReadoutError",
+        "local-readout": "snnplast.rules.third_factors.local_readout:LocalReadout",
         "firing-rate": "snnplast.rules.third_factors.firing_rate:FiringRate",
         "batch-firing-rate": "snnplast.rules.third_factors.firing_rate:BatchFiringRate",
         "hsic": "snnplast.rules.third_factors.hsic:HSIC",

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from snnplast.learning.capabilities import Assigns as Assigns
     from snnplast.learning.capabilities import Explores as Explores
     from snnplast.learning.capabilities import Extends as Extends
+    from snnplast.learning.capabilities import Judged as Judged
     from snnplast.learning.capabilities import OverBatch as OverBatch
     from snnplast.learning.capabilities import Prepares as Prepares
     from snnplast.learning.capabilities import Pretrained as Pretrained
@@ -46,7 +47,9 @@ __all__, __getattr__, __dir__ = offers(
         "learning.rule": "Rule AfterTrial WithinTrial Modulated",
         "learning.eligibility": "ThreeFactorRule",
         "learning.third_factor": "ThirdFactor Context State AnyThirdFactor",
-        "learning.capabilities": "Speaks OverBatch Adaptive Pretrained Pretraining Explores Extends Prepares Assigns",
+        "learning.capabilities": (
+            "Speaks OverBatch Judged Adaptive Pretrained Pretraining Explores Extends Prepares Assigns"
+        ),
         "learning.spike_traces": "presynaptic_trace postsynaptic_trace Pairing",
         "learning.signals": "Signal Signals SignalKind Broadcast Timing",
         "learning.optimizer": "Optimizer SGD Adam Schedule AnyOptimizer",

@@ -44,6 +44,18 @@ class OverBatch:
         raise NotImplementedError
 
 
+class Judged:
+    """A source with readouts of its own, of which the same is wanted as of the task's readout."""
+
+    def judged(self, context: Context) -> tuple[str, ...]:
+        """Names of readouts that act at every step, as large as the task's.
+
+        Each is given the task's target and learning window; the objective says what its error is: record.series holds
+        '<readout>.error', (T, n), and where a rule is online, the readout's variable `error` while the trial runs.
+        """
+        raise NotImplementedError
+
+
 class Adaptive:
     """A source that learns projections of its own."""
 

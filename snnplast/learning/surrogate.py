@@ -9,6 +9,7 @@ refractory. The shapes f:
     exponential        exp(-|u|)                Shrestha & Orchard (2018)
     fast-sigmoid       1 / (1 + |u|)^2          Zenke & Ganguli (2018)
     arctan             1 / (1 + (pi u / 2)^2)   Fang et al. (2021)
+    boxcar             1 where |u| <= 1, else 0  Kaiser et al. (2020), with height 1 and half the width
 """
 
 from __future__ import annotations
@@ -101,7 +102,19 @@ class Arctan(Surrogate):
         return 1 / (1 + (np.pi / 2 * u) ** 2)
 
 
-SURROGATES: dict[str, type[Surrogate]] = {s.name: s for s in (PiecewiseLinear, Exponential, FastSigmoid, Arctan)}
+class Boxcar(Surrogate):
+    """f(u) = 1 where |u| <= 1, else 0."""
+
+    name: ClassVar[str] = "boxcar"
+    shape: ClassVar[str] = "int(abs{u} <= 1)"
+
+    def curve(self, u: np.ndarray) -> np.ndarray:
+        return (np.abs(u) <= 1).astype(float)
+
+
+SURROGATES: dict[str, type[Surrogate]] = {
+    s.name: s for s in (PiecewiseLinear, Exponential, FastSigmoid, Arctan, Boxcar)
+}
 if TYPE_CHECKING:
     AnySurrogate = Any
 else:

@@ -80,6 +80,7 @@ def design(
                 network = factor.extend(Context(network, plasticity.targets, objective, online, seed))
                 context = Context(network, plasticity.targets, objective, online, seed)
                 plasticity.sources.append(Source(factor, context, factor.init(context)))
+        needed += [f"{name}.y" for name in plasticity.judged]
         refuse_late(plasticity)
         if plasticity.rule.trials > 1:
             refuse_batch(plasticity)

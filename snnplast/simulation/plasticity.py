@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from snnplast.errors import UserError
-from snnplast.learning.capabilities import Adaptive, Assigns, Explores, OverBatch, Prepares, Speaks
+from snnplast.learning.capabilities import Adaptive, Assigns, Explores, Judged, OverBatch, Prepares, Speaks
 from snnplast.learning.eligibility import learnt_constants
 from snnplast.learning.optimizer import Optimizer
 from snnplast.learning.rule import AfterTrial, Rule
@@ -54,6 +54,12 @@ class Plasticity:
         if projection.target not in self.targets:
             return []
         return [source.factor.kind(source.context, projection.target) for source in self.sources]
+
+    @property
+    def judged(self) -> list[str]:
+        """Readouts of its sources of which the same is wanted as of the task's."""
+        judges = (source for source in self.sources if isinstance(source.factor, Judged))
+        return [name for source in judges for name in source.factor.judged(source.context)]
 
     def values(self, segment: Segment, record: Record) -> Iterator[tuple[str, np.ndarray]]:
         """'population.variable' and the values that its sources set before a segment."""

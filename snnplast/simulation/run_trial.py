@@ -51,7 +51,7 @@ def simulate(
     record.history = {name: rows[: record.steps] for name, rows in simulation.engine.history.items()}
     add_known(simulation, record, known)
     if simulation.objective is not None:
-        judge(simulation.objective, record)
+        judge(simulation.objective, record, simulation.judged)
     return record
 
 
@@ -201,18 +201,19 @@ class _Running:
                 )
             if segment.phase == "trial":
                 self.given.setdefault(name, []).append((values, segment.steps))
-            if name in simulation.series:
-                engine.set_series(name, np.broadcast_to(values, (segment.steps, size)))
+            for own in simulation.written(name):
+                engine.set_series(own, np.broadcast_to(values, (segment.steps, size)))
         if objective is None or window is None or segment.phase != "trial":
             return
         if window in segment.series:
             check_window(objective, window, segment.series[window])
-        elif window in simulation.series:
+        elif names := simulation.written(window):
             if objective.window is not None and engine.t:
                 raise UserError(
                     "objective.window: evaluation = 'online' allows a learning window in trials of one segment"
                 )
-            engine.set_series(window, objective.in_window(segment.steps)[:, None])
+            for own in names:
+                engine.set_series(own, objective.in_window(segment.steps)[:, None])
 
 
 def _check_shown(network: Network, record: Record) -> None:

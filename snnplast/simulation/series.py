@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def add_known(simulation: Simulation, record: Record, known: Any) -> None:
             continue
         if name in record.series:
             raise UserError(f"task: trial {record.index} returns {name!r}, which its segments gave already")
-        if name in simulation.series:
+        if simulation.written(name):
             raise UserError(
                 f"task: trial {record.index} returns {name!r}, which the network needs while the trial runs; give it "
                 "with every segment, or learn with evaluation = 'factored'"
@@ -69,8 +69,11 @@ def check_window(objective: Objective, name: str, values: np.ndarray) -> None:
         raise UserError(f"task: series {name!r} holds {np.unique(values)}; allowed are 0 and 1")
 
 
-def judge(objective: Objective, record: Record) -> None:
-    """What the objective says of the trial, within the learning window that the task gave or the objective has."""
+def judge(objective: Objective, record: Record, others: Sequence[str] = ()) -> None:
+    """What the objective says of the trial, within the learning window that the task gave or the objective has.
+
+    others: further readouts, of which the same is wanted.
+    """
     readout = objective.readout
     if f"{readout}.target" not in record.series:
         raise UserError(f"task: the trial gives no series '{readout}.target' for the objective")
@@ -80,3 +83,6 @@ def judge(objective: Objective, record: Record) -> None:
         raise UserError(f"task: series '{readout}.in_window' is 0 wherever the readout is judged: no step counts")
     record.judgement = objective.judge(record.activity(readout), record.target(readout), in_window)
     record.series[f"{readout}.error"] = record.judgement.error
+    target, window = record.series[f"{readout}.target"], record.series[f"{readout}.in_window"][:, 0]
+    for name in others:
+        record.series[f"{name}.error"] = objective.judge(record.activity(name), target, window).error

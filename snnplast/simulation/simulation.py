@@ -64,6 +64,18 @@ class Simulation:
         }
 
     @cached_property
+    def judged(self) -> tuple[str, ...]:
+        """Readouts of third factors, of which the same is wanted as of the objective's."""
+        return tuple(dict.fromkeys(name for plasticity in self.plasticities for name in plasticity.judged))
+
+    def written(self, series: str) -> list[str]:
+        """Simulated variables that take the values of a series of the task's."""
+        owner, _, variable = series.partition(".")
+        wanted = self.objective is not None and owner == self.objective.readout and variable in ("target", "in_window")
+        owners = (owner, *self.judged) if wanted else (owner,)
+        return [name for name in (f"{each}.{variable}" for each in owners) if name in self.series]
+
+    @cached_property
     def backgrounds(self) -> dict[str, PoissonSource]:
         """Sources with a constant rate of their own."""
         populations = self.network.populations.items()
