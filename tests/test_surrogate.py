@@ -10,7 +10,7 @@ from snnplast.learning.surrogate import SURROGATES, PiecewiseLinear
 from snnplast.rules.e_prop import EProp
 from snnplast.testing import check_rule
 
-BRIAN2 = {"clip": np.clip, "abs": np.abs, "exp": np.exp}
+BRIAN2 = {"clip": np.clip, "abs": np.abs, "exp": np.exp, "int": np.float64}
 SETTINGS = [{}, {"height": 1.3, "relative_width": 0.7}, {"height": 0.5, "relative_width": 2.0, "per_threshold": False}]
 
 

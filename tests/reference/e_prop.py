@@ -24,6 +24,7 @@ SHAPES = {
     "exponential": lambda u: np.exp(-np.abs(u)),
     "fast-sigmoid": lambda u: (1 + np.abs(u)) ** -2.0,
     "arctan": lambda u: 1 / (1 + (np.pi * u / 2) ** 2),
+    "boxcar": lambda u: np.where(np.abs(u) <= 1, 1.0, 0.0),
 }
 """Surrogate derivatives f(u), u = (v - A) / width; psi = gamma f(u)."""
 
