@@ -71,10 +71,7 @@ CASES = {
 
 @pytest.mark.parametrize(
     "engine",
-    [
-        pytest.param(NUMPY, id="runtime"),
-        pytest.param(COMPILED, id="compiled", marks=[pytest.mark.slow, needs_compiler]),
-    ],
+    [pytest.param(NUMPY, id="runtime"), pytest.param(COMPILED, id="compiled", marks=compiling)],
 )
 @pytest.mark.parametrize("evaluation", ["factored", "online"])
 @pytest.mark.parametrize("case", CASES)
