@@ -59,3 +59,30 @@ KAISER_2020 = """@article{kaiser2020synaptic,
   author = {Kaiser, Jacques and Mostafa, Hesham and Neftci, Emre},
   journal = {Frontiers in Neuroscience}, volume = {14}, pages = {424}, year = {2020}, doi = {10.3389/fnins.2020.00424}
 }"""
+
+PFISTER_2006 = """@article{pfister2006triplets,
+  title = {Triplets of spikes in a model of spike timing-dependent plasticity},
+  author = {Pfister, Jean-Pascal and Gerstner, Wulfram},
+  journal = {Journal of Neuroscience}, volume = {26}, number = {38}, pages = {9673--9682}, year = {2006},
+  doi = {10.1523/JNEUROSCI.1425-06.2006}
+}"""
+
+IZHIKEVICH_2007 = """@article{izhikevich2007solving,
+  title = {Solving the distal reward problem through linkage of {STDP} and dopamine signaling},
+  author = {Izhikevich, Eugene M.},
+  journal = {Cerebral Cortex}, volume = {17}, number = {10}, pages = {2443--2452}, year = {2007},
+  doi = {10.1093/cercor/bhl152}
+}"""
+
+FREMAUX_2016 = """@article{fremaux2016neuromodulated,
+  title = {Neuromodulated spike-timing-dependent plasticity, and theory of three-factor learning rules},
+  author = {Fr{\\'e}maux, Nicolas and Gerstner, Wulfram},
+  journal = {Frontiers in Neural Circuits}, volume = {9}, pages = {85}, year = {2016}, doi = {10.3389/fncir.2015.00085}
+}"""
+
+VOGELS_2011 = """@article{vogels2011inhibitory,
+  title = {Inhibitory plasticity balances excitation and inhibition in sensory pathways and memory networks},
+  author = {Vogels, T. P. and Sprekeler, H. and Zenke, F. and Clopath, C. and Gerstner, W.},
+  journal = {Science}, volume = {334}, number = {6062}, pages = {1569--1573}, year = {2011},
+  doi = {10.1126/science.1211095}
+}"""

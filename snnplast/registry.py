@@ -34,6 +34,7 @@ BUILT_IN = {
         "delta": "snnplast.rules.delta:Delta",
         "reward-hebbian": "snnplast.rules.reward_hebbian:RewardHebbian",
         "stdp": "snnplast.rules.stdp:STDP",
+        "triplet-stdp": "snnplast.rules.triplet_stdp:TripletSTDP",
         "diehl-cook": "snnplast.rules.diehl_cook:DiehlCookSTDP",
         "votes": "snnplast.rules.votes:Votes",
         "decolle": "snnplast.rules.decolle:DECOLLE",

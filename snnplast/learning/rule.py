@@ -141,7 +141,8 @@ class WithinTrial(Rule):
         w <- clip(w + learning (value - w), w_min, w_max)
 
     learning: 1 while a training trial shows what the task shows, 0 in tests, evaluation, prediction and afterwards.
-    w_min, w_max: from the projection's `bounds` and `sign`, -inf and inf where it has none. Code may read all three.
+    w_min, w_max: from the projection's `bounds` and `sign`, the largest numbers there are where it has none. Code may
+        read all three.
 
     So does what it writes to parameters of neurons (`bias`), and to variables of its own that a fragment names
     `learned`: these outlive trials and are in checkpoints. Its traces are dynamics and go on in tests as well.

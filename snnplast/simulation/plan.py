@@ -25,6 +25,7 @@ from snnplast.network.weights import Transposed
 from snnplast.random_streams import WEIGHTS, stream
 from snnplast.task.trial import Phase
 
+_LARGEST = np.finfo(float).max
 TRIAL_EVENT = "trial"
 """Event of populations that act once per trial; it occurs while the shared variable `responding` is 1."""
 
@@ -202,7 +203,7 @@ def _gate(merged: Plan) -> None:
         learned = {"w": ("w_min", "w_max"), **dict.fromkeys(fragment.learned), **at_ends}
         if {"w_min", "w_max"} & fragment.identifiers() or "w" in written(fragment):
             low, high = (
-                np.inf * sign if side is None else side
+                np.clip(sign * np.inf if side is None else side, -_LARGEST, _LARGEST)
                 for side, sign in zip(p.limits(merged.wiring[name].pre), (-1, 1), strict=True)
             )
             fragment = replace(fragment, constants={**fragment.constants, "w_min": low, "w_max": high})
