@@ -86,3 +86,11 @@ VOGELS_2011 = """@article{vogels2011inhibitory,
   journal = {Science}, volume = {334}, number = {6062}, pages = {1569--1573}, year = {2011},
   doi = {10.1126/science.1211095}
 }"""
+
+NEFTCI_2019 = """@article{neftci2019surrogate,
+  title = {Surrogate gradient learning in spiking neural networks: bringing the power of gradient-based optimization
+           to spiking neural networks},
+  author = {Neftci, Emre O. and Mostafa, Hesham and Zenke, Friedemann},
+  journal = {IEEE Signal Processing Magazine}, volume = {36}, number = {6}, pages = {51--63}, year = {2019},
+  doi = {10.1109/MSP.2019.2931595}
+}"""

@@ -29,6 +29,7 @@ GROUPS = {
 BUILT_IN = {
     "rule": {
         "e-prop": "snnplast.rules.e_prop:EProp",
+        "bptt": "snnplast.rules.bptt:BPTT",
         "ib-hebbian": "snnplast.rules.ib_hebbian:IBHebbian",
         "frozen": "snnplast.rules.frozen:Frozen",
         "delta": "snnplast.rules.delta:Delta",

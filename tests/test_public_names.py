@@ -8,14 +8,14 @@ import pytest
 
 NAMES = {
     "snnplast": """
-        ALIF ActorCritic AdEx Adam AllToAll Analog Backprop BatchFiringRate COBA CSVLogger CUBA ClassMemory
+        ALIF ActorCritic AdEx Adam AllToAll Analog BPTT Backprop BatchFiringRate COBA CSVLogger CUBA ClassMemory
         Classification ClosedLoop CrossEntropy CustomNeurons DECOLLE Delta DiehlCookSTDP EProp EarlyStopping Experiment
         ExplicitPairs ExplicitWeights FiringRate FixedInDegree Fragment Frozen GLIF Gaussian Glorot HSIC IBHebbian
         Injection Izhikevich LIF LayerNorm LeakyReadout LocalReadout MeanSquaredError Model Network Normal OneToOne
-        PixelCode PoissonSource PopulationCode Probability Random RateCode RateReadout ReadoutChoice ReadoutError
-        Record Recording Reservoir Reward RewardHebbian Rule SGD STDP Samples Schedule Segment SpikeChoice SpikeSource
-        Task ThirdFactor TripletSTDP Uniform Update UserError Votes Zero attach evaluate load_weights plot predict
-        resume save_weights train
+        PixelCode PoissonSource PopulationCode Probability Random RateCode RateReadout ReadoutChoice ReadoutError Record
+        Recording Reservoir Reward RewardHebbian Rule SGD STDP Samples Schedule Segment SpikeChoice SpikeSource Task
+        ThirdFactor TripletSTDP Uniform Update UserError Votes Zero attach evaluate load_weights plot predict resume
+        save_weights train
     """,
     "snnplast.record": "Run RunFile check_writable read_run",
     "snnplast.network": """
@@ -31,8 +31,8 @@ NAMES = {
     """,
     "snnplast.learning": """
         Adam Adaptive AfterTrial AnyOptimizer AnySurrogate AnyThirdFactor Assigns Broadcast Context Explores Extends
-        Judged Modulated Optimizer OverBatch Pairing PiecewiseLinear Prepares Pretrained Pretraining Rule SGD Schedule
-        Signal SignalKind Signals Speaks State Surrogate ThirdFactor ThreeFactorRule Timing WithinTrial
+        Follows Judged Modulated Optimizer OverBatch Pairing PiecewiseLinear Prepares Pretrained Pretraining Rule SGD
+        Schedule Signal SignalKind Signals Speaks State Surrogate ThirdFactor ThreeFactorRule Timing WithinTrial
         postsynaptic_trace presynaptic_trace
     """,
     "snnplast.testing": "check_rule check_third_factor small_network small_task",

@@ -56,7 +56,7 @@ def test_listing_names_imports_no_plugin(install):
 def test_an_unknown_name_lists_the_known_and_the_nearest():
     with pytest.raises(
         UserError,
-        match=r"unknown rule 'e-porp': did you mean 'e-prop'. Known: .*delta, .*e-prop, frozen, ib-hebbian, ",
+        match=r"unknown rule 'e-porp': did you mean 'e-prop'. Known: .*delta, .*e-prop, frozen, .*ib-hebbian, ",
     ):
         registry.load("rule", "e-porp")
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from snnplast.learning.capabilities import Assigns as Assigns
     from snnplast.learning.capabilities import Explores as Explores
     from snnplast.learning.capabilities import Extends as Extends
+    from snnplast.learning.capabilities import Follows as Follows
     from snnplast.learning.capabilities import Judged as Judged
     from snnplast.learning.capabilities import OverBatch as OverBatch
     from snnplast.learning.capabilities import Prepares as Prepares
@@ -48,7 +49,7 @@ __all__, __getattr__, __dir__ = offers(
         "learning.eligibility": "ThreeFactorRule",
         "learning.third_factor": "ThirdFactor Context State AnyThirdFactor",
         "learning.capabilities": (
-            "Speaks OverBatch Judged Adaptive Pretrained Pretraining Explores Extends Prepares Assigns"
+            "Speaks OverBatch Judged Adaptive Pretrained Pretraining Explores Extends Prepares Assigns Follows"
         ),
         "learning.spike_traces": "presynaptic_trace postsynaptic_trace Pairing",
         "learning.signals": "Signal Signals SignalKind Broadcast Timing",

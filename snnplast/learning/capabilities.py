@@ -111,6 +111,14 @@ class Extends:
         raise NotImplementedError
 
 
+class Follows:
+    """A rule that needs records of populations that it learns nothing onto."""
+
+    def follow(self, network: Network, projections: Sequence[Projection]) -> list[Projection]:
+        """Further projections that `inject` is asked about; projections: those that it learns."""
+        raise NotImplementedError
+
+
 class Prepares:
     """A rule that changes weights before each training trial, such as by normalising them."""
 

@@ -71,6 +71,60 @@ class Variable:
     point: Point = "before threshold"
 
 
+class Backward:
+    """What is to come, differentiated by the states of a population at one place of one step, from the last step back.
+
+    psi: (T, n). seen: A of the variables, (len(variables), T, n), as far back as it has come. totals: the derivative by
+    each parameter, (n,).
+    """
+
+    def __init__(
+        self, chain: Chain, psi: np.ndarray, variables: Sequence[Variable], parameters: Sequence[ByParameter] = ()
+    ) -> None:
+        self.chain, self.psi, self.variables, self.parameters = chain, psi, variables, parameters
+        self.a, self.kicked = np.zeros((chain.size, psi.shape[1])), np.zeros(psi.shape[1])
+        self.seen = np.zeros((len(variables), *psi.shape))
+        self.totals = [np.zeros(psi.shape[1]) for _ in parameters]
+
+    def undo_reset(self, t: int) -> None:
+        """From the end of step t to where its spikes are out, and nothing is reset yet."""
+        chain, a = self.chain, self.a
+        self.kicked = sum((a[x] * _at(values, t) for x, values in chain.kicks), np.zeros_like(self.kicked))
+        spiked = None if chain.spiked is None else chain.spiked[t]
+        for total, by in zip(self.totals, self.parameters, strict=True):
+            for row, values in by.reset:
+                total += a[row] * _at(values, t) * (1.0 if spiked is None else spiked)
+        self.a = _back(a, chain.reset, chain.reset_rows, t, spiked)
+        self._arrive("before reset", t)
+
+    def undo_step(self, t: int, modulation: np.ndarray) -> None:
+        """From there to where step t begins. modulation: C^t, (n,)."""
+        chain, s = self.chain, self.psi[t] * (modulation + self.kicked)
+        for x, values in chain.slope:
+            self.a[x] += s * _at(values, t)
+        for total, by in zip(self.totals, self.parameters, strict=True):
+            if by.slope is not None:
+                total += s * _at(by.slope, t)
+            for row, values in by.updates:
+                total += self.a[row] * _at(values, t)
+        self.a = _back(self.a, chain.updates, chain.updated_rows, t)
+        self._arrive("before threshold", t)
+        for total, by in zip(self.totals, self.parameters, strict=True):
+            for row, values in by.flow:
+                total += self.a[row] * _at(values, t)
+        self.a = _back(self.a, chain.flow, frozenset(range(chain.size)), t)
+        self._arrive("before flow", t)
+        if t == 0:
+            for total, by in zip(self.totals, self.parameters, strict=True):
+                for row, values in by.initial:
+                    total += self.a[row] * values
+
+    def _arrive(self, point: Point, t: int) -> None:
+        for row, x in zip(self.seen, self.variables, strict=True):
+            if x.point == point:
+                row[t] = self.a[x.state] if x.gate is None else self.a[x.state] * x.gate[t]
+
+
 def run_back(
     chain: Chain,
     psi: np.ndarray,
@@ -82,42 +136,11 @@ def run_back(
 
     psi: (T, n). modulation: C, (T, n) or (n,).
     """
-    steps, n = psi.shape
-    modulation = np.broadcast_to(modulation, psi.shape)
-    a, seen = np.zeros((chain.size, n)), np.empty((len(variables), steps, n))
-    totals = [np.zeros(n) for _ in parameters]
-
-    def arrive(point: Point) -> None:
-        for row, x in zip(seen, variables, strict=True):
-            if x.point == point:
-                row[t] = a[x.state] if x.gate is None else a[x.state] * x.gate[t]
-
-    for t in range(steps - 1, -1, -1):
-        s = psi[t] * (modulation[t] + sum(a[x] * _at(values, t) for x, values in chain.kicks))
-        spiked = None if chain.spiked is None else chain.spiked[t]
-        for total, by in zip(totals, parameters, strict=True):
-            if by.slope is not None:
-                total += s * _at(by.slope, t)
-            for row, values in by.reset:
-                total += a[row] * _at(values, t) * (1.0 if spiked is None else spiked)
-        a = _back(a, chain.reset, chain.reset_rows, t, spiked)
-        arrive("before reset")
-        for x, values in chain.slope:
-            a[x] += s * _at(values, t)
-        for total, by in zip(totals, parameters, strict=True):
-            for row, values in by.updates:
-                total += a[row] * _at(values, t)
-        a = _back(a, chain.updates, chain.updated_rows, t)
-        arrive("before threshold")
-        for total, by in zip(totals, parameters, strict=True):
-            for row, values in by.flow:
-                total += a[row] * _at(values, t)
-        a = _back(a, chain.flow, frozenset(range(chain.size)), t)
-        arrive("before flow")
-    for total, by in zip(totals, parameters, strict=True):
-        for row, values in by.initial:
-            total += a[row] * values
-    return seen, totals
+    modulation, backward = np.broadcast_to(modulation, psi.shape), Backward(chain, psi, variables, parameters)
+    for t in range(len(psi) - 1, -1, -1):
+        backward.undo_reset(t)
+        backward.undo_step(t, modulation[t])
+    return backward.seen, backward.totals
 
 
 def _at(values: np.ndarray, t: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy
@@ -34,10 +34,23 @@ from snnplast.network.projection import Projection
 from snnplast.task.trial import Record
 
 
-class DerivedTraces:
-    """What a rule adds for projections onto one population, and the gradient of a trial."""
+class Linear(NamedTuple):
+    """A population's trial, linearised. places: which of the `variables` spikes of a projection add to."""
 
-    def __init__(self, network: Network, target: str, psi: str) -> None:
+    chain: Chain
+    psi: np.ndarray
+    variables: list[Variable]
+    parameters: list[ByParameter]
+    places: dict[str, int]
+
+
+class DerivedTraces:
+    """What a rule adds for projections onto one population, and the gradient of a trial.
+
+    fixed: whether projections that are not plastic count as well, such as for what flows back through them.
+    """
+
+    def __init__(self, network: Network, target: str, psi: str, fixed: bool = False) -> None:
         population = network.populations[target]
         assert isinstance(population, SpikingPopulation)
         self.network, self.target, self.population, self.psi = network, target, population, psi
@@ -48,7 +61,9 @@ class DerivedTraces:
         except UserError as error:
             raise UserError(f"network.{target}: {error}") from None
         self.incoming = [
-            p for p in network.projections.values() if p.target == target and p.plastic and p.kind == "spiking"
+            p
+            for p in network.projections.values()
+            if p.target == target and p.kind == "spiking" and (p.plastic or fixed)
         ]
         self.learnt = population.learnt
         self.live = self.linearised.live({*map(self.into, self.incoming), *moved})
@@ -86,15 +101,15 @@ class DerivedTraces:
 
     # ---- code
 
-    def inject(self, projection: Projection, online: bool, gather: Gathering) -> Injection:
-        """What is added for one projection."""
+    def inject(self, projection: Projection, gather: Gathering | None = None) -> Injection:
+        """What is added for one projection. gather: what the traces are gathered with online; None: factored."""
         into = self.into(projection)
         if self.silent(projection):
             raise UserError(
                 f"network.{projection.name}: its weights add to {into!r}, which no spike of {self.target!r} depends "
                 "on; plastic=False keeps them"
             )
-        return self._online(projection, into, gather) if online else self.factored()
+        return self.factored() if gather is None else self._online(projection, into, gather)
 
     def _neurons(self, entries: Entries) -> Fragment:
         code = self._surrogate()
@@ -171,21 +186,32 @@ class DerivedTraces:
         self, record: Record, incoming: Sequence[Projection], signals: Sequence[Signal]
     ) -> dict[str, np.ndarray]:
         """Factored: projection -> gradient (n_synapses,), 'population.constant' -> gradient (n,)."""
-        first = incoming[0].name
-        learned = {one.name: record.values[f"{self.target}.{one.name}"] for one in self.learnt}
-        history = functools.partial(self._history, record, first, learned)
-        chain, parameters = self._chain_of(self._entries, history)
-        gains = {p.name: np.broadcast_to(self.gain(p), (self.population.size,)) for p in incoming}
-        places: list[tuple[str, Point]] = list(dict.fromkeys((self.into(p), p.arrival) for p in incoming))
+        linear = self.linear(record, incoming, incoming[0].name)
         projections = [
-            (record.wiring[p.name], record.spikes[p.source], latency(self.network, p), k, gains[p.name])
-            for p, k in ((p, places.index((self.into(p), p.arrival))) for p in incoming)
+            (record.wiring[p.name], record.spikes[p.source], latency(self.network, p), linear.places[p.name], gain)
+            for p, gain in ((p, self.gains(p)) for p in incoming)
         ]
-        psi = record.kept(first, "post.psi")
-        variables = [Variable(self.live.index(name), self._gate(record, first, name, at), at) for name, at in places]
-        found, totals = chain_sweep(chain, psi, signals, variables, projections, record.compiled, parameters)
-        names = [*(p.name for p in incoming), *(f"{self.target}.{one.name}" for one in self.learnt)]
-        return dict(zip(names, [*found, *totals], strict=True))
+        swept = linear.variables, projections, record.compiled, linear.parameters
+        found, totals = chain_sweep(linear.chain, linear.psi, signals, *swept)
+        return dict(zip([*(p.name for p in incoming), *self.constants], [*found, *totals], strict=True))
+
+    @property
+    def constants(self) -> list[str]:
+        """'population.constant' of what is learnable."""
+        return [f"{self.target}.{one.name}" for one in self.learnt]
+
+    def gains(self, projection: Projection) -> np.ndarray:
+        """What a weight of 1 adds to each neuron, (n,)."""
+        return np.broadcast_to(self.gain(projection), (self.population.size,))
+
+    def linear(self, record: Record, incoming: Sequence[Projection], first: str) -> Linear:
+        """A trial, linearised. first: the projection for which it was recorded."""
+        learned = {one.name: record.values[f"{self.target}.{one.name}"] for one in self.learnt}
+        chain, parameters = self._chain_of(self._entries, functools.partial(self._history, record, first, learned))
+        seen: list[tuple[str, Point]] = list(dict.fromkeys((self.into(p), p.arrival) for p in incoming))
+        variables = [Variable(self.live.index(name), self._gate(record, first, name, at), at) for name, at in seen]
+        places = {p.name: seen.index((self.into(p), p.arrival)) for p in incoming}
+        return Linear(chain, record.kept(first, "post.psi"), variables, parameters, places)
 
     def _history(self, record: Record, first: str, learned: Mapping[str, Value], name: str) -> np.ndarray:
         """An entry of a trial, (n,) or (T, n)."""
@@ -267,9 +293,9 @@ class Identity:
 
 
 @functools.lru_cache(maxsize=64)
-def derived_traces(network: Network, target: str, rule: Identity) -> DerivedTraces:
+def derived_traces(network: Network, target: str, rule: Identity, fixed: bool = False) -> DerivedTraces:
     """The traces of a network that does not change any more, for a rule: they are derived once."""
-    return DerivedTraces(network, target, rule.owner.postsynaptic(network.populations[target]))
+    return DerivedTraces(network, target, rule.owner.postsynaptic(network.populations[target]), fixed)
 
 
 def latency(network: Network, projection: Projection) -> int:

@@ -59,7 +59,7 @@ class ThreeFactorRule(AfterTrial):
         target = network.populations[projection.target]
         online = self.evaluation == "online"
         if target.readout:
-            _refuse_other_readouts(self.name, network, projection)
+            refuse_other_readouts(self.name, network, projection)
             return _inject_readout(network, projection) if online and isinstance(target, LeakyReadout) else Injection()
         if not isinstance(target, SpikingPopulation):
             raise UserError(
@@ -73,7 +73,7 @@ class ThreeFactorRule(AfterTrial):
         if not _short(network, target, projection.target):
             try:
                 traces = DerivedTraces(network, projection.target, self.postsynaptic(target))
-                return traces.inject(projection, online, Gathering(kinds))
+                return traces.inject(projection, Gathering(kinds) if online else None)
             except WrongCode:
                 raise
             except UserError as error:
@@ -102,7 +102,7 @@ class ThreeFactorRule(AfterTrial):
             incoming = [projection for projection in projections if projection.target == target]
             population = record.network.populations[target]
             if population.readout:
-                gradients |= _readout_gradient(record, incoming, given[0], self.evaluation == "online")
+                gradients |= readout_gradient(record, incoming, given[0], self.evaluation == "online")
             elif self.evaluation == "online":
                 gradients |= {p.name: gathered_by_synapses(record, p, given) for p in incoming}
                 for name, constant in learnt_constants(record.network, target).items():
@@ -122,8 +122,11 @@ def learnt_constants(network: Network, target: str) -> dict[str, str]:
     return {f"{target}.{one.name}": one.name for one in found}
 
 
-def _refuse_other_readouts(rule: str, network: Network, projection: Projection) -> None:
-    """The delta rule takes what a readout filters, or what it reads once per trial, where it arrives as input."""
+def refuse_other_readouts(rule: str, network: Network, projection: Projection) -> None:
+    """The delta rule takes what a readout filters, or what it reads once per trial, where it arrives as input.
+
+    Raises `UserError` for anything else.
+    """
     target = network.populations[projection.target]
     once = isinstance(target, RateReadout)
     if (not once and projection.kind == "analog") or projection.into not in (None, target.input_variable_name):
@@ -248,9 +251,10 @@ def _factored_gradient(
     return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}
 
 
-def _readout_gradient(
+def readout_gradient(
     record: Record, incoming: Sequence[Projection], error: Signal, online: bool
 ) -> dict[str, np.ndarray]:
+    """The gradient of weights onto a readout, and of its bias."""
     readout, target = record.network.populations[incoming[0].target], incoming[0].target
     if isinstance(readout, RateReadout):
         ends = record.during("response").ends

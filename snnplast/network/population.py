@@ -107,6 +107,15 @@ class LayerNorm(Description):
         """rates (n,) in Hz -> z (n,)."""
         return (rates - rates.mean()) / np.sqrt(rates.var() + self.offset)
 
+    def back(self, rates: np.ndarray, xi: np.ndarray) -> np.ndarray:
+        """xi (n,), a derivative by z, as one by the rates (n,) that z is made of: (xi - mean(xi) - z mean(xi z)) / sd.
+
+        >>> LayerNorm().back(np.array([10.0, 20.0, 30.0]), np.array([1.0, 0.0, 0.0])).round(3)
+        array([ 0.021, -0.041,  0.019])
+        """
+        z = self(rates)
+        return (xi - xi.mean() - z * np.mean(xi * z)) / np.sqrt(rates.var() + self.offset)
+
 
 class Population(Description):
     """Neurons of one kind.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from snnplast.errors import UserError, nearest, unknown
-from snnplast.learning.capabilities import Extends
+from snnplast.learning.capabilities import Extends, Follows
 from snnplast.learning.rule import AfterTrial, Rule
 from snnplast.learning.signals import SignalKind
 from snnplast.learning.third_factor import Context
@@ -86,7 +86,7 @@ def design(
             refuse_batch(plasticity)
     injections: dict[str, Injection] = {}
     for plasticity in plasticities:
-        for projection in plasticity.projections:
+        for projection in [*plasticity.projections, *_followed(network, plasticity)]:
             kinds = plasticity.kinds(projection)
             injections[projection.name] = _injection(plasticity.rule, network, projection, kinds)
         learnt = plasticity.parameters(network)
@@ -123,6 +123,12 @@ def _readout(network: Network, objective: Objective, online: bool) -> list[str]:
     if online:
         network.attach(objective.readout, objective.fragment())
     return [f"{objective.readout}.y"]
+
+
+def _followed(network: Network, plasticity: Plasticity) -> list[Projection]:
+    """Projections that its rule does not learn, and yet has code for."""
+    own = plasticity.rule
+    return own.follow(network, plasticity.projections) if isinstance(own, Follows) else []
 
 
 def _injection(rule: Rule, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:

@@ -264,7 +264,7 @@ class TwoCompartments(Neuron):
 
 def jacobian(d: int, h: np.ndarray, entries: Mapping[tuple[int, int], float | np.ndarray]) -> np.ndarray:
     """(d, d, n), 0 but for some entries."""
-    full = np.zeros((d, d, h.shape[1]))
+    full = np.zeros((d, d, h.shape[1]), h.dtype)
     for pair, values in entries.items():
         full[pair] = values
     return full
