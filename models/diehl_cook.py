@@ -9,8 +9,8 @@ Every pixel is a Poisson neuron. Each spike of an excitatory neuron makes its in
 all others. Where a digit brings fewer than `least` spikes, it is shown again, brighter. Labels have no part in this;
 at the end they name the neurons (rule "votes"), and a test digit is that of the neurons that spike most.
 
-Constants are those of the published code. There 150 ms without input let every variable decay between two digits; here
-each trial begins at rest.
+Constants are those of the published code. As there, 150 ms without input follow each digit; all but weights and
+thresholds then begins anew.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from snnplast.network import (
 )
 from snnplast.rules.references import DIEHL_2015
 from snnplast.task import Classification, CrossEntropy, Segment, Task, Trial
-from snnplast.time_steps import steps_of
-from snnplast.units import InUnit, PositiveRate, PositiveTime
+from snnplast.time_steps import steps_of, whole_steps
+from snnplast.units import InUnit, NonNegativeTime, PositiveRate, PositiveTime
 
 DT = 0.5e-3
 """Time step, s."""
@@ -53,6 +53,7 @@ class DiehlCook(IdxFiles):
 
     path, train_images, train_labels, test_images, test_labels, training, tests: see the model `idx`.
     neurons: excitatory ones, default 400, >= 2. duration: time a digit is shown, default 350 ms, > 0.
+    rest: without input after it, default 150 ms, >= 0.
     peak_rate: of a white pixel at intensity 1, default 31.875 Hz, > 0: the published 63.75 Hz at the intensity of 2
         at which a digit is first shown. least: spikes below which it is shown again, default 5, >= 0.
     excitation, inhibition: weights of an inhibitory neuron's input and of its output, defaults 10.4 and 17, >= 0.
@@ -64,6 +65,7 @@ class DiehlCook(IdxFiles):
 
     neurons: Annotated[int, Field(ge=2, description="excitatory neurons")] = 400
     duration: Annotated[PositiveTime, Field(description="time a digit is shown")] = "350 ms"
+    rest: Annotated[NonNegativeTime, Field(description="time without input after a digit")] = "150 ms"
     peak_rate: Annotated[PositiveRate, Field(description="of a white pixel at intensity 1")] = "31.875 Hz"
     least: Annotated[int, Field(ge=0, description="spikes below which a digit is shown again, brighter")] = 5
     excitation: Annotated[float, Field(ge=0, description="weight onto an inhibitory neuron")] = 10.4
@@ -106,19 +108,19 @@ class DiehlCook(IdxFiles):
 
     def task(self, seed: int) -> Task:
         (x, y), (x_test, y_test) = ((in_parts(s.pixels), s.labels.astype(int)) for s in self.samples)
-        steps = steps_of("model.duration", self.duration, DT)
-        return Presentations(x, y, x_test, y_test, steps, seed, least=self.least)
+        steps, rest = steps_of("model.duration", self.duration, DT), int(whole_steps("model.rest", self.rest, DT))
+        return Presentations(x, y, x_test, y_test, steps, seed, least=self.least, rest=rest)
 
     def citation(self) -> str:
         return "\n".join(filter(None, (DIEHL_2015, self.cited_images)))
 
 
 class Presentations(Classification):
-    """Samples that are shown again, brighter, as long as too few neurons spike."""
+    """Samples that are shown again, brighter, as long as too few neurons spike, and a rest after each time."""
 
-    def __init__(self, x, labels, x_test, labels_test, steps: int, seed: int, least: int) -> None:
+    def __init__(self, x, labels, x_test, labels_test, steps: int, seed: int, least: int, rest: int) -> None:
         super().__init__(x, labels, x_test, labels_test, steps, seed, objective=CrossEntropy(readout="label"))
-        self.least = least
+        self.least, self.rest = least, rest
 
     def _show(self, phase: int, sample: int) -> Trial:
         (segment,) = super()._show(phase, sample)
@@ -127,6 +129,8 @@ class Presentations(Classification):
             values = {self.source: segment.inputs[self.source] * (intensity / BRIGHTEST)}
             record = yield Segment(segment.steps, values, segment.series)
             spikes = len(record.spikes["excitatory"][0])
+            if self.rest:
+                record = yield Segment(self.rest, {self.source: ([], [])}, segment.series)
             if spikes - before >= self.least:
                 return
             before = spikes

@@ -28,7 +28,7 @@ SETTINGS = {
     "xor": {"hidden": 8},
     "linear": {"hidden": 8},
     "evidence-accumulation": {"draws": "fresh", "tests": 2},
-    "diehl-cook": {"neurons": 5, "duration": "50 ms", "peak_rate": "120 Hz"},
+    "diehl-cook": {"neurons": 5, "duration": "50 ms", "peak_rate": "120 Hz", "rest": "10 ms"},
     "t-maze": {"hidden": 10, "cues": 1, "corridor": 1, "pause": "20 ms"},
     "cartpole": {"hidden": 10},
     "pong": {"hidden": 10, "block": 16, "longest": 30},

@@ -22,7 +22,7 @@ def model(tmp_path_factory):
         labels = np.arange(count) % 3
         data_files.write_idx(folder / f"{name}-images-idx3-ubyte", patterns[labels].astype(np.uint8))
         data_files.write_idx(folder / f"{name}-labels-idx1-ubyte", labels.astype(np.uint8))
-    return DiehlCook(path=str(folder), neurons=8, peak_rate="60 Hz", theta_plus="1 mV", duration="200 ms")
+    return DiehlCook(path=str(folder), neurons=8, peak_rate="60 Hz", theta_plus="1 mV", duration="200 ms", rest="30 ms")
 
 
 def experiment(model, engine=NUMPY, epochs=1, **settings):
@@ -59,9 +59,9 @@ def test_a_dark_sample_is_shown_again_brighter(model):
     dark = model.model_copy(update={"peak_rate": 1.0, "least": 3})
     with snn.open(experiment(dark)) as sim:
         (record,) = sim.update().trials
-        assert record.steps == 400 * 7
+        assert record.steps == 460 * 7
     with snn.open(experiment(model)) as sim:
-        assert sim.update().trials[0].steps == 400
+        assert sim.update().trials[0].steps == 460
 
 
 @pytest.mark.parametrize("engine", ["compiled"])
