@@ -111,6 +111,25 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def proceed(self) -> None:
+        """Step 0 begins here, as if time had only now begun: variables, refractoriness and spikes on their way stay.
+
+        What was recorded and handed over is forgotten, as by `reset`.
+        """
+
+    @abstractmethod
+    def state(self) -> dict[str, np.ndarray]:
+        """A copy of all that `reset` would restore, spikes on their way included, as it is at step 0.
+
+        To be taken right after `proceed` or `reset`. With it and the lasting variables an engine of the same network
+        goes on as this one does.
+        """
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on at step 0 where `state` was taken. Raises `UserError` where it is that of another network."""
+
+    @abstractmethod
     def clone(self) -> Engine:
         """An independent engine of the same network at step 0, with the present values of all named variables.
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from snnplast.engine import internals, internals_cpp, unity
 from snnplast.engine.base import BrianModel, Engine, Interrupted
 from snnplast.engine.events import Events
-from snnplast.engine.inputs import SpikeInput, checked_count, checked_initial, checked_series, known
+from snnplast.engine.inputs import SpikeInput, check_state, checked_count, checked_initial, checked_series, known
 from snnplast.engine.library import Library
 from snnplast.errors import UserError
 from snnplast.native import compiler
@@ -66,6 +66,7 @@ class Blueprint:
     spiking: dict[str, int]
     recorded: tuple[str, ...]
     state: tuple[int, ...]
+    times: tuple[int, ...]
     event_spaces: tuple[int, ...]
     delays: tuple[int, ...]
     timestep: int
@@ -132,6 +133,7 @@ def _describe(device: internals_cpp.EngineDevice, model: BrianModel, generated: 
         spiking={name: array(group.variables["_spikespace"]) for name, group in spiking.items()},
         recorded=model.recorded,
         state=tuple(k for k in map(array, restored) if k not in lasting),
+        times=tuple(array(v) for v in restored if v.name in internals.TIMES and array(v) not in lasting),
         event_spaces=tuple(map(array, internals.event_spaces(model.network))),
         delays=tuple(sorted(delays & set(variables.values()))),
         timestep=array(clock.variables["timestep"]),
@@ -212,6 +214,10 @@ class CompiledEngine(Engine):
         if seed is not None:
             library.seed(seed)
         self._take_over_delays()
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was handed over and recorded since the last reset."""
         for _, spikes, _ in self._inputs.values():
             spikes.clear()
         for _, events in self._recorders.values():
@@ -307,6 +313,32 @@ class CompiledEngine(Engine):
     def reset(self, keep: Collection[str] = (), seed: int | None = None) -> None:
         """See `Engine`. keep: variables that are left as they are. seed: where random numbers begin anew."""
         self._restart(keep, seed)
+
+    def proceed(self) -> None:
+        library, passed = self._alive(), self.t * self._plan.dt
+        library.checked(library.proceed())
+        self._forget()
+        for k in self._plan.times:
+            library.view(k, self._plan.dtypes[k])[:] -= passed
+
+    def state(self) -> dict[str, np.ndarray]:
+        library, plan = self._alive(), self._plan
+        found = {f"array/{k}": library.view(k, plan.dtypes[k]).copy() for k in plan.state}
+        for k in range(library.checked(library.n_pathways())):
+            pairs = np.empty((library.checked(library.in_flight(k, None)), 2), np.int32)
+            library.checked(library.in_flight(k, pairs.ctypes.data))
+            found[f"in flight/{k}"] = pairs
+        return found
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        library, plan = self._alive(), self._plan
+        check_state(state, self.state())
+        self._restart()
+        for k in plan.state:
+            library.view(k, plan.dtypes[k])[:] = state[f"array/{k}"]
+        for k in range(library.checked(library.n_pathways())):
+            pairs = np.ascontiguousarray(state[f"in flight/{k}"], np.int32)
+            library.checked(library.put_in_flight(k, pairs.ctypes.data, len(pairs)))
 
     def clone(self) -> CompiledEngine:
         self._alive()

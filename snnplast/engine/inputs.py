@@ -7,7 +7,7 @@ for both engines, and a mistake ends in one sentence.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +17,20 @@ from snnplast.errors import UserError, unknown
 
 LAST_STEP = 2**31 - 2
 """Brian2 counts steps of a spike generator in 32 bits."""
+
+
+def check_state(given: Mapping[str, np.ndarray], mine: Mapping[str, np.ndarray]) -> None:
+    """Raise `UserError` for the state of an engine of another network."""
+    for name in sorted(given.keys() ^ mine.keys()):
+        raise UserError(f"restore: the state is that of another network: {name!r} is in one of them only")
+    for name, values in mine.items():
+        there, on_their_way = given[name], name.startswith("in flight/")
+        fits = there.shape[1:] == (2,) if on_their_way else there.shape == values.shape
+        if not fits or there.dtype != values.dtype:
+            raise UserError(
+                f"restore: the state is that of another network: {name!r} is {there.dtype} {there.shape}, here "
+                f"{values.dtype} {values.shape}"
+            )
 
 
 class SpikeInput:

@@ -99,6 +99,33 @@ static void forget_spikes(Pathway& pathway, long) {
     }
 }
 
+// Only our own pathways show them and take them back.
+template <class Pathway>
+static auto spikes_in_flight(Pathway& pathway, int32_t* to, int) -> decltype(pathway.in_flight(), int64_t()) {
+    const auto found = pathway.in_flight();
+    for (size_t k = 0; to && k < found.size(); k++) {
+        to[2 * k] = found[k].first;
+        to[2 * k + 1] = found[k].second;
+    }
+    return static_cast<int64_t>(found.size());
+}
+
+template <class Pathway>
+static int64_t spikes_in_flight(Pathway&, int32_t*, long) {
+    throw std::runtime_error("pathways of Brian2's own do not show spikes on their way");
+}
+
+template <class Pathway>
+static auto put_spikes_in_flight(Pathway& pathway, const int32_t* pairs, int64_t count, int)
+    -> decltype(pathway.put_in_flight(pairs, count)) {
+    return pathway.put_in_flight(pairs, count);
+}
+
+template <class Pathway>
+static bool put_spikes_in_flight(Pathway&, const int32_t*, int64_t, long) {
+    return false;
+}
+
 static void run(const Operation& operation) {
     if (operation.source >= 0 && sources[operation.source].silent)
         emit(sources[operation.source], clocks()[operation.clock]->timestep[0]);
@@ -276,6 +303,31 @@ SNN_API int64_t snn_steps(int64_t n, int64_t budget) {
     });
 }
 
+static void snn_begin_anew() {  // what was handed over and recorded is forgotten, and time begins
+    using namespace snnplast;
+    for (int space : event_spaces)
+        static_cast<int32_t*>(array_data(space))[array_size(space) - 1] = 0;
+    for (Source& s : sources) {
+        s.count = s.cursor = 0;
+        s.silent = !s.own;
+    }
+    for (int array : growing)
+        empty_array(array);
+    for (int matrix : matrices)
+        empty_matrix(matrix);
+    for (Series& s : series)
+        s.count = 0;
+    for (Recorder& r : recorders) {
+        r.steps.clear();
+        r.indices.clear();
+    }
+    for (Clock* clock : clocks()) {
+        clock->timestep[0] = 0;
+        clock->t[0] = 0;
+    }
+    the_network().t = 0;
+}
+
 SNN_API int64_t snn_reset() {
     using namespace snnplast;
     return guarded([&] {
@@ -285,29 +337,33 @@ SNN_API int64_t snn_reset() {
             else
                 std::memcpy(state.data, state.initial.data(), state.bytes);
         }
-        for (int space : event_spaces)
-            static_cast<int32_t*>(array_data(space))[array_size(space) - 1] = 0;
         for (SynapticPathway* pathway : pathways())
             forget_spikes(*pathway, 0);
-        for (Source& s : sources) {
-            s.count = s.cursor = 0;
-            s.silent = !s.own;
-        }
-        for (int array : growing)
-            empty_array(array);
-        for (int matrix : matrices)
-            empty_matrix(matrix);
-        for (Series& s : series)
-            s.count = 0;
-        for (Recorder& r : recorders) {
-            r.steps.clear();
-            r.indices.clear();
-        }
-        for (Clock* clock : clocks()) {
-            clock->timestep[0] = 0;
-            clock->t[0] = 0;
-        }
-        the_network().t = 0;
+        snn_begin_anew();
+        return static_cast<int64_t>(0);
+    });
+}
+
+// Step 0 begins here: state and spikes on their way stay as they are.
+SNN_API int64_t snn_proceed() {
+    return snnplast::guarded([&] {
+        snn_begin_anew();
+        return static_cast<int64_t>(0);
+    });
+}
+
+SNN_API int64_t snn_n_pathways() { return static_cast<int64_t>(snnplast::pathways().size()); }
+
+// Pairs (steps until arrival, neuron or synapse) of the spikes on their way; `to` may be null. Returns their number.
+SNN_API int64_t snn_in_flight(int pathway, int32_t* to) {
+    using namespace snnplast;
+    return guarded([&] { return spikes_in_flight(*pathways()[pathway], to, 0); });
+}
+
+SNN_API int64_t snn_put_in_flight(int pathway, const int32_t* pairs, int64_t count) {
+    using namespace snnplast;
+    return guarded([&] {
+        check(put_spikes_in_flight(*pathways()[pathway], pairs, count, 0), "spikes in flight fit the delays");
         return static_cast<int64_t>(0);
     });
 }

@@ -136,6 +136,10 @@ def prepare(network: BrianNetwork) -> None:
     network.before_run({})
 
 
+TIMES = frozenset({"lastspike", "lastupdate"})
+"""Names of variables that hold a time at which something was."""
+
+
 def state_variables(network: BrianNetwork) -> list[ArrayVariable]:
     """Every variable that steps may change: arrays that are not constant, without clocks and event lists.
 
@@ -183,6 +187,31 @@ def restore_queues(states: list[tuple[Any, Any]]) -> None:
     """Put spike queues back into an earlier state: spikes on their way are forgotten."""
     for queue, state in states:
         queue._restore_from_full_state(state)
+
+
+def in_flight(queue: Any) -> np.ndarray:
+    """Spikes on their way in a queue of the runtime: (steps until arrival, synapse) (n, 2), as they will arrive."""
+    state = queue._full_state()
+    if len(state) == 3:  # Brian2's queue in Python: dt, pairs, shape
+        pairs = np.asarray(state[1], np.int32).reshape(-1, 2)
+        return pairs[np.argsort(pairs[:, 0], kind="stable")]
+    offset, slots = state
+    ahead = [(k, synapse) for k in range(len(slots)) for synapse in slots[(offset + k) % len(slots)]]
+    return np.array(ahead, np.int32).reshape(-1, 2)
+
+
+def put_in_flight(queue: Any, pairs: np.ndarray) -> None:
+    """Let these spikes, and no others, be on their way."""
+    state = queue._full_state()
+    if len(state) == 3:
+        dt, _, (steps, width) = state
+        widest = int(np.bincount(pairs[:, 0], minlength=1).max(initial=0))
+        queue._restore_from_full_state((dt, pairs.astype(int), (steps, max(width, widest))))
+        return
+    slots: list[list[int]] = [[] for _ in state[1]]
+    for ahead, synapse in pairs.tolist():
+        slots[ahead].append(synapse)
+    queue._restore_from_full_state((0, slots))
 
 
 def prepare_queues(network: BrianNetwork) -> None:

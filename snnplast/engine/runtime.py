@@ -14,7 +14,7 @@ from snnplast.brian import Device
 from snnplast.engine import internals
 from snnplast.engine.base import BrianModel, Engine, Interrupted
 from snnplast.engine.events import Events
-from snnplast.engine.inputs import SpikeInput, checked_count, checked_initial, checked_series, known
+from snnplast.engine.inputs import SpikeInput, check_state, checked_count, checked_initial, checked_series, known
 
 BLOCK = 1000
 """Steps prepared for at once: what is prepared does not grow with the length of a run."""
@@ -61,6 +61,7 @@ class RuntimeEngine(Engine):
         lasting = {id(model.variables[name]) for name in model.lasting}
         state = [v for v in internals.state_variables(network) if id(v) not in lasting]
         self._initial_state = [(v.get_value(), v.get_value().copy()) for v in state]
+        self._times = [v.get_value() for v in state if v.name in internals.TIMES]
         self._event_spaces = [v.get_value() for v in internals.event_spaces(network)]
         self._queues = internals.queue_states(network)
         named = {id(variable) for variable in model.variables.values()}
@@ -74,14 +75,18 @@ class RuntimeEngine(Engine):
 
     def _restart(self) -> None:
         """Time, events and everything kept since the last reset."""
+        self._forget()
+        if any(not np.array_equal(now, then) for now, then in self._delays):
+            self._take_over_delays()
+        internals.restore_queues(self._queues)
+
+    def _forget(self) -> None:
+        """What was handed over and recorded; time begins anew."""
         self._t = 0
         self._timestep[0] = 0
         self._time[0] = 0.0
         for space in self._event_spaces:
             space[-1] = 0
-        if any(not np.array_equal(now, then) for now, then in self._delays):
-            self._take_over_delays()
-        internals.restore_queues(self._queues)
         for spikes in self._inputs.values():
             spikes.clear()
         for kept in self._spikes.values():
@@ -187,6 +192,29 @@ class RuntimeEngine(Engine):
         for array, initial in self._initial_state:
             array[:] = initial
         self._restart()
+
+    def proceed(self) -> None:
+        self._alive()
+        passed = self._t * self._dt[0]
+        self._forget()
+        for array in self._times:
+            array[:] -= passed
+
+    def state(self) -> dict[str, np.ndarray]:
+        network = self._alive().network
+        found = {f"array/{k}": array.copy() for k, (array, _) in enumerate(self._initial_state)}
+        for k, path in enumerate(internals.pathways(network)):
+            found[f"in flight/{k}"] = internals.in_flight(path.queue)
+        return found
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        network = self._alive().network
+        check_state(state, self.state())
+        self._restart()
+        for k, (array, _) in enumerate(self._initial_state):
+            array[:] = state[f"array/{k}"]
+        for k, path in enumerate(internals.pathways(network)):
+            internals.put_in_flight(path.queue, state[f"in flight/{k}"])
 
     def clone(self) -> RuntimeEngine:
         self._alive()

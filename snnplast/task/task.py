@@ -29,6 +29,7 @@ class Task(ABC):
     objective: what the readout should do; None where nothing is wanted of any.
     epoch: number of training trials in an epoch; None for an endless stream.
     tests: number of test trials. batch: trials per update; only published draws depend on it.
+    continuous: whether its training trials are pieces of one run, in which nothing begins anew. Test trials begin anew.
     classes: what the readout's units stand for, in their order; None where they are just numbered.
 
     >>> from snnplast import MeanSquaredError
@@ -46,6 +47,7 @@ class Task(ABC):
     epoch: int | None = None
     tests: int = 0
     batch: int = 1
+    continuous: bool = False
     classes: Sequence[str | int] | None = None
 
     @abstractmethod

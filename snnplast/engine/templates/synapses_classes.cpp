@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 #include "brianlib/spikequeue.h"
 
@@ -89,6 +90,27 @@ public:
         for (auto& slot : slots_)
             slot.clear();
         now_ = 0;
+    }
+
+    // Spikes on their way: (steps until they arrive, neuron or synapse), in the order in which they will arrive.
+    std::vector<std::pair<int32_t, int32_t>> in_flight() const {
+        std::vector<std::pair<int32_t, int32_t>> found;
+        for (size_t ahead = 0; ahead < slots_.size(); ahead++)
+            for (int32_t what : slots_[(now_ + ahead) % slots_.size()])
+                found.emplace_back(static_cast<int32_t>(ahead), what);
+        return found;
+    }
+
+    bool put_in_flight(const int32_t* pairs, int64_t count) {
+        const int64_t items = one_delay_ ? stop_ - start_ : static_cast<int64_t>(synapses_.size());
+        for (int64_t k = 0; k < count; k++)
+            if (pairs[2 * k] < 0 || pairs[2 * k] >= static_cast<int64_t>(slots_.size()) || pairs[2 * k + 1] < 0 ||
+                pairs[2 * k + 1] >= items)
+                return false;
+        clear();
+        for (int64_t k = 0; k < count; k++)
+            slots_[pairs[2 * k]].push_back(pairs[2 * k + 1]);
+        return true;
     }
 
     void advance() {
