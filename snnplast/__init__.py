@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from snnplast.task.action import SpikeChoice as SpikeChoice
     from snnplast.task.actor_critic import ActorCritic as ActorCritic
     from snnplast.task.closed_loop import ClosedLoop as ClosedLoop
+    from snnplast.task.free_run import FreeRun as FreeRun
     from snnplast.task.model import Model as Model
     from snnplast.task.objective import CrossEntropy as CrossEntropy
     from snnplast.task.objective import MeanSquaredError as MeanSquaredError
@@ -106,6 +107,7 @@ _HOME = {
     "learning.optimizer": "SGD Adam Schedule",
     "learning.rule": "Rule",
     "training.attach": "attach",
+    "task.free_run": "FreeRun",
     "task.task": "Classification Samples Task",
     "learning.third_factor": "ThirdFactor",
     "task.trial": "Record Segment",

@@ -323,7 +323,7 @@ class CompiledEngine(Engine):
 
     def state(self) -> dict[str, np.ndarray]:
         library, plan = self._alive(), self._plan
-        found = {f"array/{k}": library.view(k, plan.dtypes[k]).copy() for k in plan.state}
+        found = {f"array/{k}": library.view(k, plan.dtypes[k]).copy() for k in (*plan.state, *plan.event_spaces)}
         for k in range(library.checked(library.n_pathways())):
             pairs = np.empty((library.checked(library.in_flight(k, None)), 2), np.int32)
             library.checked(library.in_flight(k, pairs.ctypes.data))
@@ -334,7 +334,7 @@ class CompiledEngine(Engine):
         library, plan = self._alive(), self._plan
         check_state(state, self.state())
         self._restart()
-        for k in plan.state:
+        for k in (*plan.state, *plan.event_spaces):
             library.view(k, plan.dtypes[k])[:] = state[f"array/{k}"]
         for k in range(library.checked(library.n_pathways())):
             pairs = np.ascontiguousarray(state[f"in flight/{k}"], np.int32)

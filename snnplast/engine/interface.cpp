@@ -305,8 +305,6 @@ SNN_API int64_t snn_steps(int64_t n, int64_t budget) {
 
 static void snn_begin_anew() {  // what was handed over and recorded is forgotten, and time begins
     using namespace snnplast;
-    for (int space : event_spaces)
-        static_cast<int32_t*>(array_data(space))[array_size(space) - 1] = 0;
     for (Source& s : sources) {
         s.count = s.cursor = 0;
         s.silent = !s.own;
@@ -337,6 +335,8 @@ SNN_API int64_t snn_reset() {
             else
                 std::memcpy(state.data, state.initial.data(), state.bytes);
         }
+        for (int space : event_spaces)
+            static_cast<int32_t*>(array_data(space))[array_size(space) - 1] = 0;
         for (SynapticPathway* pathway : pathways())
             forget_spikes(*pathway, 0);
         snn_begin_anew();

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from snnplast.brian import (
     ArrayVariable,
     BrianNetwork,

@@ -76,6 +76,8 @@ class RuntimeEngine(Engine):
     def _restart(self) -> None:
         """Time, events and everything kept since the last reset."""
         self._forget()
+        for space in self._event_spaces:
+            space[-1] = 0
         if any(not np.array_equal(now, then) for now, then in self._delays):
             self._take_over_delays()
         internals.restore_queues(self._queues)
@@ -85,8 +87,6 @@ class RuntimeEngine(Engine):
         self._t = 0
         self._timestep[0] = 0
         self._time[0] = 0.0
-        for space in self._event_spaces:
-            space[-1] = 0
         for spikes in self._inputs.values():
             spikes.clear()
         for kept in self._spikes.values():
@@ -202,16 +202,21 @@ class RuntimeEngine(Engine):
 
     def state(self) -> dict[str, np.ndarray]:
         network = self._alive().network
-        found = {f"array/{k}": array.copy() for k, (array, _) in enumerate(self._initial_state)}
+        found = {f"array/{k}": array.copy() for k, array in enumerate(self._state_arrays)}
         for k, path in enumerate(internals.pathways(network)):
             found[f"in flight/{k}"] = internals.in_flight(path.queue)
         return found
+
+    @property
+    def _state_arrays(self) -> list[np.ndarray]:
+        """What changes, and the events of the last step, which synapses are yet to take up."""
+        return [*(array for array, _ in self._initial_state), *self._event_spaces]
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         network = self._alive().network
         check_state(state, self.state())
         self._restart()
-        for k, (array, _) in enumerate(self._initial_state):
+        for k, array in enumerate(self._state_arrays):
             array[:] = state[f"array/{k}"]
         for k, path in enumerate(internals.pathways(network)):
             internals.put_in_flight(path.queue, state[f"in flight/{k}"])

@@ -161,3 +161,20 @@ def refuse_batch(plasticity: Plasticity) -> None:
                 f"rules.{rule.name}.batch = {rule.trials}: the {kind} {owner.name!r} takes trials one after another; "
                 "batch = 1 is allowed"
             )
+
+
+def refuse_in_pieces(plan: Plan, plasticities: Sequence[Plasticity]) -> None:
+    """What does not go on over the trials of a continuous run."""
+    for plasticity in plasticities:
+        if isinstance(plasticity.rule, AfterTrial):
+            raise UserError(
+                f"task.continuous: rule {plasticity.rule.name!r} makes its gradient of trials that begin from nothing; "
+                "a rule that changes weights within the trial is allowed"
+            )
+    code = {**plan.populations, **plan.synapses}
+    for name, fragment in code.items():
+        if "t" in fragment.identifiers() - fragment.names():
+            raise UserError(
+                f"task.continuous: the code of {name!r} reads the time t, which begins anew with each piece; "
+                "input of the task, or a variable that counts steps, is allowed"
+            )

@@ -24,14 +24,21 @@ LONG = 10**7
 
 
 def simulate(
-    simulation: Simulation, trial: Trial, index: int, seed: int, rng: np.random.Generator, learning: bool = True
+    simulation: Simulation,
+    trial: Trial,
+    index: int,
+    seed: int,
+    rng: np.random.Generator,
+    learning: bool = True,
+    anew: bool = True,
 ) -> Record:
-    """Run a trial from reset to its end: the task's segments, then those that network, sources and rules ask for.
+    """Run a trial, from beginning to end: the task's segments, then those that network, sources and rules ask for.
 
     rng: draws the spikes of Poisson sources and the noise of rules that explore. learning: whether rules explore, and
-    change weights within the trial. The record's histories are views, valid until the next trial.
+    change weights within the trial. anew: whether it begins from rest, or where the last trial ended. The record's
+    histories are views, valid until the next trial.
     """
-    simulation.begin()
+    simulation.begin(anew)
     simulation.open_gates(learning)
     if learning:
         simulation.prepare()

@@ -97,8 +97,14 @@ class Simulation:
         for name, of, order in self._ties:
             self.values[name][:] = self.values[of][order]
 
-    def begin(self) -> None:
-        """All state as it is where a trial begins; what is learned of that counts from then on."""
+    def begin(self, anew: bool = True) -> None:
+        """All state as it is where a trial begins; what is learned of that counts from then on.
+
+        anew: otherwise the trial goes on where the last one ended.
+        """
+        if not anew:
+            self.engine.proceed()
+            return
         self.engine.reset()
         for variable, start in self.plan.begins.items():
             self.engine[variable][:] = self.engine[start]

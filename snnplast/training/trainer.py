@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from snnplast.errors import UserError
 from snnplast.learning.optimizer import Optimizer, State
+from snnplast.learning.rule import AfterTrial
 from snnplast.network.neurons import SpikingPopulation
 from snnplast.random_streams import SOURCES, TEST, TRAINING, stream
 from snnplast.reads import Reads
+from snnplast.simulation.agreement import refuse_in_pieces
 from snnplast.simulation.run_trial import simulate
 from snnplast.simulation.simulation import Simulation
 from snnplast.simulation.workers import Workers
@@ -19,6 +22,8 @@ from snnplast.task.closed_loop import Measures
 from snnplast.task.task import Task, Trial
 from snnplast.task.trial import Record
 
+ENGINE = "engine/"
+"""Of a checkpoint's names: the state of a continuous run."""
 Learned = tuple[list[dict[str, np.ndarray]], dict[str, float]]
 """Gradients by the signals of the trial, then, for each plasticity, by a signal of 1; and metrics."""
 Outcome = tuple[Record, list[dict[str, np.ndarray]], dict[str, float]]
@@ -56,6 +61,8 @@ class Trainer:
     iteration: int = 0
     states: dict[str, State] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
+    _going: bool = field(default=False, init=False)
+    """Whether the next training trial goes on where the last one ended."""
 
     def __post_init__(self) -> None:
         self.task = self.task.on(self.simulation.network, self.batch)
@@ -72,6 +79,9 @@ class Trainer:
                 self._limits |= {f"{name}.{key}": sides for key, sides in population.limits(network.dt).items()}
         self._scales = {name: _scale(values[name], first) for name, first in self.simulation.plan.learnt.items()}
         sequential = any(t.sequential for t in self.simulation.plasticities) or self.simulation.persistent()
+        if self.task.continuous:
+            refuse_in_pieces(self.simulation.plan, self.simulation.plasticities)
+            sequential = True
         self._workers = Workers(self.simulation, 1 if sequential else self.workers)
 
     @property
@@ -119,7 +129,8 @@ class Trainer:
 
     def run(self, phase: int, index: int) -> Record:
         """One trial alone: a pure function of (seed, phase, index), the parameters and persistent state."""
-        return self._simulate(self.simulation, phase, index, self._draw(phase, index))
+        with self._interrupting():
+            return self._simulate(self.simulation, phase, index, self._draw(phase, index))
 
     def test(self, index: int) -> Record:
         """One test trial alone, with persistent state as it is before and after."""
@@ -133,12 +144,36 @@ class Trainer:
     def evaluate(self) -> Generator[Record, None, None]:
         """The test trials, with parameters and persistent state as they are before and after."""
         kept = {name: values.copy() for name, values in self.simulation.persistent().items()}
-        for record, _, _ in self._trials(TEST, range(self.task.tests), lambda record: ([], {})):
-            try:
-                yield record
-            finally:  # also for who takes no more of them
-                for name, values in self.simulation.persistent().items():
-                    values[:] = kept[name]
+        with self._interrupting():
+            for record, _, _ in self._trials(TEST, range(self.task.tests), lambda record: ([], {})):
+                try:
+                    yield record
+                finally:  # also for who takes no more of them
+                    for name, values in self.simulation.persistent().items():
+                        values[:] = kept[name]
+
+    @contextmanager
+    def _interrupting(self) -> Iterator[None]:
+        """Trials by themselves: weights and a continuous run are afterwards as if these had not been."""
+        engine, going = self.simulation.engine, self._going
+        values = {name: array.copy() for name, array in self.simulation.values.items()} if self._within else {}
+        kept: dict[str, np.ndarray] = {}
+        if self.task.continuous:
+            engine.proceed()
+            kept, self._going = engine.state(), False
+        try:
+            yield
+        finally:
+            if self.task.continuous:
+                engine.restore(kept)
+            for name, array in values.items():
+                self.simulation.values[name][:] = array
+            self._going = going
+
+    @property
+    def _within(self) -> bool:
+        """Whether trials change weights while they run."""
+        return any(not isinstance(plasticity.rule, AfterTrial) for plasticity in self.simulation.plasticities)
 
     def close(self) -> None:
         """Give up the engines of further workers."""
@@ -168,8 +203,10 @@ class Trainer:
         return self.reads.during(trial) if isinstance(trial, Generator) else trial
 
     def _simulate(self, simulation: Simulation, phase: int, index: int, trial: Trial) -> Record:
-        rng = stream(self.task.seed, SOURCES, phase, index)
-        return simulate(simulation, trial, index, self.task.seed, rng, learning=phase == TRAINING)
+        rng, learning = stream(self.task.seed, SOURCES, phase, index), phase == TRAINING
+        record = simulate(simulation, trial, index, self.task.seed, rng, learning, anew=not self._going)
+        self._going = self.task.continuous and learning
+        return record
 
     def _learn(self, record: Record) -> Learned:
         gradients: dict[str, np.ndarray] = {}
@@ -221,7 +258,7 @@ class Trainer:
         """Live views of everything that learning changes, by name; with it a run goes on bitwise as if uninterrupted.
 
         'iteration' (a copy); 'values/...': all weights and biases; 'optimizer/...'; 'source/...': memories of third
-        factors; 'persistent/...': state of the network that outlives trials.
+        factors; 'persistent/...': state of the network that outlives trials; 'engine/...': of a continuous run.
         """
         found: dict[str, np.ndarray] = {"iteration": np.array(self.iteration)}
         found |= {f"values/{name}": values for name, values in self.simulation.values.items()}
@@ -229,7 +266,11 @@ class Trainer:
         for k, plasticity in enumerate(self.simulation.plasticities):
             for i, source in enumerate(plasticity.sources):
                 found |= {f"source/{k}/{i}/{key}": values for key, values in source.state.items()}
-        return found | {f"persistent/{name}": values for name, values in self.simulation.persistent().items()}
+        found |= {f"persistent/{name}": values for name, values in self.simulation.persistent().items()}
+        if self.task.continuous:
+            self.simulation.engine.proceed()
+            found |= {f"{ENGINE}{name}": values for name, values in self.simulation.engine.state().items()}
+        return found
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on where `state` was taken. Raises `UserError` where it does not fit this experiment."""
@@ -237,13 +278,20 @@ class Trainer:
         for name in mine.keys() ^ state.keys():
             raise UserError(f"checkpoint: {name!r} is in {'the file' if name in state else 'the experiment'} only")
         for name, values in mine.items():
+            if name.startswith(ENGINE):
+                continue
             if values.shape != state[name].shape:
                 raise UserError(f"checkpoint: {name!r} has shape {state[name].shape}, the experiment {values.shape}")
             if values.dtype != state[name].dtype:
                 raise UserError(f"checkpoint: {name!r} is {state[name].dtype}, the experiment's {values.dtype}")
+        if self.task.continuous:
+            of_engine = {name.removeprefix(ENGINE): v for name, v in state.items() if name.startswith(ENGINE)}
+            self.simulation.engine.restore(of_engine)
         for name, values in mine.items():
-            values[...] = state[name]
+            if not name.startswith(ENGINE):
+                values[...] = state[name]
         self.iteration = int(state["iteration"])
+        self._going = self.task.continuous and self.iteration > 0
 
     def _batch_of(self, epoch: int) -> tuple[int, int]:
         """Index of the first trial of this iteration, and how many it holds."""
