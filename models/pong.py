@@ -73,7 +73,7 @@ class Pong(Model):
         net.add("input", SpikeSource(self.code().size))
         net.add("hidden", LIF(self.hidden, tau_m="10 ms", v_threshold=0.6, reset="subtract-next", refractory="2 ms"))
         net.add("output", LeakyReadout(3, tau_m="5 ms"))
-        net.connect("input", "hidden", weights=Normal(gain=4.0), plastic=True)
+        net.connect("input", "hidden", weights=Normal(gain=float(__import__("os").environ.get("G", "4"))), plastic=True)
         net.connect("hidden", "output", weights=0.0, plastic=True)
         return net
 
