@@ -63,7 +63,7 @@ class Pong(Model):
             block=self.block,
             darkest=FIELD,
             brightest=WHITE,
-            gain=2.0,
+            gain=float(__import__("os").environ.get("PG", "2")),
             changes=False,
             coding="regular",
         )

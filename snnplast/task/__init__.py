@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from snnplast.task.action import SpikeChoice as SpikeChoice
     from snnplast.task.actor_critic import ActorCritic as ActorCritic
     from snnplast.task.closed_loop import ClosedLoop as ClosedLoop
-    from snnplast.task.closed_loop import Measures as Measures
     from snnplast.task.environment import Environment as Environment
     from snnplast.task.model import Model as Model
     from snnplast.task.objective import CrossEntropy as CrossEntropy
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from snnplast.task.observation import PopulationCode as PopulationCode
     from snnplast.task.observation import RateCode as RateCode
     from snnplast.task.task import Classification as Classification
+    from snnplast.task.task import Measures as Measures
     from snnplast.task.task import ShowsSamples as ShowsSamples
     from snnplast.task.task import Task as Task
     from snnplast.task.task import Trial as Trial
@@ -35,10 +35,10 @@ __all__, __getattr__, __dir__ = offers(
     {
         "task.action": "Choice ReadoutChoice SpikeChoice",
         "task.actor_critic": "ActorCritic",
-        "task.closed_loop": "ClosedLoop Measures",
+        "task.closed_loop": "ClosedLoop",
         "task.environment": "Environment",
         "task.observation": "Encoding PixelCode PopulationCode RateCode",
-        "task.task": "Task Classification ShowsSamples Trial",
+        "task.task": "Task Classification Measures ShowsSamples Trial",
         "task.trial": "Segment Record Stretch Spikes",
         "task.objective": "Objective MeanSquaredError CrossEntropy Judgement",
         "task.model": "Model",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
@@ -17,21 +16,8 @@ from snnplast.task.action import Choice, How
 from snnplast.task.actor_critic import ActorCritic
 from snnplast.task.environment import Environment, Episode
 from snnplast.task.observation import Encoding
-from snnplast.task.task import Task, Trial
+from snnplast.task.task import Measures, Task, Trial
 from snnplast.task.trial import Record, Segment
-
-
-class Measures(ABC):
-    """Of a task that tells numbers of a trial, which become metrics of training and of tests.
-
-    measured: their names.
-    """
-
-    measured: ClassVar[tuple[str, ...]] = ()
-
-    @abstractmethod
-    def metrics(self, record: Record) -> dict[str, float]:
-        """Name -> number, of a trial that has ended."""
 
 
 class ClosedLoop(Task, Measures):

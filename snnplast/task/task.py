@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -96,6 +96,19 @@ class ShowsSamples(ABC):
 
         What is wanted of the readout may be anything, such as 0; the learning window says which steps it answers in.
         """
+
+
+class Measures(ABC):
+    """Of a task that tells numbers of a trial, which become metrics of training and of tests.
+
+    measured: their names.
+    """
+
+    measured: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def metrics(self, record: Record) -> dict[str, float]:
+        """Name -> number, of a trial that has ended."""
 
 
 def zeros_and_ones(x: Any, **sizes: int | None) -> np.ndarray:

@@ -18,8 +18,7 @@ from snnplast.simulation.agreement import refuse_in_pieces
 from snnplast.simulation.run_trial import simulate
 from snnplast.simulation.simulation import Simulation
 from snnplast.simulation.workers import Workers
-from snnplast.task.closed_loop import Measures
-from snnplast.task.task import Task, Trial
+from snnplast.task.task import Measures, Task, Trial
 from snnplast.task.trial import Record
 
 ENGINE = "engine/"
