@@ -80,14 +80,14 @@ def fields(file: Path, picture: Path) -> None:
     """The weights of every excitatory neuron, as the image it answers to."""
     import matplotlib.pyplot as plt
 
-    from snnplast import read_run
+    from snnplast.record import read_run
 
     weights = read_run(file).weights["input_to_excitatory"].reshape(28, 28, 20, 20)
-    figure, axes = plt.subplots(figsize=(6.4, 6))
+    figure, axes = plt.subplots(figsize=(7.5, 7))
     shown = axes.imshow(weights.transpose(2, 0, 3, 1).reshape(560, 560), cmap="hot_r", vmin=0, vmax=weights.max())
     axes.set(xticks=[], yticks=[], title="weights of 400 neurons, learned without labels")
     figure.colorbar(shown, shrink=0.7, label="weight")
-    figure.savefig(picture, dpi=120, bbox_inches="tight")
+    figure.savefig(picture, dpi=80, bbox_inches="tight")
 
 
 def ours(folder: Path, digits: int, rounds: int) -> tuple[list[float], float]:
