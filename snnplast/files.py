@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from snnplast.errors import UserError, short
 
@@ -48,9 +48,13 @@ def _absolute(text: str) -> str:
     return str(located(text)) if text else text
 
 
+def _text(given: object) -> object:
+    return os.fspath(given) if isinstance(given, os.PathLike) else given
+
+
 LOCATED = AfterValidator(_absolute)
-DataPath = Annotated[str, LOCATED]
-"""A field of a model: the path of data; in a config, relative to the file that says so; kept absolute."""
+DataPath = Annotated[str, BeforeValidator(_text), LOCATED]
+"""A field of a model: the path of data, or its text; in a config, relative to the file that says so; kept absolute."""
 
 
 def read_text(path: Path, shown: str) -> str:

@@ -22,7 +22,7 @@ def model(tmp_path_factory):
         labels = np.arange(count) % 3
         data_files.write_idx(folder / f"{name}-images-idx3-ubyte", patterns[labels].astype(np.uint8))
         data_files.write_idx(folder / f"{name}-labels-idx1-ubyte", labels.astype(np.uint8))
-    return DiehlCook(path=str(folder), neurons=8, peak_rate="60 Hz", theta_plus="1 mV", duration="200 ms", rest="30 ms")
+    return DiehlCook(path=folder, neurons=8, peak_rate="60 Hz", theta_plus="1 mV", duration="200 ms", rest="30 ms")
 
 
 def experiment(model, engine=NUMPY, epochs=1, **settings):
