@@ -39,6 +39,7 @@ BUILT_IN = {
         "diehl-cook": "snnplast.rules.diehl_cook:DiehlCookSTDP",
         "votes": "snnplast.rules.votes:Votes",
         "decolle": "snnplast.rules.decolle:DECOLLE",
+        "superspike": "snnplast.rules.superspike:SuperSpike",
     },
     "third-factor": {
         "readout-error": "snnplast.rules.third_factors.readout_error:ReadoutError",
@@ -62,6 +63,7 @@ BUILT_IN = {
         "diehl-cook": "snnplast.models.diehl_cook:DiehlCook",
         "arrays": "snnplast.models.arrays:Arrays",
         "pattern-generation": "snnplast.models.pattern_generation:PatternGeneration",
+        "spike-pattern": "snnplast.models.spike_pattern:SpikePattern",
         "store-recall": "snnplast.models.store_recall:StoreRecall",
         "t-maze": "snnplast.models.t_maze:TMaze",
         "cartpole": "snnplast.models.cartpole:CartPole",

@@ -3,7 +3,7 @@ r"""Local readout: each hidden population is told how wrong a fixed random reado
     y_k^t = kappa y_k^{t-1} + (1-kappa) sum_j G_kj z_j^t,   kappa = exp(-dt/tau), 0 where tau = 0
     L_j^t = sum_k G_kj E_k^t
 
-G ~ N(0, scale^2 / n) is drawn once for a population of n neurons and stays so. E is the derivative by y of the task's
+G ~ N(0, scale^2) is drawn once and stays so. E is the derivative by y of the task's
 loss, as if this readout were the task's: the same target, at the same steps. With tau = 0, as published, L multiplies
 the eligibility trace itself; a readout that filters has it filtered with the same kappa, its own derivative. No
 population hears of the errors of another, and none waits for a later layer.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
@@ -29,7 +28,7 @@ from snnplast.units import NonNegativeTime
 class LocalReadout(Judged, ThirdFactor):
     """A random readout of each population's own, and its error (Kaiser, Mostafa & Neftci 2020).
 
-    scale: of G, default 1, > 0. tau: time constant of the readout's filter, default 0 ms, >= 0.
+    scale: standard deviation of G, default 1, > 0. tau: time constant of the readout's filter, default 0 ms, >= 0.
 
     >>> import snnplast as snn
     >>> from snnplast.testing import small_network, small_task
@@ -42,7 +41,7 @@ class LocalReadout(Judged, ThirdFactor):
     name: ClassVar[str] = "local-readout"
     reference: ClassVar[str] = KAISER_2020
 
-    scale: Annotated[float, Field(gt=0, description="scale of the fixed random weights G")] = 1.0
+    scale: Annotated[float, Field(gt=0, description="standard deviation of the fixed random weights G")] = 1.0
     tau: Annotated[NonNegativeTime, Field(description="time constant of the readout's filter")] = "0 ms"
 
     def kind(self, context: Context, population: str) -> SignalKind:
@@ -68,7 +67,7 @@ class LocalReadout(Judged, ThirdFactor):
         if not neurons.spiking:
             raise UserError(f"third factor 'local-readout': {target!r} does not spike, and a readout hears spikes")
         network.add(readout, LeakyReadout(classes, tau_m=f"{self.tau!r} second") if self.tau else StepReadout(classes))
-        network.connect(target, readout, weights=Gaussian(std=self.scale / np.sqrt(neurons.size)))
+        network.connect(target, readout, weights=Gaussian(std=self.scale))
         weights = Transposed(of=f"{target}_to_{readout}")
         carried = {"kind": "analog", "variable": "error", "into": "local_error", "simulated": False}
         network.connect(readout, target, weights=weights, **carried)

@@ -55,7 +55,7 @@ class ReadoutError(Adaptive, ThirdFactor):
         if context.read.clock == "trial":
             return SignalKind("learning_signal", "trial")
         assert isinstance(context.read, LeakyReadout)
-        return SignalKind("learning_signal", "step", context.read.tau_m)
+        return SignalKind("learning_signal", "step", context.read.tau_m, context.read.tau_rise)
 
     def extend(self, context: Context) -> Network:
         network, readout = context.network.copy(), context.readout

@@ -129,6 +129,11 @@ def refuse_other_readouts(rule: str, network: Network, projection: Projection) -
     """
     target = network.populations[projection.target]
     once = isinstance(target, RateReadout)
+    if isinstance(target, LeakyReadout) and target.tau_rise is not None:
+        raise UserError(
+            f"rule {rule!r}: network.{projection.name}: {projection.target!r} has tau_rise, and weights onto a "
+            "readout that filters twice do not learn; plastic=False keeps them"
+        )
     if (not once and projection.kind == "analog") or projection.into not in (None, target.input_variable_name):
         allowed = "analog ones that act once per trial" if once else "spiking ones"
         raise UserError(

@@ -2,7 +2,7 @@
 
     G = sum_t L^t F(e)^t + R sum_t e^t,   F(e)^t = kappa F(e)^{t-1} + (1-kappa) e^t
 
-for step signals L and trial signals R.
+for step signals L and trial signals R; F is applied twice, first with tau_rise, where a signal asks for that.
 """
 
 from __future__ import annotations
@@ -54,10 +54,13 @@ class Gathering:
                         "evaluation = 'online' needs one tau_m for all readouts: "
                         "with one per readout every synapse would need a trace per readout; use 'factored'"
                     )
-                trace, tau = f"filtered_{name}{ending}", f"tau_{name}"
-                equations.append(f"{trace} : {unit}")
-                constants[tau], units[tau] = kind.tau, "second"
-                code.append(f"{trace} = {trace}*exp(-dt/{tau}) + (1 - exp(-dt/{tau}))*{eligibility}")
+                filters = {"rising": kind.tau_rise} if kind.tau_rise is not None else {}
+                for stage, value in {**filters, "filtered": kind.tau}.items():
+                    heard, trace = trace, f"{stage}_{name}{ending}"
+                    tau = f"tau_{name}" if stage == "filtered" else f"tau_rise_{name}"
+                    equations.append(f"{trace} : {unit}")
+                    constants[tau], units[tau] = value, "second"
+                    code.append(f"{trace} = {trace}*exp(-dt/{tau}) + (1 - exp(-dt/{tau}))*{heard}")
             read.append(f"gradient_{name}{ending}")
             equations.append(f"{read[-1]} : {unit}")
             code.append(f"{read[-1]} = {read[-1]} + {name}{suffix}*{trace}")

@@ -52,10 +52,17 @@ def adaptive_adjoint(psi: np.ndarray, modulation: np.ndarray, beta: np.ndarray, 
 
 def filtered(signal: Signal) -> np.ndarray:
     """What multiplies the unfiltered trace at each step: (T, n), or (n,) where it is constant."""
-    values = signal.values
+    values = _risen(signal)
     if signal.timing == "step" and signal.decay is not None:
         values = reverse_filter((1 - signal.decay) * values, signal.decay)
     return values if signal.feedback is None else values @ signal.feedback
+
+
+def _risen(signal: Signal) -> np.ndarray:
+    """Its values, through the reverse of the first of two filters: their order does not matter."""
+    if signal.rise is None:
+        return signal.values
+    return reverse_filter((1 - signal.rise) * signal.values, signal.rise)
 
 
 def modulation(signals: Sequence[Signal]) -> np.ndarray:
@@ -115,9 +122,9 @@ def _told(signals: Sequence[Signal]) -> tuple[np.ndarray | None, list[Carried]]:
     carried = []
     for signal in signals:
         if signal.timing == "step":
-            columns = signal.values.shape[1]
-            kappa = None if signal.decay is None else np.full(columns, signal.decay)
-            carried.append(Carried(signal.values, kappa, signal.feedback))
+            values = _risen(signal)
+            kappa = None if signal.decay is None else np.full(values.shape[1], signal.decay)
+            carried.append(Carried(values, kappa, signal.feedback))
     return np.sum(constant, axis=0) if constant else None, carried
 
 

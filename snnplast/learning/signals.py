@@ -17,11 +17,13 @@ class SignalKind:
 
     variable: the target neurons' variable that holds a step signal while an online rule runs.
     timing: "step" or "trial". tau: time constant (s) of the filter of the trace it multiplies; None: no filter.
+    tau_rise: of a filter before that one; None: there is only one.
     """
 
     variable: str
     timing: Timing
     tau: float | np.ndarray | None = None
+    tau_rise: float | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Signal:
 
     values: (T, n) with timing "step", (n,) with timing "trial"; with `feedback`, a step signal before its broadcast.
     decay: kappa of the filter of the trace that a step signal multiplies, None for the unfiltered trace; one number,
-        or one per column of `values`.
+        or one per column of `values`. rise: that of a filter before it, None where there is only one.
     variable: the target neurons' variable that holds a step signal while an online rule runs.
     feedback: (k, n); the signal is values (T, k) @ feedback. Filters act on the k columns, which is exact for
         different kappas and cheaper.
@@ -54,14 +56,16 @@ class Signal:
     decay: float | np.ndarray | None = None
     feedback: np.ndarray | None = None
     variable: str = ""
+    rise: float | None = None
 
     @classmethod
     def of(cls, given: np.ndarray | Broadcast, kind: SignalKind, dt: float) -> Signal:
         """What a source gave for a population, dt (s) being the time step."""
         decay = None if kind.tau is None else np.exp(-dt / kind.tau)
+        rise = None if kind.tau_rise is None else float(np.exp(-dt / kind.tau_rise))
         if isinstance(given, Broadcast):
-            return cls(given.values, kind.timing, decay, given.feedback, kind.variable)
-        return cls(given, kind.timing, decay, variable=kind.variable)
+            return cls(given.values, kind.timing, decay, given.feedback, kind.variable, rise)
+        return cls(given, kind.timing, decay, variable=kind.variable, rise=rise)
 
 
 Signals = Mapping[str, Sequence[Signal] | None]

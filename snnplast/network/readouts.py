@@ -11,6 +11,7 @@ from pydantic import Field
 from snnplast.network import slots
 from snnplast.network.fragments import Fragment, Update, Value
 from snnplast.network.population import Population, PositiveTimes
+from snnplast.units import PositiveTime
 
 
 class LeakyReadout(Population):
@@ -18,7 +19,14 @@ class LeakyReadout(Population):
 
     y_k^t = kappa y_k^{t-1} + (1 - kappa) sum_j w_kj z_j^t,   kappa = exp(-dt/tau_out)
 
+    With tau_rise, the input is filtered once before; of one spike y then is the double exponential of a postsynaptic
+    potential, or of the van Rossum distance:
+
+    r_k^t = rho r_k^{t-1} + (1 - rho) sum_j w_kj z_j^t,   rho = exp(-dt/tau_rise)
+    y_k^t = kappa y_k^{t-1} + (1 - kappa) r_k^t
+
     tau_m: time constant tau_out, default 20 ms, > 0; number or one per readout.
+    tau_rise: of the first filter, default none, > 0. Weights onto such a readout do not learn.
 
     >>> LeakyReadout(2, tau_m=["20 ms", "30 ms"]).tau_m
     array([0.02, 0.03])
@@ -28,11 +36,24 @@ class LeakyReadout(Population):
     input_variable: ClassVar[str | None] = "y"
     tau_m: Annotated[PositiveTimes, Field(description="time constant tau_out")] = "20 ms"
 
+    tau_rise: Annotated[PositiveTime | None, Field(description="time constant of a filter before that")] = None
+
+    @property
+    def input_variable_name(self) -> str | None:
+        return "y" if self.tau_rise is None else "rising"
+
     def input_gain(self, dt: float) -> Value:
-        return 1 - np.exp(-dt / self.tau_m)
+        return 1 - np.exp(-dt / (self.tau_m if self.tau_rise is None else self.tau_rise))
 
     def fragment(self, dt: float) -> Fragment:
-        return Fragment(("dy/dt = -y/tau_m : 1",), {"tau_m": self.tau_m}, {"tau_m": "second"})
+        if self.tau_rise is None:
+            return Fragment(("dy/dt = -y/tau_m : 1",), {"tau_m": self.tau_m}, {"tau_m": "second"})
+        return Fragment(
+            ("y : 1", "drising/dt = -rising/tau_rise : 1"),
+            {"tau_m": self.tau_m, "tau_rise": self.tau_rise},
+            {"tau_m": "second", "tau_rise": "second"},
+            (Update("y = y*exp(-dt/tau_m) + (1 - exp(-dt/tau_m))*rising", *slots.READOUTS),),
+        )
 
 
 class RateReadout(Population):
