@@ -34,7 +34,8 @@ class SuperSpike(ThreeFactorRule):
     >>> import snnplast as snn
     >>> from snnplast.models.spike_pattern import SpikePattern
     >>> model = SpikePattern(duration="50 ms")
-    >>> with snn.open(snn.Experiment(model.network(), model.task(0), snn.SuperSpike(), iterations=1, engine="runtime")) as sim:
+    >>> experiment = snn.Experiment(model.network(), model.task(0), snn.SuperSpike(), iterations=1, engine="runtime")
+    >>> with snn.open(experiment) as sim:
     ...     before, update = sim.snapshot(), sim.update()
     ...     [name for name in before if (sim.weights[name] != before[name]).any()]
     ['input_to_output']

@@ -29,12 +29,13 @@ SETTINGS = {
     "linear": {"hidden": 8},
     "evidence-accumulation": {"draws": "fresh", "tests": 2},
     "diehl-cook": {"neurons": 5, "duration": "50 ms", "peak_rate": "120 Hz", "rest": "10 ms"},
+    "spike-pattern": {"gain": 10},
     "t-maze": {"hidden": 10, "cues": 1, "corridor": 1, "pause": "20 ms"},
     "cartpole": {"hidden": 10},
     "pong": {"hidden": 10, "block": 16, "longest": 30},
 }
 NEEDS = {"cartpole": ["gymnasium"], "pong": ["gymnasium", "ale_py"]}
-ALIKE = {"pattern-generation", "t-maze", "pong"}
+ALIKE = {"pattern-generation", "spike-pattern", "t-maze", "pong"}
 """Where trials begin in the same way."""
 
 
