@@ -37,6 +37,23 @@ def test_a_leaky_readout_filters_the_spikes_of_the_same_step():
         np.testing.assert_allclose(engine.history["output.y"], expected, rtol=1e-10, atol=1e-13)
 
 
+def test_a_leaky_readout_with_a_rise_filters_twice():
+    rng, net, rise, tau = np.random.default_rng(2), Network(), 7.0, np.array([5.0, 25.0])
+    net.add("input", SpikeSource(INPUTS))
+    spikes = np.nonzero(rng.random((STEPS, INPUTS)) < 0.2)
+    w = rng.standard_normal((INPUTS, 2))
+    net.add("output", LeakyReadout(2, tau_m=tau * ms, tau_rise=rise * ms))
+    net.connect("input", "output", weights=w)
+    rho, kappa, r, y, expected = np.exp(-1 / rise), np.exp(-1 / tau), np.zeros(2), np.zeros(2), np.zeros((STEPS, 2))
+    for t, x in enumerate(raster(spikes, STEPS, INPUTS)):
+        r = rho * r + (1 - rho) * (x @ w)
+        expected[t] = y = kappa * y + (1 - kappa) * r
+    with running(net, ["output.y"]) as engine:
+        engine.set_spikes("input", *spikes)
+        engine.steps(STEPS)
+        np.testing.assert_allclose(engine.history["output.y"], expected, rtol=1e-10, atol=1e-13)
+
+
 def test_a_rate_readout_weighs_the_layers_representation_once_per_trial():
     task = small_task()
     simulation = open_simulation(small_network("rate"), task.objective, IBHebbian(), 1, NUMPY)
