@@ -7,7 +7,7 @@ With the linearised step of `snnplast.learning.chain` for every population, what
 so that populations are run backwards side by side, each step with what the steps after it have left in A. D is what
 reaches the objective's readout, and what signals of regularisers add:
 
-    leaky readout   D_j^t = sum_k w_kj (1 - kappa) B_k^{t + delay},   B^t = kappa B^{t+1} + E^t
+    leaky readout   D_j^t = sum_k w_kj (1 - kappa) B_k^{t + delay},   B^t = kappa B^{t+1} + E^t;  with tau_rise, twice
     rate readout    D_j^t = (V E through the normalisation of z)_j / (T dt), the same at every step
 """
 
@@ -108,9 +108,12 @@ def _from_spikes(record: Record, p: Projection, error: Signal) -> np.ndarray:
     network, readout = record.network, record.network.populations[p.target]
     assert isinstance(readout, LeakyReadout)
     kappa = np.broadcast_to(np.exp(-network.dt / readout.tau_m), (readout.size,))
-    adjoint = reverse_filter(error.values, kappa)
+    adjoint = (1 - kappa) * reverse_filter(error.values, kappa)
+    if readout.tau_rise is not None:
+        rho = float(np.exp(-network.dt / readout.tau_rise))
+        adjoint = (1 - rho) * reverse_filter(adjoint, rho)
     found = np.zeros((record.steps, network.populations[p.source].size))
-    for lag, matrix in _lags(record.wiring[p.name], record.values[p.name], 1 - kappa, 0):
+    for lag, matrix in _lags(record.wiring[p.name], record.values[p.name], np.ones(readout.size), 0):
         if lag < record.steps:
             found[: record.steps - lag] += (matrix @ adjoint[lag:].T).T
     return found

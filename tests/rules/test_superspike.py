@@ -82,6 +82,16 @@ def test_a_neuron_learns_to_fire_when_it_should():
     assert losses[-1] < 0.02 * losses[0]
 
 
+def test_of_one_layer_backpropagation_through_time_is_the_same():
+    model, found = SpikePattern(duration="100 ms", inputs=30, rate="40 Hz", gain=6.0), []
+    task, rule = model.task(2), snn.SuperSpike()
+    for chosen in (rule, snn.BPTT(surrogate=rule.surrogate)):
+        bench = Bench(model.network(), task)
+        with bench.open(chosen) as simulation:
+            found.append(bench.gradients(simulation, 0)["input_to_output"])
+    assert np.abs(found[1] - found[0]).max() <= 1e-10 * np.abs(found[0]).max()
+
+
 def test_a_readout_that_filters_twice_does_not_learn():
     net = SpikePattern().network()
     net.change("output_to_filtered", plastic=True)
