@@ -41,7 +41,8 @@ ALIKE = {"pattern-generation", "spike-pattern", "t-maze", "pong"}
 
 def rule_of(name):
     """A rule that the model's network takes."""
-    return snn.DiehlCookSTDP(total=None) if name == "diehl-cook" else Frozen()
+    own = {"diehl-cook": snn.DiehlCookSTDP(total=None), "spike-pattern": snn.SuperSpike()}
+    return own.get(name, Frozen())
 
 
 @pytest.fixture
