@@ -51,6 +51,7 @@ class Experiment(Shown):
     model : what makes network and task. network : the model's description.
     file : the user's model file, None for a registered model or Python objects.
     rule : learns every plastic projection that names no other. others : those other rules by name.
+    compare : a rule whose gradients are compared with, as a metric; None for none.
     engine, train, record : what runs the network, how long and from which seed, and what is kept.
     reads : the files that the model's code has read.
     numbered : `record.path` is a default: where something stands there already, the file gets a number.
@@ -61,6 +62,7 @@ class Experiment(Shown):
     network: Network
     rule: Rule
     others: Mapping[str, Rule]
+    compare: Rule | None
     engine: EngineChoice
     train: Training
     record: Recording
@@ -79,6 +81,7 @@ class Experiment(Shown):
         workers: int = 1,
         checkpoint_every: int | Literal["auto"] = "auto",
         others: Iterable[Rule] = (),
+        compare: Rule | None = None,
         engine: str | EngineChoice = "compiled",
         record: str | os.PathLike[str] | Recording | None = None,
     ) -> None:
@@ -92,6 +95,8 @@ class Experiment(Shown):
         workers : threads for the trials of a batch; any number gives the same bits.
         checkpoint_every : rounds between checkpoints; "auto": about every 10 s.
         others : the rules that projections name, connect(..., rule="delta").
+        compare : a rule whose gradients of the same trials are compared with, such as BPTT(): the metric
+            `cosine_to_bptt`.
         engine : "compiled" or "runtime", or an `EngineChoice` (of snnplast.engine) with its target.
         record : the file of the run (HDF5); None or "" for none; a `Recording` says what else is kept.
 
@@ -108,6 +113,10 @@ class Experiment(Shown):
         for other in found:
             if not isinstance(other, Rule):
                 raise UserError(f"Experiment: others: {short(other)}: a Rule is needed")
+        if compare is not None and not isinstance(compare, Rule):
+            raise UserError(f"Experiment: compare = {short(compare)}: a Rule is needed, such as BPTT()")
+        if compare is not None and compare.name in [rule.name, *(other.name for other in found)]:
+            raise UserError(f"Experiment: compare = {compare.name!r}: it is the rule that learns; another is needed")
         if record is None or isinstance(record, str | os.PathLike):
             record = Recording(path=os.fspath(record) if record else "")
         if not isinstance(record, Recording):
@@ -121,8 +130,15 @@ class Experiment(Shown):
             network=model.network(),
             rule=rule,
             others={other.name: other for other in found},
+            compare=compare,
             engine=EngineChoice.of(engine, "Experiment: engine"),
-            train=Training(seed=seed, workers=workers, checkpoint_every=checkpoint_every, **length),
+            train=Training(
+                seed=seed,
+                workers=workers,
+                checkpoint_every=checkpoint_every,
+                compare=None if compare is None else compare.name,
+                **length,
+            ),
             record=record,
             reads=Reads(),
             numbered=False,
@@ -153,7 +169,7 @@ class Experiment(Shown):
     def made(cls, **fields: Any) -> Experiment:
         """The experiment with all these attributes."""
         made = cls.__new__(cls)
-        made._fill(**{"reads": Reads(), "numbered": False, **fields})
+        made._fill(**{"reads": Reads(), "numbered": False, "compare": None, **fields})
         return made
 
     def changed(self, **fields: Any) -> Experiment:
@@ -209,6 +225,8 @@ class Experiment(Shown):
         """All settings as TOML; given back as a file it makes the same run."""
         identity = {"file": str(self.file)} if self.file else {"name": OBJECTS if self.of_objects else self.model.name}
         rules = {self.rule.name: self.rule, **self.others}
+        if self.compare is not None:
+            rules[self.compare.name] = self.compare
         return toml_text(
             {
                 "rule": self.rule.name,

@@ -227,6 +227,7 @@ class _Resolution:
             refuse_too_large(network)
         path, record = self.table("record").get("path"), construct(Recording, self.table("record"), ("record",))
         others = dict.fromkeys(p.rule for p in network.projections.values() if p.rule and p.rule != chosen)
+        train = construct(Training, _without_length(self._for_rule(chosen, "train")), ("train",))
         return {
             "model": model,
             "file": file,
@@ -234,11 +235,21 @@ class _Resolution:
             "rule": self._rule(chosen),
             "others": {name: self._rule(name) for name in others},
             "engine": construct(EngineChoice, self.table("engine"), ("engine",)),
-            "train": construct(Training, _without_length(self._for_rule(chosen, "train")), ("train",)),
+            "train": train,
+            "compare": self._compared(train.compare, [chosen, *others]),
             "record": record,
             "reads": self.reads,
             "numbered": not (isinstance(path, Leaf) and path.source.rank > DEFAULTS),
         }
+
+    def _compared(self, name: str | None, learning: Sequence[str]) -> Rule | None:
+        """The rule that others are compared with."""
+        known = registry.names("rule")
+        if name is not None and (name not in known or name in learning):
+            place = place_of(self.table("train"), ("compare",), ("train", "compare"))
+            why = unknown("rule", name, known) if name not in known else "it is the rule that learns; another is needed"
+            raise UserError(f"{place} = {short(name)}: {why}")
+        return None if name is None else self._rule(name)
 
     def table(self, *path: str) -> Table:
         return _fold(self.layers, *path) or {}

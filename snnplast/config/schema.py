@@ -59,7 +59,7 @@ def settings(kind: type[Description], table: Table, path: Path_) -> dict[str, An
 def _setting(field: FieldInfo, node: Node, path: Path_) -> Any:
     choice, inner = choice_in(field), description_in(field.annotation)
     if isinstance(node, Leaf):
-        if node.value == NONE and type(None) in get_args(field.annotation):
+        if node.value == NONE and type(None) in (field.annotation, *get_args(field.annotation)):
             return None
         if LOCATED in field.metadata and isinstance(node.value, str) and node.value:
             return _located(node)

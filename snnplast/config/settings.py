@@ -32,6 +32,8 @@ class Training(Description):
         1 to 256; results do not depend on it.
     checkpoint_every: rounds (epochs, or iterations of a task without) between checkpoints; 0: only at the end and after
     Ctrl-C; "auto": about every 10 s, less often where that would take more than 1 % of the time.
+    compare: name of a rule, such as "bptt", whose gradients of the same trials and spikes those of the experiment's are
+        compared with: the metric `cosine_to_bptt`, over all weights onto neurons; default none. It takes its time.
     """
 
     iterations: Annotated[int | None, Field(ge=1, le=MOST, description="number of updates")] = None
@@ -43,6 +45,8 @@ class Training(Description):
         BeforeValidator(_rounds_or_auto),
         Field(description="epochs or iterations, 0 for none, or 'auto'"),
     ] = "auto"
+
+    compare: Annotated[str | None, Field(description="a rule whose gradients are compared with, such as 'bptt'")] = None
 
     @model_validator(mode="after")
     def _has_one_length(self) -> Training:

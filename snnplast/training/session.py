@@ -21,6 +21,7 @@ from snnplast.task.task import Task
 from snnplast.task.trial import Record
 from snnplast.training.callbacks import Callbacks, Moment
 from snnplast.training.checkpoint import Checkpoint, Pace, save
+from snnplast.training.control import Control
 from snnplast.training.interrupt import Interrupts, Stopped
 from snnplast.training.learned import Learned
 from snnplast.training.mean import Mean
@@ -85,6 +86,8 @@ class Session:
         if experiment.train.epochs:
             trainer.iterations = experiment.train.epochs * trainer.updates_per_epoch()
         recorder = Recorder.of(trainer, experiment)
+        if experiment.compare is not None:
+            trainer.control = Control.of(experiment, simulation, trainer)
         return cls(trainer, experiment, recorder, origin or versions(), callbacks or Callbacks())
 
     def go_on(self, checkpoint: Checkpoint) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,8 +22,12 @@ from snnplast.simulation.workers import Workers
 from snnplast.task.task import Measures, Task, Trial
 from snnplast.task.trial import Record
 
+if TYPE_CHECKING:
+    from snnplast.training.control import Control
+
 ENGINE = "engine/"
 """Of a checkpoint's names: the state of a continuous run."""
+
 Learned = tuple[list[dict[str, np.ndarray]], dict[str, float]]
 """Gradients by the signals of the trial, then, for each plasticity, by a signal of 1; and metrics."""
 Outcome = tuple[Record, list[dict[str, np.ndarray]], dict[str, float]]
@@ -49,6 +54,7 @@ class Trainer:
     workers: threads that run the trials of a batch side by side; results are bitwise the same for any number.
     watch: called with (phase, record) of every trial, in order. kept: variables whose history it needs.
     reads: notes the files that trials read.
+    control: whose gradients of the same trials it is compared with, which is a metric as well.
     """
 
     simulation: Simulation
@@ -60,6 +66,7 @@ class Trainer:
     iteration: int = 0
     states: dict[str, State] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
+    control: Control | None = None
     _going: bool = field(default=False, init=False)
     """Whether the next training trial goes on where the last one ended."""
 
@@ -105,10 +112,28 @@ class Trainer:
         """One iteration: a batch of trials, the mean gradient, one optimiser step per parameter."""
         epoch = self.iteration // self.updates_per_epoch()
         first, size = self._batch_of(epoch)
+        if self.control is not None:
+            self.control.follow(self.simulation.values)
+        gradients, records, metrics = self.learned(range(first, first + size))
+        if self.control is not None:
+            found = gradients | self.control.changed(self.simulation)
+            metrics[self.control.name] = self.control.cosine(found, self.control.gradients(records))
+        self._apply(gradients)
+        for plasticity in self.simulation.plasticities:
+            plasticity.assign(records[-1], self.simulation.values)
+        if not np.isfinite(metrics.get("loss", 0.0)):
+            raise UserError(
+                f"iteration {self.iteration + 1}: the loss is {metrics['loss']}; a lower learning_rate may help"
+            )
+        self.iteration += 1
+        return Step(self.iteration, epoch, records, metrics)
+
+    def learned(self, trials: range) -> tuple[dict[str, np.ndarray], list[Record], dict[str, float]]:
+        """A batch of training trials: their mean gradient, which nothing is done with yet, records and metrics."""
         totals: list[dict[str, np.ndarray]] = [{} for _ in range(1 + len(self.simulation.plasticities))]
         sums: dict[str, float] = {}
-        records = []
-        for record, gradients, measured in self._trials(TRAINING, range(first, first + size), self._learn):
+        records, size = [], len(trials)
+        for record, gradients, measured in self._trials(TRAINING, trials, self._learn):
             for total, gradient in zip(totals, gradients, strict=True):
                 _add(total, gradient, copy=size > 1)
             for name, value in measured.items():
@@ -116,15 +141,7 @@ class Trainer:
             records.append(record)
         if size > 1:
             totals = [{name: gradient / size for name, gradient in total.items()} for total in totals]
-        self._apply(self._completed(totals, records))
-        for plasticity in self.simulation.plasticities:
-            plasticity.assign(records[-1], self.simulation.values)
-        if not np.isfinite(sums.get("loss", 0.0)):
-            raise UserError(
-                f"iteration {self.iteration + 1}: the loss is {sums['loss']}; a lower learning_rate may help"
-            )
-        self.iteration += 1
-        return Step(self.iteration, epoch, records, sums)
+        return self._completed(totals, records), records, sums
 
     def run(self, phase: int, index: int) -> Record:
         """One trial alone: a pure function of (seed, phase, index), the parameters and persistent state."""
@@ -175,8 +192,10 @@ class Trainer:
         return any(not isinstance(plasticity.rule, AfterTrial) for plasticity in self.simulation.plasticities)
 
     def close(self) -> None:
-        """Give up the engines of further workers."""
+        """Give up the engines of further workers, and of the control."""
         self._workers.close()
+        if self.control is not None:
+            self.control.close()
 
     def _trials(self, phase: int, indices: range, learn: Callable[[Record], Learned]) -> Iterator[Outcome]:
         """Records of trials in order, each a pure function of (seed, phase, index) and the parameters."""
