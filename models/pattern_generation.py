@@ -70,14 +70,14 @@ class PatternGeneration(Model):
         return net
 
     def task(self, seed: int) -> Task:
-        return _Generate(self.drawn["spikes"], self.inputs, self.drawn["target"])
+        return _Generate(self.drawn["spikes"], self.inputs, self.drawn["target"], seed)
 
 
 class _Generate(Task, ShowsSamples):
     """The same trial for ever. shown: the spikes of samples, (samples, steps, inputs)."""
 
-    def __init__(self, spikes: Spikes, inputs: int, target: np.ndarray) -> None:
-        self.objective = MeanSquaredError()
+    def __init__(self, spikes: Spikes, inputs: int, target: np.ndarray, seed: int) -> None:
+        self.objective, self.seed = MeanSquaredError(), seed
         self.inputs, self.shown = inputs, np.empty((0, 0, inputs), np.int64)
         self.segment = Segment(len(target), {"input": spikes}, {"output.target": target})
 

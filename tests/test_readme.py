@@ -11,7 +11,7 @@ import pytest
 
 from snnplast.cli.command import main
 from snnplast.config.experiment import Experiment
-from snnplast.engine import compiler_available
+from snnplast.engine import NUMPY, compiler_available
 from snnplast.record.reading import read_run
 
 TEXT = (Path(__file__).parents[1] / "README.md").read_text()
@@ -82,8 +82,9 @@ def test_the_brian2_network_it_shows_runs_compiled():
 
 def test_the_rule_it_shows_keeps_the_contract():
     (rule,) = (text for text in blocks("python") if "check_rule" in text)
-    scope = {"__name__": "readme"}
-    exec(rule, scope)
+    scope = {"__name__": "readme", "NUMPY": NUMPY}
+    assert "check_rule(SpikeProp)" in rule
+    exec(rule.replace("check_rule(SpikeProp)", "check_rule(SpikeProp, trials=2, engine=NUMPY, workers=())"), scope)
     assert scope["SpikeProp"].name == "spike-prop"
 
 

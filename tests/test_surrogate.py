@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.learning.surrogate import SURROGATES, PiecewiseLinear
 from snnplast.rules.e_prop import EProp
@@ -42,7 +43,7 @@ def test_the_triangle_ends_at_its_width():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SURROGATES)
 def test_a_rule_learns_with_every_surrogate(name):
-    check_rule(EProp, trials=2, surrogate={"name": name, "relative_width": 0.8})
+    check_rule(EProp, trials=2, engine=NUMPY, workers=(), surrogate={"name": name, "relative_width": 0.8})
 
 
 def test_a_wrong_surrogate_is_named():

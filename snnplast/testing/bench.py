@@ -19,24 +19,33 @@ from snnplast.network.network import Network
 from snnplast.network.neurons import LIF
 from snnplast.network.population import LayerNorm, PoissonSource
 from snnplast.network.readouts import LeakyReadout, RateReadout
-from snnplast.network.weights import Normal
+from snnplast.network.weights import Normal, Uniform
 from snnplast.random_streams import SOURCES, TRAINING, stream
 from snnplast.simulation.run_trial import simulate
 from snnplast.simulation.simulation import Simulation
-from snnplast.task.task import Classification, Task, Trial
+from snnplast.task.task import Classification, Samples, Task, Trial
 from snnplast.task.trial import Record
 from snnplast.training.pretrain import open_simulation
 
 Gradients = dict[str, np.ndarray]
 
 
-def small_network(readout: Literal["leaky", "rate"] = "leaky") -> Network:
-    """12 Poisson sources -> 8 recurrent LIF neurons -> 7 LIF neurons -> 3 readouts, everything plastic."""
+def small_network(readout: Literal["leaky", "rate", "none"] = "leaky") -> Network:
+    """12 Poisson sources -> 8 recurrent LIF neurons -> 7 LIF neurons -> 3 readouts, everything plastic.
+
+    With readout "none" there are none, and weights lie between 0 and 1, as rules like STDP need them.
+    """
     net = Network()
     net.add("input", PoissonSource(12, peak_rate="300 Hz"))
     settings = {"refractory": "2 ms", "reset": "subtract-next", "bias": 0.02, "representation": LayerNorm()}
     net.add("first", LIF(8, tau_m="20 ms", **settings))
     net.add("second", LIF(7, tau_m="15 ms", **settings))
+    if readout == "none":
+        bounded = {"weights": Uniform(low=0.1, high=0.9), "bounds": (0, 1), "plastic": True}
+        net.connect("input", "first", **bounded)
+        net.connect("first", "first", self_connections=False, **bounded)
+        net.connect("first", "second", connectivity=Probability(0.7), **bounded)
+        return net
     net.connect("input", "first", weights=Normal(gain=2.5), plastic=True)
     net.connect("first", "first", weights=Normal(gain=1.0), plastic=True, self_connections=False)
     net.connect("first", "second", weights=Normal(gain=4.0), connectivity=Probability(0.7), plastic=True)
@@ -57,6 +66,12 @@ def small_task(seed: int = 1) -> Classification:
     x, labels = rng.random((24, 12)), rng.integers(3, size=24)
     labels[:3] = 0, 1, 2
     return Classification(x[:20], labels[:20], x[20:], labels[20:], steps=60, seed=seed)
+
+
+def small_samples(seed: int = 1) -> Samples:
+    """The samples of `small_task`, of which nothing is wanted."""
+    x = stream(seed, "bench samples").random((24, 12))
+    return Samples(x[:20], x[20:], steps=60, seed=seed)
 
 
 def promise(kept: Any, sentence: str) -> None:
@@ -124,6 +139,16 @@ class Bench:
 
     def __init__(self, network: Network, task: Task, engine: EngineChoice = NUMPY) -> None:
         self.network, self.task, self.engine = network, task, engine
+
+    def on(self, engine: EngineChoice) -> Bench:
+        """The same on another engine."""
+        return Bench(self.network, self.task, engine)
+
+    def frozen(self, projection: str) -> Bench:
+        """The same with a projection that no rule learns."""
+        network = self.network.copy()
+        network.projections[projection] = network.projections[projection].model_copy(update={"plastic": False})
+        return Bench(network, self.task, self.engine)
 
     @contextmanager
     def open(self, rule: Rule) -> Iterator[Simulation]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from small_runs import matrices, trainer
 
+from snnplast.engine import NUMPY
 from snnplast.learning.optimizer import SGD
 from snnplast.network.network import Network
 from snnplast.network.neurons import LIF
@@ -86,4 +87,4 @@ def test_before_the_transforms_it_is_symmetric_feedback():
 
 
 def test_it_keeps_the_contract_of_third_factors():
-    check_third_factor(Backprop, rule="ib-hebbian", network=network(), trials=4)
+    check_third_factor(Backprop, rule="ib-hebbian", network=network(), trials=4, engine=NUMPY, workers=())

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from small_runs import RESERVOIR, matrices, trainer
 
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.learning.optimizer import SGD
 from snnplast.learning.signals import Broadcast
@@ -97,11 +98,11 @@ FACTORS = [
 @pytest.mark.parametrize("factor, settings", FACTORS, ids=lambda value: getattr(value, "name", ""))
 def test_every_source_keeps_the_contract_under_every_rule(factor, settings, rule):
     for readout in ("leaky", "rate"):
-        check_third_factor(factor, rule=rule, network=small_network(readout), **settings)
+        check_third_factor(factor, rule=rule, network=small_network(readout), engine=NUMPY, **settings)
 
 
 def test_hsic_keeps_the_contract_under_e_prop():
-    check_third_factor(HSIC, rule="e-prop", trials=4, window=3)
+    check_third_factor(HSIC, rule="e-prop", trials=4, engine=NUMPY, workers=(), window=3)
 
 
 @pytest.mark.parametrize("factor", ["hsic", "class-memory", "random", "reward", {"name": "reservoir", **RESERVOIR}])
