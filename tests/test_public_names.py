@@ -9,13 +9,13 @@ import pytest
 NAMES = {
     "snnplast": """
         ALIF ActorCritic AdEx Adam AllToAll Analog BPTT Backprop BatchFiringRate COBA CSVLogger CUBA ClassMemory
-        Classification ClosedLoop CrossEntropy CustomNeurons DECOLLE Delta DiehlCookSTDP EProp EarlyStopping
-        Experiment ExplicitPairs ExplicitWeights FiringRate FixedInDegree Fragment FreeRun Frozen GLIF Gaussian
-        Glorot HSIC IBHebbian Injection Izhikevich LIF LayerNorm LeakyReadout LocalReadout MeanSquaredError Model
-        Network Normal OneToOne PixelCode PoissonSource PopulationCode Probability Random RateCode RateReadout
-        ReadoutChoice ReadoutError Record Recording Reservoir Reward RewardHebbian Rule SGD STDP Samples Schedule
-        Segment SpikeChoice SpikeSource SuperSpike Task ThirdFactor TripletSTDP Uniform Update UserError Votes Zero
-        attach evaluate load_weights plot predict resume save_weights train
+        Classification ClosedLoop CrossEntropy CustomNeurons DECOLLE Delta DiehlCookSTDP Dopamine EProp EarlyStopping
+        Experiment ExplicitPairs ExplicitWeights FiringRate FixedInDegree Fragment FreeRun Frozen GLIF Gaussian Glorot
+        HSIC IBHebbian Injection Izhikevich LIF LayerNorm LeakyReadout LocalReadout MeanSquaredError Model Network
+        Normal OneToOne PixelCode PoissonSource PopulationCode Probability Random RateCode RateReadout ReadoutChoice
+        ReadoutError Record Recording Reservoir Reward RewardHebbian RewardSTDP Rule SGD STDP Samples Schedule Segment
+        SpikeChoice SpikeSource SuperSpike Task ThirdFactor TripletSTDP Uniform Update UserError VogelsInhibitory Votes
+        Zero attach evaluate load_weights plot predict resume save_weights train
     """,
     "snnplast.record": "Run RunFile check_writable read_run",
     "snnplast.network": """
