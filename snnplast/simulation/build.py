@@ -111,6 +111,8 @@ class _Builder:
         """Neurons beside a source that carry its traces: a spike generator has no state."""
         companion, size = self.plan.companions[name], self.network.populations[self.plan.companions[name].source].size
         group = self._group(name, size, list(companion.code.equations), companion.code)
+        if not companion.code.on_spike:
+            return
         code = "\n".join(_post(line, companion.code.names()) for line in companion.code.on_spike)
         feed = name.replace("_traces", "_to_traces")
         synapses = self._synapses(feed, self.groups[companion.source], group, "", code)

@@ -67,7 +67,7 @@ class Plan:
     gates: list[str] = field(default_factory=list)
     """'owner.variable' of what is 1 while a training trial runs, and what is learned may change."""
     learned: list[str] = field(default_factory=list)
-    """'owner.variable' of what code learns within trials, beside weights and neurons' parameters."""
+    """'owner.variable' of what code learns within trials, beside weights."""
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     """Projection -> what its rule calls a variable that it records or reads -> 'owner.variable'."""
 
@@ -189,18 +189,18 @@ def _gate(merged: Plan) -> None:
     """All code writes what is learned through a gate, and weights within their bounds."""
     populations = merged.network.populations
     for name, fragment in merged.populations.items():
-        learned: dict[str, Limits] = dict.fromkeys([*fragment.learned, *populations[name].parameters])
+        parameters = populations[name].parameters
+        merged.learned += [f"{name}.{parameter}" for parameter in parameters if parameter in written(fragment)]
+        learned: dict[str, Limits] = dict.fromkeys([*fragment.learned, *parameters])
         merged.populations[name] = _through_gate(merged, name, fragment, learned)
     for name, companion in merged.companions.items():
         code = _through_gate(merged, name, companion.code, dict.fromkeys(companion.code.learned))
         merged.companions[name] = replace(companion, code=code)
     for name, fragment in merged.synapses.items():
         p = merged.network.projections[name]
-        at_ends: dict[str, Limits] = {}
-        for end, owner in (("pre", p.source), ("post", p.target)):
-            own = merged.populations[owner].learned
-            at_ends |= dict.fromkeys(f"{variable}_{end}" for variable in (*own, *populations[owner].parameters))
-        learned = {"w": ("w_min", "w_max"), **dict.fromkeys(fragment.learned), **at_ends}
+        at_ends = _learned_at_ends(merged, name)
+        merged.learned += [at_ends[called] for called in sorted(written(fragment) & at_ends.keys())]
+        learned = {"w": ("w_min", "w_max"), **dict.fromkeys([*fragment.learned, *at_ends])}
         if {"w_min", "w_max"} & fragment.identifiers() or "w" in written(fragment):
             low, high = (
                 np.clip(sign * np.inf if side is None else side, -_LARGEST, _LARGEST)
@@ -208,6 +208,21 @@ def _gate(merged: Plan) -> None:
             )
             fragment = replace(fragment, constants={**fragment.constants, "w_min": low, "w_max": high})
         merged.synapses[name] = _through_gate(merged, name, fragment, learned)
+    merged.learned = list(dict.fromkeys(merged.learned))
+
+
+def _learned_at_ends(merged: Plan, projection: str) -> dict[str, str]:
+    """What is learned of the neurons at both ends: the names that synaptic code has for it -> 'owner.variable'."""
+    p, own, found = merged.network.projections[projection], merged.synapses[projection].names(), dict[str, str]()
+    for end, owner in (("pre", p.source), ("post", p.target)):
+        for variable in (*merged.populations[owner].learned, *merged.network.populations[owner].parameters):
+            found[f"{variable}_{end}"] = f"{owner}.{variable}"
+            if end == "post" and variable not in own:  # Brian2 takes a name without an end for the target's
+                found[variable] = f"{owner}.{variable}"
+    companion = merged.companion(projection)
+    if companion and (key := companion_name(companion)) in merged.companions:
+        found |= {f"{variable}_pre": f"{key}.{variable}" for variable in merged.companions[key].code.learned}
+    return found
 
 
 def _through_gate(merged: Plan, owner: str, fragment: Fragment, learned: Mapping[str, Limits]) -> Fragment:

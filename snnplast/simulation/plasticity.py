@@ -11,7 +11,7 @@ from snnplast.errors import UserError
 from snnplast.learning.capabilities import Adaptive, Assigns, Explores, Judged, OverBatch, Prepares, Speaks
 from snnplast.learning.eligibility import learnt_constants
 from snnplast.learning.optimizer import Optimizer
-from snnplast.learning.rule import AfterTrial, Rule
+from snnplast.learning.rule import AfterTrial, Rule, WithinTrial
 from snnplast.learning.signals import Signal, SignalKind
 from snnplast.learning.third_factor import Context, State, ThirdFactor
 from snnplast.network.network import Network
@@ -47,7 +47,9 @@ class Plasticity:
     def sequential(self) -> bool:
         """Whether a trial depends on the one before."""
         owners = (self.rule, *(source.factor for source in self.sources))
-        return isinstance(self.rule, Prepares | Assigns) or any(owner.batch_mode == "sequential" for owner in owners)
+        return isinstance(self.rule, Prepares | Assigns | WithinTrial) or any(
+            owner.batch_mode == "sequential" for owner in owners
+        )
 
     def kinds(self, projection: Projection) -> list[SignalKind]:
         """What is known of the signals that the target of a projection hears."""
