@@ -28,7 +28,7 @@ class SuperSpike(ThreeFactorRule):
     """SuperSpike (Zenke & Ganguli 2018).
 
     third_factor: source of L, default "readout-error".
-    optimizer: default Adam with a learning rate of 1e-2.
+    optimizer: default Adam with a learning rate of 3e-2.
     surrogate: psi, default fast sigmoid of height 1 and a tenth of the threshold's width, as published.
 
     >>> import snnplast as snn
@@ -45,7 +45,7 @@ class SuperSpike(ThreeFactorRule):
     reference: ClassVar[str] = ZENKE_2018
 
     third_factor: Annotated[AnyThirdFactor | None, Field(description="source of the error L")] = "readout-error"
-    optimizer: Annotated[AnyOptimizer, Field(description="how gradients change weights")] = Adam(learning_rate=1e-2)
+    optimizer: Annotated[AnyOptimizer, Field(description="how gradients change weights")] = Adam(learning_rate=3e-2)
     surrogate: Annotated[AnySurrogate, Field(description="surrogate derivative psi")] = {
         "name": "fast-sigmoid",
         "height": 1.0,

@@ -75,7 +75,7 @@ def test_the_rule_keeps_its_contract_with_either_readout():
 def test_a_neuron_learns_to_fire_when_it_should():
     model = SpikePattern()
     task = model.task(0)
-    rule = snn.SuperSpike(optimizer=snn.Adam(learning_rate=1e-2, schedule=snn.Schedule(name="linear")))
+    rule = snn.SuperSpike(optimizer=snn.Adam(learning_rate=3e-2, schedule=snn.Schedule(name="linear")))
     experiment = snn.Experiment(model.network(), task, rule, iterations=600)
     with snn.open(experiment) as simulation:
         losses = [simulation.update().metrics["loss"] for _ in range(600)]
