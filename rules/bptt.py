@@ -5,10 +5,11 @@ r"""BPTT: surrogate gradients through time, the control that local rules are mea
     a_j   <- (a_j R_j^t + s_j^t g_j^t) U_j^t P_j^t
     G_ji  = c_j sum over arrivals of i at j of A_j    as for the traces of e-prop
 
-The Jacobians P, U, R, g, k, the surrogate derivative psi, resets and refractoriness are those of e-prop; what e-prop
-leaves out is kept: the sum over k, through recurrent synapses, deeper layers and delays. D is the objective's error
-through the readout's own weights, and through the rate representation where it reads one. Without that sum, and with a
-leaky readout, the gradient is that of e-prop with symmetric feedback. No synapse could know it.
+The Jacobians P, U, R, g, k, the surrogate derivative psi and refractoriness are those of e-prop; what e-prop leaves out
+is kept: the sum over k, through recurrent synapses, deeper layers and delays, and in k what a spike does to its own
+membrane, k_v = R_v - v. D is the objective's error through the readout's own weights, and through the rate
+representation where it reads one. Without the two, and with a leaky readout, the gradient is that of e-prop with
+symmetric feedback. No synapse could know it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class BPTT(ThreeFactorRule, Follows):
     evaluation: "factored", default and only one: no trace that runs forward in time holds all of it.
     third_factor: none; the error of the objective's readout flows back through everything.
     regularisers: what they say of a spike flows back as well; those with one signal per batch are refused.
+    through_reset: whether k_v is kept, default True. Gradients of recurrent networks that go around the reset may grow
+        without bounds: on `pattern-generation`, before anything is learned, to a norm of 1e26, and of 1e2 through it.
     optimizer: default Adam with a learning rate of 5e-3.
     average_gradient: divide all gradients by this many steps (the learning window of a classification), default 1,
         >= 1.
@@ -59,6 +62,7 @@ class BPTT(ThreeFactorRule, Follows):
         "factored"
     )
     third_factor: Annotated[None, Field(description="none is used")] = None
+    through_reset: Annotated[bool, Field(description="whether a spike's derivative acts through its reset")] = True
     optimizer: Annotated[AnyOptimizer, Field(description="how gradients change weights")] = Adam(learning_rate=5e-3)
     average_gradient: Annotated[int, Field(ge=1, description="steps that gradients are divided by")] = 1
 
@@ -100,7 +104,7 @@ class BPTT(ThreeFactorRule, Follows):
                 "plastic=False keeps these weights"
             )
         try:
-            traces = DerivedTraces(network, projection.target, self.postsynaptic(target), fixed=True)
+            traces = DerivedTraces(network, projection.target, self.postsynaptic(target), True, self.through_reset)
             return traces.inject(projection) if projection.plastic else traces.factored()
         except WrongCode:
             raise
@@ -127,7 +131,7 @@ class BPTT(ThreeFactorRule, Follows):
                 if given:
                     shape = (record.steps, network.populations[name].size)
                     direct[name] = direct.get(name, np.zeros(shape)) + modulation(given)
-            traces = {name: derived_traces(network, name, Identity(self), fixed=True) for name in names}
+            traces = {name: derived_traces(network, name, Identity(self), True, self.through_reset) for name in names}
             kept = {name: self._recorded_by(network, name).name for name in names if name not in targets}
             kept |= {p.target: p.name for p in learned}
             found |= through_time(record, traces, kept, direct, learned)

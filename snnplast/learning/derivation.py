@@ -14,22 +14,25 @@ from snnplast.network.fragments import Fragment
 from snnplast.network.neurons import SpikingPopulation
 
 
-def derivation(population: SpikingPopulation, code: Fragment, dt: float) -> Linearised:
-    """The step of a population whose code is `code`, for a time step `dt` (s), with all derivatives."""
-    return _linearised(_Key(population, code, dt))
+def derivation(population: SpikingPopulation, code: Fragment, dt: float, through_reset: bool = False) -> Linearised:
+    """The step of a population whose code is `code`, for a time step `dt` (s), with all derivatives.
+
+    through_reset: whether the derivative of a spike acts through all of its reset where the population does not say.
+    """
+    return _linearised(_Key(population, code, dt, through_reset))
 
 
 class _Key:
     """What a derivation depends on: code, and which constants differ between neurons; not their values."""
 
-    def __init__(self, population: SpikingPopulation, code: Fragment, dt: float) -> None:
-        self.population, self.code, self.dt = population, code, dt
+    def __init__(self, population: SpikingPopulation, code: Fragment, dt: float, through_reset: bool) -> None:
+        self.population, self.code, self.dt, self.through_reset = population, code, dt, through_reset
         given: Given = population.derivatives
         self._text: Any = (
             code.equations, code.updates, code.on_spike, tuple(sorted(code.units.items())),
             tuple((name, np.ndim(value)) for name, value in code.constants.items()), population.integration,
             population.distance, population.distance_unit, population.active, population.through,
-            tuple(one.name for one in population.learnt), tuple(sorted(given.items())), dt,
+            tuple(one.name for one in population.learnt), tuple(sorted(given.items())), dt, through_reset,
         )  # fmt: skip
 
     def __hash__(self) -> int:
@@ -41,10 +44,13 @@ class _Key:
 
 @functools.lru_cache(maxsize=64)
 def _linearised(key: _Key) -> Linearised:
-    population = key.population
+    population, step = key.population, step_of(key.population, key.code, key.dt)
+    through = population.through
+    if through is None and key.through_reset:
+        through = tuple(dict.fromkeys(name for name, _ in step.reset))
     return linearise(
-        step_of(population, key.code, key.dt),
-        population.through,
+        step,
+        through,
         [one.name for one in population.learnt],
         population.derivatives,
     )

@@ -48,15 +48,18 @@ class DerivedTraces:
     """What a rule adds for projections onto one population, and the gradient of a trial.
 
     fixed: whether projections that are not plastic count as well, such as for what flows back through them.
+    through_reset: whether the derivative of a spike acts through all of its reset, that of the membrane as well.
     """
 
-    def __init__(self, network: Network, target: str, psi: str, fixed: bool = False) -> None:
+    def __init__(
+        self, network: Network, target: str, psi: str, fixed: bool = False, through_reset: bool = False
+    ) -> None:
         population = network.populations[target]
         assert isinstance(population, SpikingPopulation)
         self.network, self.target, self.population, self.psi = network, target, population, psi
         self.code = network.described(target)
         try:
-            self.linearised = derivation(population, self.code, network.dt)
+            self.linearised = derivation(population, self.code, network.dt, through_reset)
             moved = moved_by(self.linearised, population.learnt)
         except UserError as error:
             raise UserError(f"network.{target}: {error}") from None
@@ -293,9 +296,11 @@ class Identity:
 
 
 @functools.lru_cache(maxsize=64)
-def derived_traces(network: Network, target: str, rule: Identity, fixed: bool = False) -> DerivedTraces:
+def derived_traces(
+    network: Network, target: str, rule: Identity, fixed: bool = False, through_reset: bool = False
+) -> DerivedTraces:
     """The traces of a network that does not change any more, for a rule: they are derived once."""
-    return DerivedTraces(network, target, rule.owner.postsynaptic(network.populations[target]), fixed)
+    return DerivedTraces(network, target, rule.owner.postsynaptic(network.populations[target]), fixed, through_reset)
 
 
 def latency(network: Network, projection: Projection) -> int:

@@ -6,7 +6,8 @@ run again with something changed a little, as a smooth network that is the same 
     z = z_kept + psi_kept (d - d_kept)        resets, refractoriness: where and when they were kept;
     h <- R(h) where a neuron had spiked,  h <- h + k (z - z_kept)
 
-with R and k of `reference.neurons`. All of it is analytic, so that a complex step is the derivative to all digits.
+with R of `reference.neurons` and k = R(h) - h, or its k, without what a spike does to the membrane. All of it is
+analytic, so that a complex step is the derivative to all digits.
 Nothing here imports snnplast.
 """
 
@@ -90,6 +91,7 @@ class Model:
     represented: str = ""
     offset: float = 1.0
     pull: Mapping[str, np.ndarray] = field(default_factory=dict)
+    through_reset: bool = True
     kept: dict[str, Kept] = field(default_factory=dict)
 
     @property
@@ -127,6 +129,7 @@ class Model:
                     last[name] = np.where(own.z[t] > 0, t, last[name])
                 z = own.z[t] + own.psi[t] * (d - own.d[t])
                 after, _, k = neuron.reset(moved)
+                k = after - moved if self.through_reset else k
                 h[name] = np.where(own.z[t] > 0, after, moved) + k * (z - own.z[t])
                 now[name] = z
             for name, z in now.items():

@@ -149,11 +149,12 @@ def assert_close(found, expected, tolerance=1e-10):
         np.testing.assert_allclose(mine, values, rtol=0, atol=tolerance * np.abs(values).max(), err_msg=name)
 
 
-@pytest.mark.parametrize("delays", [False, True])
+@pytest.mark.parametrize("delays, through_reset", [(False, True), (True, True), (True, False)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_gradient_is_the_derivative_of_the_smooth_network(kind, delays):
+def test_the_gradient_is_the_derivative_of_the_smooth_network(kind, delays, through_reset):
     net = Net(kind, delays=delays)
-    found = net.gradients(snn.BPTT())
+    net.model.through_reset = through_reset
+    found = net.gradients(snn.BPTT(through_reset=through_reset))
     assert found.keys() == net.synapses.keys()
     assert_close(found, net.expected(found))
 
@@ -207,9 +208,9 @@ def test_both_engines_have_one_gradient(represented):
 
 
 @pytest.mark.parametrize("kind", ["lif", "alif", "coba"])
-def test_without_recurrence_and_with_one_layer_it_is_e_prop_with_symmetric_feedback(kind):
+def test_without_recurrence_resets_and_layers_it_is_e_prop_with_symmetric_feedback(kind):
     found = {}
-    for rule in (snn.BPTT(), snn.EProp(third_factor=snn.ReadoutError(feedback="symmetric"))):
+    for rule in (snn.BPTT(through_reset=False), snn.EProp(third_factor=snn.ReadoutError(feedback="symmetric"))):
         net = Net(kind)
         network = net.network()
         for name in ("first_to_first", "second_to_first", "first_to_second", "second_to_output"):
