@@ -49,6 +49,15 @@ class Watched(Engine):
     def reset(self) -> None:
         self._engine.reset()
 
+    def proceed(self) -> None:
+        self._engine.proceed()
+
+    def state(self) -> dict[str, np.ndarray]:
+        return self._engine.state()
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        self._engine.restore(state)
+
     def clone(self) -> Engine:
         return Watched(self._engine.clone(), self._look)
 

@@ -190,6 +190,15 @@ class Witness(Engine):
     def reset(self) -> None:
         self.taken = 0
 
+    def proceed(self) -> None:
+        raise UserError("attach: the script says how long each trial is; runs without trials are the library's own")
+
+    def state(self) -> dict[str, np.ndarray]:
+        raise UserError("attach: the state of a script is Brian2's: its network.store() keeps it")
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        raise UserError("attach: the state of a script is Brian2's: its network.restore() brings it back")
+
     def clone(self) -> Engine:
         raise UserError("attach: the objects of a script are there once")
 
