@@ -254,6 +254,20 @@ def test_what_does_not_fit_the_network_is_refused(settings, net, sentence):
         pass
 
 
+def test_a_readout_that_nothing_keeps_cannot_choose():
+    net = network()
+    net.change("hidden_to_output", plastic=False)
+    unkept, rule = task(objective=None), snn.EProp(third_factor="firing-rate")
+    with (
+        snn.open(experiment(unkept, net, rule)) as sim,
+        pytest.raises(UserError, match=r"task.choice: 'output.y' is not kept"),
+    ):
+        sim.trial(0)
+    kept = experiment(unkept, net, rule, record=snn.Recording(variables=["output.y"]))
+    with snn.open(kept) as sim:
+        assert sim.trial(0).series["action"].size
+
+
 def test_wrong_settings_are_refused():
     with pytest.raises(UserError, match=r"task.objective = .*: an ActorCritic, or None, is needed"):
         task(objective=snn.CrossEntropy())

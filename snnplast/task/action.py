@@ -76,7 +76,12 @@ class ReadoutChoice(Choice):
             )
 
     def preferences(self, record: Record, first: int) -> np.ndarray:
-        return record.history[f"{self.readout}.y"][-1, : len(self.actions)]
+        name = f"{self.readout}.y"
+        if name not in record.history:
+            raise UserError(
+                f"task.choice: {name!r} is not kept; an objective of this readout, or record.variables, keeps it"
+            )
+        return record.history[name][-1, : len(self.actions)]
 
 
 class SpikeChoice(Choice):
