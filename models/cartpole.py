@@ -21,7 +21,9 @@ LOW, HIGH = (-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0)
 
 
 class CartPole(Model):
-    """One layer of LIF neurons, with a readout of two actions and a value. Needs gymnasium.
+    """A pole is balanced by pushes to the left and to the right: one layer of LIF neurons, policy and value.
+
+    Needs gymnasium.
 
     hidden: neurons. tuned: source neurons per observed number; width: of their tuning curves, in distances between
     them. steps: of 1 ms per push. discount: gamma; reward_scale: of what is learned from, see `ClosedLoop`.

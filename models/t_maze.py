@@ -31,7 +31,7 @@ CHANNELS, COPIES = 4, 10
 
 
 class TMaze(Model):
-    """LIF and ALIF neurons, recurrent, with a readout of three actions and a value.
+    """Cues tell which way to turn for a reward: LIF and ALIF neurons, recurrent, policy and value.
 
     hidden: neurons; adaptive: share of them whose threshold adapts, the last ones; tau_adapt, beta: how.
     cues: an odd number; corridor: cells without a cue. pause: time per decision. bump: what a bump costs.
