@@ -23,7 +23,9 @@ FIELD, WHITE = 87.0, 147.0
 
 
 class Pong(Model):
-    """One layer of LIF neurons, with a readout of two actions and a value. Needs gymnasium and ale-py.
+    """Pong from pixels: one layer of LIF neurons, policy and value.
+
+    Needs gymnasium and ale-py.
 
     hidden: neurons. block: pixels of a block's side, which divides the 160 of the field's. steps: of 1 ms per action.
     frames: of the game per action. sticky: probability that the action before is repeated instead. longest: actions
@@ -43,16 +45,16 @@ class Pong(Model):
 }"""
     )
 
-    hidden: Annotated[int, Field(ge=2, description="neurons")] = 200
-    block: Annotated[int, Field(ge=1, description="pixels of a block's side")] = 8
+    hidden: Annotated[int, Field(ge=2, description="neurons")] = 100
+    block: Annotated[int, Field(ge=1, description="pixels of a block's side")] = 16
     steps: Annotated[int, Field(ge=1, description="steps per action")] = 5
     frames: Annotated[int, Field(ge=1, description="frames of the game per action")] = 4
     sticky: Annotated[float, Field(ge=0, le=1, description="probability of the action before")] = 0.25
     longest: Annotated[int, Field(ge=1, description="actions after which a game is cut off")] = 3000
     discount: Annotated[float, Field(ge=0, le=1, description="gamma, per action")] = 0.99
-    trace: Annotated[float, Field(ge=0, le=1, description="lambda of the advantage")] = 0.95
-    entropy: Annotated[float, Field(ge=0, description="weight of the policy's entropy")] = 0.01
-    episodes: Annotated[int, Field(ge=1, description="training games between tests")] = 64
+    trace: Annotated[float, Field(ge=0, le=1, description="lambda of the advantage")] = 0.97
+    entropy: Annotated[float, Field(ge=0, description="weight of the policy's entropy")] = 0.05
+    episodes: Annotated[int, Field(ge=1, description="training games between tests")] = 40
     tests: Annotated[int, Field(ge=0, description="games of a test")] = 4
 
     def code(self) -> PixelCode:
@@ -63,7 +65,7 @@ class Pong(Model):
             block=self.block,
             darkest=FIELD,
             brightest=WHITE,
-            gain=float(__import__("os").environ.get("PG", "2")),
+            gain=8.0,
             changes=False,
             coding="regular",
         )
@@ -73,7 +75,7 @@ class Pong(Model):
         net.add("input", SpikeSource(self.code().size))
         net.add("hidden", LIF(self.hidden, tau_m="10 ms", v_threshold=0.6, reset="subtract-next", refractory="2 ms"))
         net.add("output", LeakyReadout(3, tau_m="5 ms"))
-        net.connect("input", "hidden", weights=Normal(gain=float(__import__("os").environ.get("G", "4"))), plastic=True)
+        net.connect("input", "hidden", weights=Normal(gain=1.5), plastic=True)
         net.connect("hidden", "output", weights=0.0, plastic=True)
         return net
 
