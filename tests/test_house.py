@@ -73,11 +73,12 @@ def test_every_package_is_listed_with_its_directory(setup):
 
 def test_every_file_that_is_no_python_is_declared_as_package_data(setup):
     declared = setup["options.package_data"]
-    for package, directory in {"snnplast": "snnplast", "snnplast.engine": "snnplast/engine", **MAPPED}.items():
+    rooms = {f"snnplast.{room}": f"snnplast/{room}" for room in ("engine", "cli")}
+    for package, directory in {"snnplast": "snnplast", **rooms, **MAPPED}.items():
         patterns = [pattern.strip() for pattern in declared.get(package, "").split(",") if pattern.strip()]
         covered = {path for pattern in patterns for path in (ROOT / directory).glob(pattern)}
         below = {path for path in (ROOT / directory).glob("*") if path.is_file()}
-        if package == "snnplast.engine":
+        if package in rooms:
             below |= set((ROOT / directory / "templates").iterdir())
         assert {path for path in below if path.suffix not in (".py", ".pyc")} - covered == set()
 

@@ -30,6 +30,7 @@ EPILOG = """examples:
   snnplast trial evidence-accumulation.h5
   snnplast rules show e-prop
   snnplast rules show e-prop --neuron adex
+  snnplast new rule my-rule --within-trial
 """
 
 
@@ -94,6 +95,7 @@ def _parse(given: list[str]) -> argparse.Namespace:
     _add_compare(commands)
     _add_plot(commands)
     _add_evaluate(commands)
+    _add_new(commands)
     _check_word(given, list(commands.choices))
     if not given:
         parser.print_help()
@@ -228,6 +230,14 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--best", action="store_true", help="take the weights of its best round, not the last ones")
 
 
+def _add_new(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "new", "write the package of a rule, third factor or model of one's own", _new)
+    parser.add_argument("kind", metavar="KIND", help="rule, third-factor or model")
+    parser.add_argument("name", metavar="NAME", help="what configs will call it, such as my-rule")
+    parser.add_argument("--within-trial", action="store_true", help="a rule that changes weights within the trial")
+    parser.add_argument("--output", metavar="DIR", default=".", help="where the directory NAME goes, default here")
+
+
 def _run(options: argparse.Namespace) -> None:
     from snnplast.cli.run import run
     from snnplast.config.experiment import Experiment
@@ -328,3 +338,13 @@ def _evaluate(options: argparse.Namespace) -> None:
     from snnplast.report.console import standard_output
 
     show_evaluation(standard_output(), options.file, options.sets, options.best)
+
+
+def _new(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from snnplast.cli.new import new
+
+    for path in new(options.kind, options.name, Path(options.output), options.within_trial):
+        print(path)
+    print(f"next: cd {Path(options.output) / options.name}; pip install --editable '.[test]'; pytest")
