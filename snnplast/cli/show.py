@@ -21,6 +21,7 @@ from snnplast.config.model_file import load_model
 from snnplast.config.schema import choice_in, table_of
 from snnplast.description import Description
 from snnplast.errors import UserError
+from snnplast.learning.rule import Rule, hears
 from snnplast.network.neurons import LIF, SpikingPopulation
 from snnplast.network.population import Each, LayerNorm
 from snnplast.report.console import emit
@@ -31,10 +32,19 @@ from snnplast.units import format_quantity, in_unit
 def show_all(console: Console, kind: str) -> None:
     """One line per plugin of a kind; one that cannot be loaded says why."""
     names, broken = registry.names(kind), registry.broken(kind)
-    width = max(map(len, names), default=0)
+    found = {name: registry.load(kind, name) for name in names if name not in broken}
+    kinds = {name: _kind(plugin) for name, plugin in found.items() if kind == "rule"}
+    width, wide = (max(map(len, words), default=0) for words in (names, kinds.values()))
     for name in names:
-        text = broken[name] if name in broken else _first_line(registry.load(kind, name))
-        emit(console, Text.assemble((f"{name:{width}}", "bold"), f"  {text}"), wrap=False)
+        text = _first_line(found[name]) if name in found else broken[name]
+        told = f"  {kinds.get(name, ''):{wide}}" if kinds else ""
+        emit(console, Text.assemble((f"{name:{width}}", "bold"), (told, "italic"), f"  {text}"), wrap=False)
+
+
+def _kind(rule: type[Rule]) -> str:
+    """When a rule changes weights, of what, and whether it hears a third factor."""
+    parts = [rule.changes, "readouts" if rule.learns == "readouts" else "", "third factor" if hears(rule) else ""]
+    return ", ".join(filter(None, parts))
 
 
 def show_one(console: Console, kind: str, name: str) -> None:
