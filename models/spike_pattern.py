@@ -69,14 +69,14 @@ class SpikePattern(Model):
         steps = steps_of("model.duration", self.duration, DT)
         frozen = stream(seed, "spike-pattern").random((steps, self.inputs)) < self.rate * DT
         wanted = (np.arange(self.spikes) + 0.5) * steps / self.spikes
-        return _Fires(np.nonzero(frozen), steps, wanted.astype(int))
+        return _Fires(np.nonzero(frozen), steps, wanted.astype(int), seed)
 
 
 class _Fires(Task):
     """The same trial for ever. wanted: steps of the spikes that are wanted."""
 
-    def __init__(self, spikes: tuple[np.ndarray, np.ndarray], steps: int, wanted: np.ndarray) -> None:
-        self.objective = MeanSquaredError(readout="filtered")
+    def __init__(self, spikes: tuple[np.ndarray, np.ndarray], steps: int, wanted: np.ndarray, seed: int) -> None:
+        self.objective, self.seed = MeanSquaredError(readout="filtered"), seed
         train = np.zeros(steps)
         train[wanted] = 1
         self.segment = Segment(steps, {"input": spikes}, {"filtered.target": double_exponential(train)[:, None]})

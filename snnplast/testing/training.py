@@ -133,7 +133,8 @@ def _resumed(bench: Bench, make: Make, updates: int) -> Gradients:
 def _check_changes(place: str, bench: Bench, make: Make, updates: int, must_change: bool) -> Gradients:
     """Training changes everything that the rule names as its own, and nothing else."""
     with bench.open(make()) as simulation:
-        before, owned = lasting(simulation), _owned(simulation)
+        before, owned = lasting(simulation), {*simulation.parameters, *simulation.plan.learned}
+        mirrors = simulation.plan.tied()
         for name in owned:
             promise(name in before, f"{place}: the network has no parameter {name!r}")
         for step in Trainer(simulation, bench.task, updates):
@@ -143,14 +144,11 @@ def _check_changes(place: str, bench: Bench, make: Make, updates: int, must_chan
         promise(np.all(np.isfinite(values)), f"{place}: training leaves {name!r} with values that are not finite")
         changed = not _equal(values, before[name])
         promise(changed or not must_change or name not in owned, f"{place}: training leaves {name!r} as it was")
-        promise(not changed or name in owned, f"{place}: training changes {name!r}, which parameters() does not name")
+        promise(
+            not changed or name in owned or name in mirrors,
+            f"{place}: training changes {name!r}, which parameters() does not name",
+        )
     return after
-
-
-def _owned(simulation: Simulation) -> set[str]:
-    """What rules, sources and code within trials may change."""
-    mirrors = simulation.plan.tied()
-    return {*simulation.parameters, *simulation.plan.learned, *mirrors}
 
 
 def _check_same(place: str, one: Gradients, other: Gradients, said: str) -> None:

@@ -8,7 +8,8 @@ import pytest
 import snnplast as snn
 from snnplast import registry
 from snnplast.engine import NUMPY
-from snnplast.testing import check_model, check_rule, check_third_factor, small_network
+from snnplast.testing import check_model, check_rule, check_third_factor, small_network, small_task
+from snnplast.testing.bench import Handing
 
 RESERVOIR = {"units": 30, "window": 3, "streams": 3, "stream_length": 20}
 
@@ -30,8 +31,11 @@ RULES = {
     "reward-hebbian": {"network": small_network("rate"), "timings": ("trial",)},
     "votes": {"network": small_network("rate")},
     "diehl-cook": {"total": 3},
+    "reward-stdp": {"third_factor": {"name": "dopamine", "baseline": 1.0}},
 }
 THIRD_FACTORS = {
+    "dopamine": {"task": Handing(small_task(), {"first": 8, "second": 7}, {"reward": 1.0})},
+    "local-readout": {"rule": "decolle"},
     "hsic": {"window": 3, "trials": 4},
     "class-memory": {"trials": 6},
     "backprop": {"rule": "ib-hebbian", "network": layered()},
@@ -42,9 +46,14 @@ MODELS = {
     "xor": {"hidden": 8},
     "linear": {"hidden": 8},
     "evidence-accumulation": {"draws": "fresh", "tests": 2},
-    "diehl-cook": {"neurons": 5, "duration": "50 ms", "peak_rate": "120 Hz"},
+    "diehl-cook": {"neurons": 5, "duration": "50 ms", "peak_rate": "120 Hz", "rest": "10 ms"},
+    "spike-pattern": {"gain": 10},
+    "t-maze": {"hidden": 10, "cues": 1, "corridor": 1, "pause": "20 ms"},
+    "cartpole": {"hidden": 10},
+    "pong": {"hidden": 10, "block": 16, "longest": 30},
 }
 """What each is tried with, where that is not what the kit takes by itself."""
+NEEDS = {"cartpole": ["gymnasium"], "pong": ["gymnasium", "ale_py"]}
 QUICK = {"rule": {"stdp"}, "third-factor": {"zero"}, "model": {"xor"}}
 """Those that are tried among the fast tests, on one engine; the others, and both engines, are slow."""
 
@@ -69,6 +78,8 @@ def test_every_third_factor_keeps_the_contract(name):
 
 @pytest.mark.parametrize("name", every("model"))
 def test_every_model_keeps_the_contract(name, tmp_path):
+    for package in NEEDS.get(name, []):
+        pytest.importorskip(package)
     quick = {"engine": NUMPY} if name in QUICK["model"] else {}
     settings = MODELS.get(name, {}) | data_files.settings(name, tmp_path)
     check_model(registry.load("model", name), **quick, **settings)
