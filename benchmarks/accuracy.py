@@ -24,6 +24,7 @@ RUNS = {
     "e-prop, symmetric": ["rule=e-prop", "rules.e-prop.third_factor.feedback=symmetric"],
     "decolle": ["rule=decolle"],
     "decolle, filtered": ["rule=decolle", "rules.decolle.third_factor.tau=20 ms"],
+    "bptt": ["rule=bptt"],
     "frozen": ["rule=frozen"],
     "ib-hebbian, hsic": ["rule=ib-hebbian", f"{IB}=hsic"],
     "ib-hebbian, reference": ["rule=ib-hebbian", f"{IB}=hsic", f"{SOURCE}.xi=reference"],

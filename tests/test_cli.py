@@ -509,6 +509,19 @@ def test_everything_can_be_shown(snnplast, kind, name):
     assert out.startswith(f"{name}: ")
 
 
+def test_the_list_of_rules_tells_the_kinds_apart(snnplast):
+    _, out, _ = snnplast("rules")
+    kinds = {line.split()[0]: line for line in out.splitlines()}
+    assert "  within-trial  " in kinds["stdp"] and "  within-trial, third factor  " in kinds["reward-stdp"]
+    assert "  after-trial, third factor  " in kinds["e-prop"] and "  after-trial, readouts  " in kinds["frozen"]
+
+
+def test_a_rule_that_changes_weights_within_the_trial_shows_what_the_library_makes_of_it(snnplast):
+    _, out, _ = snnplast("rules", "show", "stdp")
+    assert "w += a_plus*w_max*x_pre" in out
+    assert "w = clip(w + learning*(a_plus * w_max * x_pre), w_min, w_max)" in out.partition("What the library makes")[2]
+
+
 def test_a_rule_is_shown_with_equations_parameters_reference_and_its_code_in_both_faces(snnplast):
     _, out, _ = snnplast("rules", "show", "e-prop")
     assert "G_ji     = sum_t L_j^t ebar_ji^t" in out

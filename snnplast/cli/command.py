@@ -27,6 +27,7 @@ EPILOG = """examples:
   snnplast run experiment.toml --set rules.e-prop.evaluation=online --set record.path=online.h5
   snnplast resume digits.h5
   snnplast sweep digits --over model.hidden=10,30,100 --over rule=e-prop,ib-hebbian --jobs 2
+  snnplast atlas digits --figure atlas.png
   snnplast trial evidence-accumulation.h5
   snnplast rules show e-prop
   snnplast rules show e-prop --neuron adex
@@ -87,6 +88,7 @@ def _parse(given: list[str]) -> argparse.Namespace:
     _add_run(commands)
     _add_resume(commands)
     _add_sweep(commands)
+    _add_atlas(commands)
     _add_trial(commands)
     for command, kind in KINDS.items():
         _add_show(commands, command, kind)
@@ -170,6 +172,20 @@ def _add_sweep(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs side by side, default 1")
     parser.add_argument("--output", metavar="DIR", help="where files, table and figure go, default NAME.sweep")
     _add_force(parser, "overwrite files of earlier runs with other settings")
+
+
+def _add_atlas(commands: argparse._SubParsersAction) -> None:
+    parser = _add(commands, "atlas", "try every rule with every third factor on one model, and compare", _atlas)
+    _add_target(parser)
+    parser.add_argument("--rule", action="append", default=[], help="only this rule; may be repeated")
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="epochs of training, or iterations without epochs, default 1 or 20"
+    )
+    parser.add_argument(
+        "--trials", type=int, default=8, metavar="N", help="first trials whose gradients are compared, default 8"
+    )
+    parser.add_argument("--figure", metavar="FILE", help="where the figure (.png, .svg, .pdf) goes, default none")
+    parser.add_argument("--csv", metavar="FILE", help="where all metrics go as a table (.csv), default none")
 
 
 def _add_inexact(parser: argparse.ArgumentParser) -> None:
@@ -266,6 +282,16 @@ def _sweep(options: argparse.Namespace) -> None:
     sweep(
         standard_output(), options.target, options.sets, options.over, options.seeds, options.metric, options.jobs,
         options.output, options.inexact, options.force,
+    )  # fmt: skip
+
+
+def _atlas(options: argparse.Namespace) -> None:
+    from snnplast.cli.atlas import show_atlas
+    from snnplast.report.console import standard_output
+
+    show_atlas(
+        standard_output(), options.target, options.sets, options.rule, options.rounds, options.trials, options.figure,
+        options.csv,
     )  # fmt: skip
 
 

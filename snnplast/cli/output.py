@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 FORMATS = (".pdf", ".png", ".svg")
 
 
-def figure_path(given: str) -> Path:
-    """The path of `--output`, if a figure can be written there; leaves nothing behind."""
-    path = check_writable(given, "--output")
+def figure_path(given: str, option: str = "--output") -> Path:
+    """The path that an option gives, if a figure can be written there; leaves nothing behind."""
+    path = check_writable(given, option)
     if path.suffix.lower() not in FORMATS:
-        raise UserError(f"--output: '{path}' names no format of figures; {', '.join(FORMATS)} are allowed")
+        raise UserError(f"{option}: '{path}' names no format of figures; {', '.join(FORMATS)} are allowed")
     return path
 
 

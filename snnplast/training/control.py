@@ -111,6 +111,21 @@ class Control:
         dot, one, other = (sum(float(f(a, b)) for a, b in shared) for f in _PRODUCTS)
         return dot / np.sqrt(one * other) if one * other > 0 else np.nan
 
+    def first(self, trainer: Trainer, trials: int) -> float:
+        """The cosine over the first trials together, one by one from the same weights; others have no gradient yet."""
+        start = {name: values.copy() for name, values in trainer.simulation.values.items()}
+        sums: list[dict[str, np.ndarray]] = [{}, {}]
+        for index in range(trials):
+            self.follow(start)
+            found, records, _ = trainer.learned(range(index, index + 1))
+            pair = found | self.changed(trainer.simulation), self.gradients(records)
+            for name in pair[0].keys() & pair[1].keys():
+                for total, gradients in zip(sums, pair, strict=True):
+                    total[name] = total.get(name, 0.0) + gradients[name]
+            for name, values in trainer.simulation.values.items():
+                values[:] = start[name]
+        return self.cosine(*sums)
+
     def close(self) -> None:
         """Give up its engine."""
         self.trainer.simulation.engine.close()

@@ -89,6 +89,38 @@ class Opened:
         with self._working():
             return trainer.update()
 
+    @property
+    def remaining(self) -> int:
+        """Updates that are left."""
+        return self._trainer.iterations - self._trainer.iteration
+
+    def compare(self, trials: int = 1) -> float:
+        """Cosine of the first training trials' summed gradient with that of the control, on the same spikes.
+
+        Weights are as they are, nothing is learned; trials for which the rule has no signal yet count on neither side.
+        A rule that changes weights within trials is compared by minus those changes. nan where there is none onto
+        neurons. Raises `UserError` where the experiment has nothing to `compare` with.
+
+        >>> import snnplast as snn
+        >>> from snnplast.testing import small_network, small_task
+        >>> rules = {"rule": snn.EProp(), "compare": snn.BPTT()}
+        >>> experiment = snn.Experiment(small_network(), small_task(), **rules, epochs=1, engine="runtime")
+        >>> with snn.open(experiment) as sim:
+        ...     abs(sim.compare(trials=3)) < 1
+        True
+        """
+        trainer, control = self._trainer, self._trainer.control
+        if control is None:
+            raise UserError("compare: this experiment has no control; compare=BPTT() gives it one")
+        count("compare: trials", trials)
+        with self._working():
+            kept = {name: values.copy() for name, values in trainer.state().items()}
+            try:
+                return control.first(trainer, trials)
+            finally:
+                trainer.restore(kept)
+                self._simulation.tie()
+
     def evaluate(self) -> dict[str, float]:
         """Mean metrics of all test trials: loss, accuracy where the task classifies, spikes and operations."""
         if not self._trainer.task.tests:
