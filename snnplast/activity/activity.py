@@ -91,7 +91,7 @@ class Activity:
     groups: Sequence[Group]
     neurons: Sequence[Neuron]
     synapses: Sequence[Synapse]
-    readout: Readout
+    readout: Readout | None
     signals: Mapping[str, np.ndarray | None]
     metrics: Mapping[str, float]
 

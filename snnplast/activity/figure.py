@@ -59,7 +59,7 @@ def _through_time(scene: Scene) -> Iterator[tuple[float, Fill]]:
         yield height, partial(panels.raster, scene=scene, groups=groups, height=height)
     for k in range(len(activity.neurons)):
         yield 0.85, partial(panels.membrane, scene=scene, number=k)
-    if not activity.readout.once:
+    if activity.readout is not None and not activity.readout.once:
         yield 1.1, partial(panels.readout, scene=scene)
         yield 0.8, partial(panels.error, scene=scene)
     if any(neuron.signal is not None for neuron in activity.neurons):
@@ -70,7 +70,7 @@ def _through_time(scene: Scene) -> Iterator[tuple[float, Fill]]:
 
 def _once(scene: Scene) -> Iterator[Fill]:
     """What is known at the end of the trial only."""
-    if scene.activity.readout.once:
+    if scene.activity.readout is not None and scene.activity.readout.once:
         yield partial(panels.answer, scene=scene)
         yield partial(panels.answer_error, scene=scene)
     for name in scene.activity.signals:

@@ -16,12 +16,11 @@ from snnplast.activity.activity import Activity, Neuron, Readout, Synapse
 from snnplast.activity.examples import Place, choose_neurons, choose_synapses, groups_of
 from snnplast.activity.probe import Magnitudes, Traces, Watched
 from snnplast.engine import Engine
-from snnplast.errors import UserError
 from snnplast.network.fragments import Value
 from snnplast.network.neurons import ALIF, LIF
 from snnplast.network.population import Population
 from snnplast.simulation.simulation import Simulation
-from snnplast.task.objective import CrossEntropy
+from snnplast.task.objective import CrossEntropy, Objective
 from snnplast.task.task import Task
 from snnplast.task.trial import Record
 from snnplast.training.trainer import Trainer
@@ -38,8 +37,6 @@ def observe(simulation: Simulation, task: Task, phase: int, index: int) -> Activ
 
     Parameters and persistent state are as before afterwards; memories of third factors have seen the trial.
     """
-    if simulation.objective is None:
-        raise UserError("task.objective = None: a trial is drawn with what a readout should do, and nothing says so")
     simulation.tie()
     variables = {name: found for name in simulation.plan.synapses if (found := _trace_variables(simulation, name))}
     sums = Magnitudes(f"{name}.{ELIGIBILITY}" for name in variables)
@@ -63,7 +60,7 @@ def observe(simulation: Simulation, task: Task, phase: int, index: int) -> Activ
         groups=groups,
         neurons=[_neuron(simulation, record, place, traced, step) for place in places],
         synapses=[_synapse(record, n, p, k, traced, variables[p]) for n, chosen in enumerate(onto) for p, k in chosen],
-        readout=_readout(simulation, record),
+        readout=None if simulation.objective is None else _readout(simulation.objective, record),
         signals=trial,
         metrics=metrics,
     )
@@ -138,9 +135,8 @@ def _synapse(
     return Synapse(projection, description.source, pre, neuron, found["eligibility"], found.get("filtered"), slow)
 
 
-def _readout(simulation: Simulation, record: Record) -> Readout:
-    assert simulation.objective is not None  # `observe` asked for one
-    name, softmax = simulation.objective.readout, isinstance(simulation.objective, CrossEntropy)
+def _readout(objective: Objective, record: Record) -> Readout:
+    name, softmax = objective.readout, isinstance(objective, CrossEntropy)
     y = record.activity(name)
     if softmax:
         y = np.exp(y - y.max(axis=1, keepdims=True))

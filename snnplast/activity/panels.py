@@ -21,7 +21,7 @@ class Scene:
     """A trial with what all panels agree on: the time axis (T,) in ms, and the colours of groups and examples."""
 
     def __init__(self, activity: Activity) -> None:
-        self.activity, self.readout = activity, activity.readout
+        self.activity = activity
         self.ms = activity.dt * 1e3
         self.time = np.arange(activity.steps) * self.ms
         hidden = [group.name for group in activity.groups if group.kind]
@@ -30,6 +30,12 @@ class Scene:
         for neuron in activity.neurons:  # its group's, or another one where the group has two examples
             mine, used = self.group_colour[neuron.group.name], self.neuron_colours
             used.append(mine if mine not in used else next(colour for colour in COLOURS if colour not in used))
+
+    @property
+    def readout(self) -> Readout:
+        """The readout that something is wanted of, where there is one."""
+        assert self.activity.readout is not None
+        return self.activity.readout
 
     def named(self, neuron: Neuron) -> str:
         """Kind and number of an example, with its population where there are several."""
@@ -40,8 +46,9 @@ class Scene:
 
 def window(axis: Axes, scene: Scene) -> None:
     """Shades the steps that count, unless all do."""
-    counts = scene.readout.window
-    if not counts.all():
+    readout = scene.activity.readout
+    if readout is not None and not readout.window.all():
+        counts = readout.window
         edges = np.flatnonzero(np.diff(counts, prepend=False, append=False)).reshape(-1, 2)
         for begin, end in edges * scene.ms:
             axis.axvspan(begin, end, color=WINDOW, linewidth=0, zorder=0)

@@ -44,7 +44,7 @@ def _what(run: Run) -> list[str]:
         config = tomllib.loads(run.config)
         rule = config["rule"]
         model = config["model"].get("name") or Path(config["model"]["file"]).stem
-        chosen = config["rules"][rule]["third_factor"]
+        chosen = config["rules"][rule].get("third_factor", NOTHING)
         factor = chosen["name"] if isinstance(chosen, dict) else chosen
     except (tomllib.TOMLDecodeError, LookupError, TypeError, AttributeError) as error:
         raise UserError(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHOWN = ("test_accuracy", "accuracy", "test_return", "return", "test_loss", "loss")
+SHOWN = ("test_accuracy", "accuracy", "test_return", "return", "test_loss", "loss", "spikes_per_trial")
 """The first of these that the runs have is shown, and the correlation of a third factor where one is measured."""
 CORRELATION = "third_factor_correlation"
 

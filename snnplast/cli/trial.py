@@ -54,7 +54,8 @@ def show_trial(
     from snnplast.activity.figure import draw  # matplotlib loads slowly, and the trial may fail before
 
     origin = f"weights of {run.path.name}" if run else "weights as drawn"
-    title = f"{experiment.title}, {experiment.rule.name}: {phase} trial {index}, {origin}; {_outcome(activity)}"
+    outcome = _outcome(activity)
+    title = f"{experiment.title}, {experiment.rule.name}: {phase} trial {index}, {origin}{outcome and '; '}{outcome}"
     save(draw(activity, title), path)
     if refusal:
         emit(console, f"no eligibility traces, since evaluation = 'online' is refused: {refusal}", wrap=False)
@@ -62,10 +63,10 @@ def show_trial(
     emit(console, "")
     rows = {
         "model": experiment.title,
-        "rule": f"{experiment.rule.name}, {'factored' if refusal else 'online'}",
+        "rule": f"{experiment.rule.name}, {_face(experiment.rule, refusal)}",
         "trial": f"{phase} trial {index}, seed {experiment.train.seed}, {activity.steps} steps",
         "weights": str(run.path) if run else "as drawn",
-        "outcome": _outcome(activity),
+        **({"outcome": outcome} if outcome else {}),
         "figure": str(path),
     }
     summary(console, rows)
@@ -92,11 +93,18 @@ def _with_face(experiment: Experiment, evaluation: str) -> Experiment:
 
 def _evaluated(rule: Rule, evaluation: str) -> Rule:
     if not isinstance(rule, AfterTrial):
-        raise UserError(f"rule {rule.name!r} changes weights within the trial: it has no gradient")
+        return rule  # it has one way only
     faces = get_args(type(rule).model_fields["evaluation"].annotation)
     if evaluation not in faces:
         raise UserError(f"rule {rule.name!r} knows {' and '.join(map(repr, faces))} only")
     return rule.model_copy(update={"evaluation": evaluation})
+
+
+def _face(rule: Rule, refusal: str | None) -> str:
+    """How the rule came to what is shown."""
+    if not isinstance(rule, AfterTrial):
+        return rule.face
+    return "factored" if refusal else "online"
 
 
 def _observed(
