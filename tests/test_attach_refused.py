@@ -15,11 +15,14 @@ import snnplast
 from snnplast import (
     MeanSquaredError,
 )
+from snnplast.learning import Prepares
 from snnplast.rules.delta import Delta
 from snnplast.rules.e_prop import EProp
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.reward_hebbian import RewardHebbian
+from snnplast.rules.stdp import STDP
 from snnplast.rules.third_factors.readout_error import ReadoutError
+from snnplast.rules.votes import Votes
 
 pytestmark = pytest.mark.usefixtures("numpy_code")
 
@@ -61,9 +64,18 @@ def two_steps(script) -> None:
     script.network.add(other)
 
 
+class Scaled(Prepares, EProp):
+    """It makes weights smaller before each trial."""
+
+    name = "scaled"
+
+
 REFUSED = {
     "evaluation = 'online': 'factored', after each trial, is allowed": (None, EProp(evaluation="online"), {}),
     "rule 'reward-hebbian' explores in steps of its own": (None, RewardHebbian(), {}),
+    "rule 'stdp' changes weights within a trial, which code of the script's": (None, STDP(), {}),
+    "rule 'votes' learns without a gradient; a rule that learns after the trial": (None, Votes(), {}),
+    "rule 'scaled' needs more of the network, or changes weights without": (None, Scaled(), {}),
     "rule = 'e-prop': a rule, such as EProp\\(\\), is needed": (None, "e-prop", {}),
     "third factor 'readout-error' learns weights of its own": (
         None, EProp(third_factor=ReadoutError(feedback="adaptive")), {}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import snnplast as snn
 from snnplast.engine import NUMPY
-from snnplast.learning import WithinTrial
+from snnplast.learning import Prepares, WithinTrial
 from snnplast.network import Fragment, Injection
 from snnplast.random_streams import SOURCES, TRAINING, stream
+from snnplast.rules.e_prop import EProp
 from snnplast.simulation.run_trial import simulate
-from snnplast.testing import small_network, small_samples
+from snnplast.testing import small_network, small_samples, small_task
 from snnplast.training.pretrain import open_simulation
 
 
@@ -62,6 +65,38 @@ def test_the_file_of_a_run_holds_the_biases_that_code_learns(tmp_path):
     experiment = snn.Experiment(small_network("none"), small_samples(), rule, epochs=1, engine=NUMPY)
     run = snn.train(experiment.changed(record=snn.Recording(path=str(tmp_path / "run.h5"))))
     assert set(run.learned) == {"first.bias", "second.bias"}
+
+
+class Shrinking(Prepares, EProp):
+    """It makes weights smaller before each training trial."""
+
+    name = "shrinking"
+
+    def prepare(self, projection, weights, wiring):
+        weights *= 0.9
+
+
+@pytest.mark.parametrize("rule", [Shrinking(), snn.STDP()], ids=lambda rule: rule.name)
+def test_a_trial_by_itself_leaves_weights_alone(rule):
+    within = isinstance(rule, snn.STDP)
+    net, task = (small_network("none"), small_samples()) if within else (small_network(), small_task())
+    with snn.open(snn.Experiment(net, task, rule, epochs=1, engine=NUMPY)) as sim:
+        before = sim.snapshot()
+        sim.trial(0)
+        assert all(np.array_equal(sim.weights[name], before[name]) for name in before)
+        sim.update()
+        assert not np.array_equal(sim.weights["input_to_first"], before["input_to_first"])
+
+
+def test_a_name_that_one_rule_learns_and_another_does_not_is_two_variables():
+    counted = Fragment(("theta : 1",), on_spike=("theta += 1",))
+    rule, other = (Within(code={"post": code}) for code in (replace(counted, learned=("theta",)), counted))
+    net = small_network("none")
+    net.projections["first_to_first"] = net.projections["first_to_first"].model_copy(update={"rule": "other"})
+    simulation = open_simulation(net, None, rule, 1, NUMPY, others={"other": other})
+    with simulation.engine:
+        assert [name for name in simulation.plan.learned if name.startswith("first.")] == ["first.theta"]
+        assert "first.theta_first_to_first" in {f"first.{n}" for n in simulation.plan.populations["first"].names()}
 
 
 class Claiming(snn.STDP):

@@ -308,4 +308,4 @@ def _meaning(fragment: Fragment, name: str) -> tuple[object, ...]:
     assigns = re.compile(rf"^\s*{re.escape(name)}\s*[-+*/]?=(?!=)", re.MULTILINE)
     at_spikes = [code for code in fragment.on_spike if assigns.search(code)]
     updates = [update for update in fragment.updates if assigns.search(update.code)]
-    return constant, equation, at_spikes, updates
+    return constant, equation, at_spikes, updates, name in fragment.learned

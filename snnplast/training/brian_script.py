@@ -17,8 +17,8 @@ from snnplast.brian import (
     second,
 )
 from snnplast.errors import UserError, short, unknown
-from snnplast.learning.capabilities import Explores
-from snnplast.learning.rule import AfterTrial, Rule
+from snnplast.learning.capabilities import Assigns, Explores, Extends, Prepares
+from snnplast.learning.rule import AfterTrial, Rule, WithinTrial
 from snnplast.network import code
 from snnplast.network.connectivity import ExplicitPairs
 from snnplast.network.network import Network
@@ -42,9 +42,15 @@ class Script:
         if not isinstance(brian2.get_device(), RuntimeDevice):
             raise UserError("attach: Brian2's standalone mode runs once and as a whole; its runtime mode is needed")
         if not isinstance(rule, AfterTrial):
+            does = "changes weights within a trial, which code of the script's own Synapses does"
+            told = does if isinstance(rule, WithinTrial) else "learns without a gradient"
             raise UserError(
-                f"attach: rule {rule.name!r} changes weights within a trial, which code of the script's own Synapses "
-                "does; a rule that learns after the trial, such as EProp(), is needed"
+                f"attach: rule {rule.name!r} {told}; a rule that learns after the trial, such as EProp(), is needed"
+            )
+        if isinstance(rule, Extends | Prepares | Assigns):
+            raise UserError(
+                f"attach: rule {rule.name!r} needs more of the network, or changes weights without a gradient, and "
+                "Brian2 runs the script; a rule of gradients alone, such as EProp(), is needed"
             )
         if rule.evaluation != "factored":
             raise UserError(f"attach: evaluation = {rule.evaluation!r}: 'factored', after each trial, is allowed")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnplast.errors import UserError
+from snnplast.learning.capabilities import Prepares
 from snnplast.learning.optimizer import Optimizer, State
 from snnplast.learning.rule import AfterTrial
 from snnplast.network.neurons import SpikingPopulation
@@ -188,8 +189,9 @@ class Trainer:
 
     @property
     def _within(self) -> bool:
-        """Whether trials change weights while they run."""
-        return any(not isinstance(plasticity.rule, AfterTrial) for plasticity in self.simulation.plasticities)
+        """Whether trials change weights, before or while they run."""
+        rules = [plasticity.rule for plasticity in self.simulation.plasticities]
+        return any(isinstance(rule, Prepares) or not isinstance(rule, AfterTrial) for rule in rules)
 
     def close(self) -> None:
         """Give up the engines of further workers, and of the control."""
