@@ -348,7 +348,7 @@ def balance(seeds: Sequence[int]) -> None:
         axes[2].plot(2 * np.arange(1, mean.size + 1), mean, color=colour, label=f"target {target}")
         axes[2].axhline(float(target.split()[0]), color=colour, linewidth=0.7, linestyle=":")
     axes[0].set_ylabel("excitatory cells")
-    axes[2].set(xlabel="s", ylabel="rate (Hz)", yscale="log")
+    axes[2].set(xlabel="s", ylabel="rate (Hz)", ylim=(0, None))
     axes[2].legend(frameon=False, fontsize=9)
     save(figure, "balance")
 
