@@ -35,7 +35,7 @@ NAMES = {
         Schedule Signal SignalKind Signals Speaks State Surrogate ThirdFactor ThreeFactorRule Timing WithinTrial
         postsynaptic_trace presynaptic_trace
     """,
-    "snnplast.testing": "check_model check_rule check_third_factor small_network small_samples small_task",
+    "snnplast.testing": "check_model check_neuron check_rule check_third_factor small_network small_samples small_task",
 }
 
 

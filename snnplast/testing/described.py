@@ -7,6 +7,7 @@ from typing import Any
 
 from snnplast.description import Description
 from snnplast.errors import UserError
+from snnplast.network.population import Population
 from snnplast.testing.bench import promise
 
 MISSPELT = "no_such_parameter"
@@ -27,7 +28,7 @@ def check_described(place: str, plugin: type[Description], named: bool = True) -
 def _takes_anything(plugin: type[Description]) -> bool:
     """Whether it has a constructor of its own that hides its parameters."""
     owner = next(base for base in plugin.__mro__ if "__init__" in base.__dict__)
-    if owner is Description:
+    if owner in (Description, Population):  # which refuse what is no field
         return False
     kinds = [each.kind for each in inspect.signature(owner.__init__).parameters.values()]
     return inspect.Parameter.VAR_KEYWORD in kinds or inspect.Parameter.VAR_POSITIONAL in kinds

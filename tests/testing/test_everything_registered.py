@@ -1,4 +1,4 @@
-"""One table: every rule, third factor and model that is registered keeps its contract. A new one adds a row, if any."""
+"""One table: every rule, third factor, model and neuron that is registered keeps its contract; a new one adds a row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import snnplast as snn
 from snnplast import registry
 from snnplast.engine import NUMPY
-from snnplast.testing import check_model, check_rule, check_third_factor, small_network, small_task
+from snnplast.testing import check_model, check_neuron, check_rule, check_third_factor, small_network, small_task
 from snnplast.testing.bench import Handing
 
 RESERVOIR = {"units": 30, "window": 3, "streams": 3, "stream_length": 20}
@@ -52,9 +52,16 @@ MODELS = {
     "cartpole": {"hidden": 10},
     "pong": {"hidden": 10, "block": 16, "longest": 30},
 }
+NEURONS = {
+    "cuba": {"weight": 25.0, "method": "exponential_euler", "dt": "0.5 ms"},
+    "coba": {"weight": 16.0, "dt": "0.5 ms"},
+    "adex": {"weight": 2500.0, "dt": "0.5 ms"},
+    "izhikevich": {"weight": 15.0, "dt": "0.5 ms"},
+    "glif": {"weight": 400.0, "dt": "0.5 ms"},
+}
 """What each is tried with, where that is not what the kit takes by itself."""
 NEEDS = {"cartpole": ["gymnasium"], "pong": ["gymnasium", "ale_py"]}
-QUICK = {"rule": {"stdp"}, "third-factor": {"zero"}, "model": {"xor"}}
+QUICK = {"rule": {"stdp"}, "third-factor": {"zero"}, "model": {"xor"}, "neuron": {"lif"}}
 """Those that are tried among the fast tests, on one engine; the others, and both engines, are slow."""
 
 
@@ -83,3 +90,9 @@ def test_every_model_keeps_the_contract(name, tmp_path):
     quick = {"engine": NUMPY} if name in QUICK["model"] else {}
     settings = MODELS.get(name, {}) | data_files.settings(name, tmp_path)
     check_model(registry.load("model", name), **quick, **settings)
+
+
+@pytest.mark.parametrize("name", every("neuron"))
+def test_every_neuron_keeps_the_contract(name):
+    quick = {"engine": NUMPY} if name in QUICK["neuron"] else {}
+    check_neuron(registry.load("neuron", name), **quick, **NEURONS.get(name, {}))
