@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -119,14 +119,15 @@ def _told(given: Given) -> str:
 def _check_absent_signals(place: str, bench: Bench, simulation: Simulation, hidden: Sequence[str], task: Task) -> None:
     """A missing signal raises, and one that is not ready leaves hidden weights alone."""
     (plasticity,) = simulation.plasticities
+    rule: Any = plasticity.rule
     record = bench.record(simulation, 0, task)
     signals = plasticity.signals(record, simulation.objective)
     unready = {name: None if name in plasticity.targets else given for name, given in signals.items()}
-    changed = set(plasticity.rule.gradient(record, plasticity.projections, unready)) & set(hidden)
+    changed = set(rule.gradient(record, plasticity.projections, unready)) & set(hidden)
     promise(not changed, f"{place}: {', '.join(sorted(changed))} changes before the signal is ready")
     readout_only = {name: given for name, given in signals.items() if name not in plasticity.targets}
     try:
-        plasticity.rule.gradient(record, plasticity.projections, readout_only)
+        rule.gradient(record, plasticity.projections, readout_only)
     except (KeyError, UserError):
         return
     promise(not hidden, f"{place}: a missing signal is taken for zero; it must raise")

@@ -143,8 +143,9 @@ def _check_engines(place: str, built: _Built) -> None:
             found.append(run.shown(TRAINING, 0))
     one, other = found
     promise(one.same_spikes(other), f"{place}: the spikes of trial 0 are others on the compiled engine")
-    if one.record.judgement is not None and other.record.judgement is not None:
-        far = apart(*(np.array(shown.record.judgement.loss) for shown in found))
+    judged, again = one.record.judgement, other.record.judgement
+    if judged is not None and again is not None:
+        far = apart(np.array(again.loss), np.array(judged.loss))
         promise(far < ENGINES_APART, f"{place}: the loss of trial 0 is {far:.1e} of it away on the compiled engine")
 
 

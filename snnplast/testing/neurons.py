@@ -67,7 +67,7 @@ def check_neuron(
 
 def _check_refusal(place: str, neuron: type[SpikingPopulation], settings: dict[str, Any]) -> None:
     try:
-        neuron(SIZE, **settings, **{MISSPELT: 1})
+        neuron(SIZE, **{**settings, MISSPELT: 1})
     except UserError:
         return
     promise(False, f"{place}: it takes a parameter {MISSPELT!r}, which it does not declare")

@@ -20,7 +20,7 @@ from snnplast.task.trial import Segment
 from snnplast.testing.bench import Bench, Gradients, promise
 from snnplast.training.trainer import Trainer
 
-Make = Callable[..., Rule]
+Make = Callable[..., Any]
 """Makes the rule anew, with further settings."""
 ENGINES_APART = 1e-9
 """Of the largest entry: how far what two engines compute may be apart."""

@@ -20,7 +20,7 @@ from snnplast.task.trial import Record, Segment
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
-Spikes = dict[str, tuple[np.ndarray, np.ndarray]]
+Spikes = dict[str, tuple[np.ndarray, ...]]
 
 
 @dataclass(frozen=True)
