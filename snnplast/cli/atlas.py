@@ -102,7 +102,9 @@ def _cell(entry: Entry, name: str) -> str:
     value = entry.metrics.get(name, np.nan)
     if np.isnan(value):
         return NOTHING
-    return f"{value:.2f}" if name == COSINE else f"{value:,.0f}" if value >= 100 else f"{number(value)}"
+    if name == COSINE:
+        return f"{value:.2f}"
+    return f"{value:,.0f}" if 100 <= value < 1e9 else number(value)
 
 
 def _tell(console: Console, title: str, sentences: dict[str, str]) -> None:
