@@ -82,10 +82,10 @@ def test_a_neuron_learns_to_fire_when_it_should():
     assert losses[-1] < 0.02 * losses[0]
 
 
-def test_of_one_layer_backpropagation_through_time_is_the_same():
+def test_of_one_layer_backpropagation_through_time_is_the_same_but_for_resets():
     model, found = SpikePattern(duration="100 ms", inputs=30, rate="40 Hz", gain=6.0), []
     task, rule = model.task(2), snn.SuperSpike()
-    for chosen in (rule, snn.BPTT(surrogate=rule.surrogate)):
+    for chosen in (rule, snn.BPTT(surrogate=rule.surrogate, through_reset=False)):
         bench = Bench(model.network(), task)
         with bench.open(chosen) as simulation:
             found.append(bench.gradients(simulation, 0)["input_to_output"])
