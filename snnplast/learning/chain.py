@@ -120,9 +120,9 @@ class Backward:
                     total += self.a[row] * values
 
     def _arrive(self, point: Point, t: int) -> None:
-        for row, x in zip(self.seen, self.variables, strict=True):
+        for k, x in enumerate(self.variables):
             if x.point == point:
-                row[t] = self.a[x.state] if x.gate is None else self.a[x.state] * x.gate[t]
+                self.seen[k][t] = self.a[x.state] if x.gate is None else self.a[x.state] * x.gate[t]
 
 
 def run_back(

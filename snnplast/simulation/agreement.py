@@ -156,9 +156,10 @@ def refuse_batch(plasticity: Plasticity) -> None:
     """What takes trials one after another learns from one at a time."""
     rule = plasticity.rule
     for owner, kind in [(rule, "rule"), *((source.factor, "third factor") for source in plasticity.sources)]:
+        name = owner.name
         if owner.batch_mode == "sequential" or isinstance(owner, Prepares | Assigns):
             raise UserError(
-                f"rules.{rule.name}.batch = {rule.trials}: the {kind} {owner.name!r} takes trials one after another; "
+                f"rules.{rule.name}.batch = {rule.trials}: the {kind} {name!r} takes trials one after another; "
                 "batch = 1 is allowed"
             )
 

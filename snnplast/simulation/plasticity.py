@@ -60,8 +60,8 @@ class Plasticity:
     @property
     def judged(self) -> list[str]:
         """Readouts of its sources of which the same is wanted as of the task's."""
-        judges = (source for source in self.sources if isinstance(source.factor, Judged))
-        return [name for source in judges for name in source.factor.judged(source.context)]
+        judges = [(s.factor, s.context) for s in self.sources if isinstance(s.factor, Judged)]
+        return [name for factor, context in judges for name in factor.judged(context)]
 
     def values(self, segment: Segment, record: Record) -> Iterator[tuple[str, np.ndarray]]:
         """'population.variable' and the values that its sources set before a segment."""

@@ -67,7 +67,9 @@ class Episode:
 
     def _check_actions(self, actions: Sequence[int]) -> None:
         space = getattr(self._environment, "action_space", None)
-        for action in actions if space is not None else ():
+        if space is None:
+            return
+        for action in actions:
             if not space.contains(action):
                 raise UserError(f"task.actions: {action} is no action of the environment, which takes {space}")
 

@@ -35,18 +35,18 @@ class FreeRun(Task):
     ) -> None:
         self.duration, self.piece = _time("duration", duration), _time("piece", piece)
         self.inputs, self.seed = dict(inputs or {}), seed
-        self.epoch = math.ceil(self.duration / self.piece - 1e-9)
+        self.epoch = self._pieces = math.ceil(self.duration / self.piece - 1e-9)
         self._steps = self._last = 0
 
     def on(self, network: Network, batch: int = 1) -> Self:
         own = super().on(network, batch)
         own._steps = steps_of("task.piece", self.piece, network.dt)
-        own._last = steps_of("task.duration", self.duration, network.dt) - (self.epoch - 1) * own._steps
+        own._last = steps_of("task.duration", self.duration, network.dt) - (self._pieces - 1) * own._steps
         return own
 
     def trial(self, index: int) -> Trial:
-        place = index % self.epoch
-        yield Segment(self._last if place == self.epoch - 1 else self._steps, self.inputs)
+        place = index % self._pieces
+        yield Segment(self._last if place == self._pieces - 1 else self._steps, self.inputs)
 
 
 def _time(name: str, given: Any) -> float:

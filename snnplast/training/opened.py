@@ -106,7 +106,7 @@ class Opened:
         >>> rules = {"rule": snn.EProp(), "compare": snn.BPTT()}
         >>> experiment = snn.Experiment(small_network(), small_task(), **rules, epochs=1, engine="runtime")
         >>> with snn.open(experiment) as sim:
-        ...     abs(sim.compare(trials=3)) < 1
+        ...     bool(abs(sim.compare(trials=3)) < 1)
         True
         """
         trainer, control = self._trainer, self._trainer.control
