@@ -27,6 +27,7 @@ from snnplast.simulation.agreement import (
     refuse_unrun,
     refuse_untold,
 )
+from snnplast.simulation.learned_within import let_learn
 from snnplast.simulation.plan import Plan, plan
 from snnplast.simulation.plasticity import Plasticity, Source
 from snnplast.task.objective import Objective
@@ -99,6 +100,7 @@ def design(
     synaptic = tuple(name for name in recorded if name.partition(".")[0] in network.projections)
     neuronal = [name for name in recorded if name not in synaptic]
     drawn = plan(network.freeze(), injections, [*needed, *neuronal], seed)
+    let_learn(drawn)
     drawn.asked = synaptic
     variables = {f"{name}.{v}" for name, code in drawn.populations.items() for v in code.variables()}
     variables |= {f"{name}.{v}" for name, code in drawn.synapses.items() for v in code.variables()}
