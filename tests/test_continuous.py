@@ -75,7 +75,7 @@ def test_in_pieces_it_is_the_run_in_one_piece(engine):
         np.testing.assert_allclose(learned[name], values, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", [NUMPY, pytest.param("compiled", marks=pytest.mark.slow)])
 def test_a_resumed_run_is_the_one_that_was_never_interrupted(engine, tmp_path):
     whole = snn.train(experiment(Pieces(6), engine, epochs=1, record=tmp_path / "whole.h5"), progress=False)
 
@@ -89,6 +89,7 @@ def test_a_resumed_run_is_the_one_that_was_never_interrupted(engine, tmp_path):
     assert kept.status == "finished"
 
 
+@pytest.mark.slow
 def test_an_hour_is_recorded_in_bounded_memory():
     net = snn.Network()
     net.add("input", snn.PoissonSource(3, peak_rate="20 Hz"))

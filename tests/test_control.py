@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import snnplast as snn
+from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.testing import small_network, small_task
 from snnplast.training.train import train
@@ -26,7 +27,7 @@ def flat(**settings) -> snn.Network:
 
 
 def experiment(network, rule, **settings) -> snn.Experiment:
-    return snn.Experiment(network, small_task(), rule, **{"epochs": 2, "engine": "runtime", **settings})
+    return snn.Experiment(network, small_task(), rule, **{"epochs": 2, "engine": NUMPY, **settings})
 
 
 def cosines(*given, name="cosine_to_bptt", **settings) -> np.ndarray:

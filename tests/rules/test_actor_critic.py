@@ -11,7 +11,9 @@ from reference import e_prop
 import snnplast as snn
 from snnplast.engine import COMPILED, NUMPY, compiler_available
 
-compiled = pytest.param(COMPILED, marks=pytest.mark.skipif(not compiler_available(), reason="needs a C++ compiler"))
+compiled = pytest.param(
+    COMPILED, marks=[pytest.mark.slow, pytest.mark.skipif(not compiler_available(), reason="needs a C++ compiler")]
+)
 MATRICES = {"input_to_hidden": "in", "hidden_to_hidden": "rec", "hidden_to_output": "out"}
 MODEL = e_prop.Model(tau_m=20.0, tau_out=10.0, v_threshold=0.4, refractory=0)
 

@@ -64,6 +64,7 @@ def test_a_dark_sample_is_shown_again_brighter(model):
         assert sim.update().trials[0].steps == 460
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["compiled"])
 def test_a_resumed_run_is_the_one_that_was_never_interrupted(model, tmp_path, engine):
     whole = snn.train(experiment(model, engine, epochs=2, record=tmp_path / "whole.h5"), progress=False)

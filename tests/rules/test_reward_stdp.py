@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import snnplast as snn
+from snnplast.engine import NUMPY
 from snnplast.testing import small_network, small_task
 from tests.reference.reward_stdp import RewardSTDPOracle
 from tests.rules.relays import at, network
 
-ENGINES = ("runtime", "compiled")
 STEPS, SEGMENTS, SIZE = 40, 10, (6, 4)
 
 
@@ -37,7 +37,7 @@ def rewarded(counts):
     return reward
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", [NUMPY, pytest.param("compiled", marks=pytest.mark.slow)])
 def test_a_closed_loop_is_that_of_the_transcription(engine):
     rng = np.random.default_rng(2)
     spikes = rng.random((STEPS * SEGMENTS, SIZE[0])) < 0.1
@@ -81,7 +81,7 @@ class Pair(snn.Task):
     test = trial
 
 
-def opened(task, rule=None, engine="runtime"):
+def opened(task, rule=None, engine=NUMPY):
     net = network(1, 2, bounds=(0.0, 1.0))
     return snn.open(snn.Experiment(net, task, rule or snn.RewardSTDP(), epochs=1, engine=engine))
 
@@ -149,7 +149,7 @@ def test_after_the_trial_dopamine_is_what_it_was_in_it():
     for evaluation in ("factored", "online"):
         rule = snn.EProp(third_factor=snn.Dopamine(baseline=0.2), evaluation=evaluation, optimizer="sgd")
         net = small_network()
-        with snn.open(snn.Experiment(net, Graded(), rule, iterations=1, engine="runtime")) as sim:
+        with snn.open(snn.Experiment(net, Graded(), rule, iterations=1, engine=NUMPY)) as sim:
             before = sim.snapshot()
             sim.update()
             found.append({name: sim.weights[name] - before[name] for name in ("input_to_first", "first_to_second")})
@@ -160,7 +160,7 @@ def test_after_the_trial_dopamine_is_what_it_was_in_it():
 
 def test_after_the_trial_a_task_without_reward_is_refused():
     rule = snn.EProp(third_factor=snn.Dopamine())
-    experiment = snn.Experiment(small_network(), small_task(), rule, iterations=1, engine="runtime")
+    experiment = snn.Experiment(small_network(), small_task(), rule, iterations=1, engine=NUMPY)
     said = pytest.raises(snn.UserError, match=r"gives no reward; a series 'first\.reward' is needed")
     with snn.open(experiment) as sim, said:
         sim.update()

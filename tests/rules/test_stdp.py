@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import snnplast as snn
+from snnplast.engine import NUMPY
 from snnplast.network import UniformDelay
 from tests.reference.stdp import STDPOracle
 from tests.rules.relays import Shown, at, learned, network
 
-ENGINES = ("runtime", "compiled")
+ENGINES = (NUMPY, "compiled")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -41,7 +42,7 @@ RULES = {
 
 SLOW = pytest.mark.slow  # each is compiled by itself
 CASES = [
-    pytest.param(dependence, pairing, delay, engine, marks=() if engine == "runtime" and pairing == "all" else SLOW)
+    pytest.param(dependence, pairing, delay, engine, marks=() if engine is NUMPY and pairing == "all" else SLOW)
     for dependence in RULES
     for pairing in ("all", "nearest")
     for delay in ("0 ms", UniformDelay(low="0 ms", high="3 ms"))
@@ -50,7 +51,8 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("dependence", "pairing", "delay", "engine"), [*CASES, ("additive", "nearest", "2 ms", "compiled")]
+    ("dependence", "pairing", "delay", "engine"),
+    [*CASES, pytest.param("additive", "nearest", "2 ms", "compiled", marks=SLOW)],
 )
 def test_trains_change_weights_as_the_transcription_says(dependence, pairing, delay, engine):
     rng = np.random.default_rng(3)
@@ -96,7 +98,7 @@ def test_frozen_projections_stay_as_they_are():
     net = network()
     net.connect("input", "relay", name="frozen", into="plastic_input", weights=0.5)
     task = Shown(500, at((100, 0)), at((110, 0)))
-    with snn.open(snn.Experiment(net, task, snn.STDP(), epochs=1, engine="runtime")) as sim:
+    with snn.open(snn.Experiment(net, task, snn.STDP(), epochs=1, engine=NUMPY)) as sim:
         sim.update()
         assert sim.weights["frozen"][0] == 0.5 != sim.weights["input_to_relay"][0]
 
@@ -111,4 +113,4 @@ def test_frozen_projections_stay_as_they_are():
 )
 def test_other_bounds_are_refused(bounds, rule, said):
     with pytest.raises(snn.UserError, match=said):
-        snn.open(snn.Experiment(network(bounds=bounds), Shown(10, at(), at()), rule, epochs=1, engine="runtime"))
+        snn.open(snn.Experiment(network(bounds=bounds), Shown(10, at(), at()), rule, epochs=1, engine=NUMPY))

@@ -25,7 +25,8 @@ def raster(spikes, size):
 
 
 @pytest.mark.parametrize(
-    "engine", [pytest.param(NUMPY, id="runtime"), pytest.param(COMPILED, id="compiled", marks=compiling)]
+    "engine",
+    [pytest.param(NUMPY, id="runtime"), pytest.param(COMPILED, id="compiled", marks=compiling)],
 )
 @pytest.mark.parametrize("evaluation", ["factored", "online"])
 def test_gradients_are_those_of_the_transcription(evaluation, engine):

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 import snnplast as snn
+from snnplast.engine import NUMPY
 from snnplast.network import UniformDelay
 from tests.reference.triplet_stdp import TripletOracle, pairings
 from tests.rules.relays import Shown, at, learned, network
 
-ENGINES = ("runtime", "compiled")
+ENGINES = (NUMPY, "compiled")
 SLOW = pytest.mark.slow  # each is compiled by itself
 CASES = [
-    pytest.param(model, pairing, delay, engine, marks=() if engine == "runtime" and pairing == "all" else SLOW)
+    pytest.param(model, pairing, delay, engine, marks=() if engine is NUMPY and pairing == "all" else SLOW)
     for model in ("minimal", "full")
     for pairing in ("all", "nearest")
     for delay in ("0 ms", UniformDelay(low="0 ms", high="3 ms"))
@@ -21,7 +22,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("model", "pairing", "delay", "engine"), [*CASES, ("full", "nearest", "2 ms", "compiled")])
+@pytest.mark.parametrize(
+    ("model", "pairing", "delay", "engine"), [*CASES, pytest.param("full", "nearest", "2 ms", "compiled", marks=SLOW)]
+)
 @pytest.mark.parametrize("preset", ["visual-cortex", "hippocampus"])
 def test_trains_change_weights_as_the_sums_say(preset, model, pairing, delay, engine):
     rng = np.random.default_rng(3)
@@ -74,9 +77,9 @@ def test_a_constant_may_be_another(preset, model):
 def test_a_triplet_without_its_time_is_refused():
     rule = snn.TripletSTDP(a3_minus=1e-3)
     with pytest.raises(snn.UserError, match=r"a3_minus = 0\.001: the minimal model has no tau_x; a time, such as"):
-        learned(Shown(10, at(), at()), rule, "runtime")
+        learned(Shown(10, at(), at()), rule, NUMPY)
 
 
 def test_weights_of_any_sign_are_refused():
     with pytest.raises(snn.UserError, match=r"rule 'triplet-stdp': .*its weights lie at least 0; bounds=\(0, None\)"):
-        learned(Shown(10, at(), at()), snn.TripletSTDP(), "runtime", bounds=(None, None))
+        learned(Shown(10, at(), at()), snn.TripletSTDP(), NUMPY, bounds=(None, None))
