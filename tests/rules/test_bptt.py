@@ -232,6 +232,7 @@ def test_without_recurrence_resets_and_layers_it_is_e_prop_with_symmetric_feedba
 
 
 @pytest.mark.parametrize("kind", ["leaky", "rate"])
+@pytest.mark.slow
 def test_it_keeps_the_contract_of_rules(kind):
     check_rule(snn.BPTT, network=small_network(kind))
 
