@@ -1,4 +1,4 @@
-"""The compiled form of the factored gradient: see adjoint.cpp for its equations."""
+"""The compiled form of the factored gradient: see adjoint.h for its equations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from snnplast.native.cache import cache_directory, cache_key, cached
 from snnplast.native.compiler import compiled, fingerprint
 from snnplast.native.shared_library import SharedLibrary
 
-_SOURCE = Path(__file__).with_name("adjoint.cpp")
+_HERE = Path(__file__).parent
 _P, _L = ctypes.c_void_p, ctypes.c_int64
 
 
@@ -192,10 +192,16 @@ def chain_gradient(
     return outs, list(totals)
 
 
+def headers() -> dict[str, str]:
+    """The kernel's headers by path, for a library that calls it: `#include "adjoint.h"`."""
+    paths = (_HERE / "adjoint.h", *sorted(_HERE.glob("adjoint/*.h")))
+    return {path.relative_to(_HERE).as_posix(): path.read_text() for path in paths}
+
+
 @functools.cache
 def _kernels() -> Any:
     """The functions, compiled once per machine and kept in the build cache."""
-    files = {"adjoint.cpp": _SOURCE.read_text()}
+    files = {**headers(), "adjoint.cpp": (_HERE / "adjoint.cpp").read_text()}
     key = cache_key(files, fingerprint())
     image = cached(key, lambda: compiled(files, "adjoint.cpp", cache_directory()))
     functions = SharedLibrary(image, [cache_directory()]).functions

@@ -1,0 +1,57 @@
+// Where few pairs are connected: one row of A at a time is kept, and each spike visits its own synapses.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "step_back.h"
+
+namespace snnplast::adjoint {
+
+// Asks for the synapses of the source that comes next, which lie anywhere in memory.
+inline void expect(const Sweep& sweep, int64_t i) {
+    for (int64_t k = sweep.starts[i]; k < sweep.starts[i + 1]; k += 8) {
+        __builtin_prefetch(sweep.out + k, 1);
+        __builtin_prefetch(sweep.post + k);
+    }
+}
+
+// Adds what the synapses of a source that spiked see at step t. `ring` holds A^t, A^{t+1}, ... by step modulo `rows`.
+inline void visit(const Sweep& sweep, int64_t i, const double* ring, int64_t rows, int64_t t, int64_t n) {
+    const double* now = ring + t % rows * n;
+    for (int64_t k = sweep.starts[i]; k < sweep.starts[i + 1]; ++k)
+        sweep.out[k] += sweep.delays ? ring[(t + sweep.delays[k]) % rows * n + sweep.post[k]] : now[sweep.post[k]];
+}
+
+inline void by_spike(const Modulated& p, const std::vector<const Sweep*>& sweeps) {
+    const int64_t n = p.n;
+    int64_t rows = 2;
+    std::vector<int64_t> left;  // spikes of each sweep that are still to come, backwards
+    for (const Sweep* sweep : sweeps) {
+        rows = std::max(rows, sweep->longest + 1);
+        left.push_back(sweep->count);
+        std::fill(sweep->out, sweep->out + sweep->starts[sweep->sources], 0.0);
+    }
+    const int64_t count = variables(p);
+    std::vector<double> ring(count * rows * n);
+    std::vector<double*> now(count);
+    Carry carry(p, n);
+    for (int64_t t = p.T - 1; t >= 0; --t) {
+        for (int64_t v = 0; v < count; ++v) now[v] = ring.data() + (v * rows + t % rows) * n;
+        step_back(p, t, 0, n, carry, ring.data() + (t + 1) % rows * n, now.data());
+        for (size_t s = 0; s < sweeps.size(); ++s) {
+            const Sweep& sweep = *sweeps[s];
+            while (left[s] && sweep.steps[left[s] - 1] + sweep.latency > t) --left[s];
+            for (; left[s] && sweep.steps[left[s] - 1] + sweep.latency == t; --left[s]) {
+                if (left[s] > 1) expect(sweep, sweep.indices[left[s] - 2]);
+                visit(sweep, sweep.indices[left[s] - 1], ring.data() + sweep.variable * rows * n, rows, t, n);
+            }
+        }
+    }
+    for (const Sweep* sweep : sweeps) {
+        const double* gain = sweep->gain ? sweep->gain : p.gain;
+        for (int64_t k = 0; k < sweep->starts[sweep->sources]; ++k) sweep->out[k] *= gain[sweep->post[k]];
+    }
+}
+
+}  // namespace snnplast::adjoint
