@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,8 @@ from snnplast.network.population import SpikeSource
 from snnplast.random_streams import TRAINING
 from snnplast.task.task import Task, Trial
 from snnplast.task.trial import Record, Segment
-from snnplast.training.trainer import Learned, Outcome, Trainer
+from snnplast.training.chunk import Chunk
+from snnplast.training.trainer import Learned, Trainer
 from snnplast.training.witness import Witness
 
 
@@ -44,7 +44,7 @@ class SeenTrainer(Trainer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.gathered: list[Outcome] = []
+        self.gathered: list[Chunk] = []
         self.applied: dict[str, np.ndarray] = {}
         self.seen = 0
 
@@ -52,7 +52,9 @@ class SeenTrainer(Trainer):
         """Learn from what the witness has kept."""
         self.task.given = given
         record = self.run(TRAINING, self.seen)
-        self.gathered.append((record, *self._learn(record)))
+        chunk = Chunk(records=[record])
+        chunk.add(*self._learn(record))
+        self.gathered.append(chunk)
         record.history = {}
         self.seen += 1
 
@@ -71,7 +73,7 @@ class SeenTrainer(Trainer):
     def _batch_of(self, epoch: int) -> tuple[int, int]:
         return 0, len(self.gathered)
 
-    def _trials(self, phase: int, indices: range, learn: Any) -> Iterator[Outcome]:
+    def _chunks(self, trials: range) -> Iterator[Chunk]:
         gathered, self.gathered = self.gathered, []
         yield from gathered
 

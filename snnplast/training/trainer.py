@@ -22,6 +22,7 @@ from snnplast.simulation.simulation import Simulation
 from snnplast.simulation.workers import Workers
 from snnplast.task.task import Measures, Task, Trial
 from snnplast.task.trial import Record
+from snnplast.training.chunk import Chunk, Gradients, chunks
 
 if TYPE_CHECKING:
     from snnplast.training.control import Control
@@ -29,9 +30,8 @@ if TYPE_CHECKING:
 ENGINE = "engine/"
 """Of a checkpoint's names: the state of a continuous run."""
 
-Learned = tuple[list[dict[str, np.ndarray]], dict[str, float]]
+Learned = tuple[list[Gradients], dict[str, float]]
 """Gradients by the signals of the trial, then, for each plasticity, by a signal of 1; and metrics."""
-Outcome = tuple[Record, list[dict[str, np.ndarray]], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -131,18 +131,11 @@ class Trainer:
 
     def learned(self, trials: range) -> tuple[dict[str, np.ndarray], list[Record], dict[str, float]]:
         """A batch of training trials: their mean gradient, which nothing is done with yet, records and metrics."""
-        totals: list[dict[str, np.ndarray]] = [{} for _ in range(1 + len(self.simulation.plasticities))]
-        sums: dict[str, float] = {}
-        records, size = [], len(trials)
-        for record, gradients, measured in self._trials(TRAINING, trials, self._learn):
-            for total, gradient in zip(totals, gradients, strict=True):
-                _add(total, gradient, copy=size > 1)
-            for name, value in measured.items():
-                sums[name] = sums.get(name, 0.0) + value / size
-            records.append(record)
-        if size > 1:
-            totals = [{name: gradient / size for name, gradient in total.items()} for total in totals]
-        return self._completed(totals, records), records, sums
+        batch = Chunk()
+        for chunk in self._chunks(trials):
+            batch.join(chunk)
+        means, metrics = batch.means(len(trials))
+        return self._completed(means, batch.records), batch.records, metrics
 
     def run(self, phase: int, index: int) -> Record:
         """One trial alone: a pure function of (seed, phase, index), the parameters and persistent state."""
@@ -162,7 +155,7 @@ class Trainer:
         """The test trials, with parameters and persistent state as they are before and after."""
         kept = {name: values.copy() for name, values in self.simulation.persistent().items()}
         with self._interrupting():
-            for record, _, _ in self._trials(TEST, range(self.task.tests), lambda record: ([], {})):
+            for record in self._tests():
                 try:
                     yield record
                 finally:  # also for who takes no more of them
@@ -199,23 +192,49 @@ class Trainer:
         if self.control is not None:
             self.control.close()
 
-    def _trials(self, phase: int, indices: range, learn: Callable[[Record], Learned]) -> Iterator[Outcome]:
-        """Records of trials in order, each a pure function of (seed, phase, index) and the parameters."""
+    def _chunks(self, trials: range) -> Iterator[Chunk]:
+        """What chunks of training trials leave, in order."""
         self._workers.synchronise()
-        alone = self._workers.count == 1
+        several = len(trials) > 1
 
-        def run(simulation: Simulation, item: tuple[int, Trial]) -> Outcome:
-            index, trial = item
-            record = self._simulate(simulation, phase, index, trial)
-            learned = learn(record)
-            if not alone:  # the engine's histories are overwritten by this worker's next trial
-                record.history = {name: record.history[name].copy() for name in self.kept}
-            return record, *learned
+        def run(simulation: Simulation, items: list[tuple[int, Trial]]) -> Chunk:
+            chunk = Chunk()
+            for index, trial in items:
+                record = self._simulate(simulation, TRAINING, index, trial)
+                chunk.add(*self._learn(record), copy=several)
+                chunk.records.append(self._left(TRAINING, record))
+            return chunk
 
-        for outcome in self._workers.map(run, ((index, self._draw(phase, index)) for index in indices)):
+        drawn = ([(index, self._draw(TRAINING, index)) for index in chunk] for chunk in chunks(trials))
+        for chunk in self._workers.map(run, drawn):
+            self._watched(TRAINING, chunk.records)
+            yield chunk
+
+    def _tests(self) -> Iterator[Record]:
+        """Records of the test trials, in order."""
+        self._workers.synchronise()
+
+        def run(simulation: Simulation, item: tuple[int, Trial]) -> Record:
+            return self._left(TEST, self._simulate(simulation, TEST, *item))
+
+        for record in self._workers.map(run, ((k, self._draw(TEST, k)) for k in range(self.task.tests))):
+            self._watched(TEST, [record])
+            yield record
+
+    def _left(self, phase: int, record: Record) -> Record:
+        """The record of a trial before the next one runs on the same engine, which overwrites its histories."""
+        if self._workers.count == 1:
             if self.watch is not None:
-                self.watch(phase, outcome[0])
-            yield outcome
+                self.watch(phase, record)
+        else:
+            record.history = {name: record.history[name].copy() for name in self.kept}
+        return record
+
+    def _watched(self, phase: int, records: Sequence[Record]) -> None:
+        """Records that other threads have left are watched in this one."""
+        if self._workers.count > 1 and self.watch is not None:
+            for record in records:
+                self.watch(phase, record)
 
     def _draw(self, phase: int, index: int) -> Trial:
         with self.reads.noted():
@@ -239,12 +258,13 @@ class Trainer:
             measured |= plasticity.report()
         return [gradients, *units], measured
 
-    def _completed(self, means: list[dict[str, np.ndarray]], records: list[Record]) -> dict[str, np.ndarray]:
+    def _completed(self, means: list[Gradients], records: list[Record]) -> dict[str, np.ndarray]:
         """The gradients of a batch: means over its trials, signals of the batch as a whole, what sources learn."""
         gradients, *units = means
         for plasticity, unit in zip(self.simulation.plasticities, units, strict=True):
             if unit:
-                _add(gradients, plasticity.batch_gradient(unit, records))
+                for name, gradient in plasticity.batch_gradient(unit, records).items():
+                    gradients[name] = gradients[name] + gradient if name in gradients else gradient
             simulation = self.simulation
             gradients |= plasticity.adapted(gradients, simulation.values, simulation.plan.wiring)
         return gradients
@@ -342,12 +362,3 @@ class Trainer:
 def _scale(values: np.ndarray, first: float | np.ndarray) -> np.ndarray:
     """What a constant of neurons is learned in parts of: its first value, or 1 where that is 0."""
     return np.where(np.asarray(first) == 0, 1.0, np.abs(np.broadcast_to(first, values.shape)))
-
-
-def _add(total: dict[str, np.ndarray], gradients: Mapping[str, np.ndarray], copy: bool = True) -> None:
-    """Add gradients to what there is. What comes first is copied, since gradients may be views."""
-    for name, gradient in gradients.items():
-        if name in total:
-            total[name] += gradient
-        else:
-            total[name] = gradient.copy() if copy else gradient
