@@ -25,6 +25,35 @@ def stream(seed: int, purpose: int | str, *owner: int | str) -> np.random.Genera
     return np.random.Generator(np.random.Philox(key=_key(seed), counter=[0, *words]))
 
 
+class Uniforms:
+    """Uniform numbers in [0, 1), each a function of key, counter and its place in their order.
+
+    seed: of the key. of: words of a stream instead, one pair of 64 bits. owner: what tells numbers with one key apart.
+    position: that of the next number. Numbers that were looked at and not used come again.
+
+    >>> random = Uniforms(seed=1)
+    >>> first = random.peek(3)
+    >>> random.use(2)
+    >>> random.position, random.peek(1) == first[2:]
+    (2, array([ True]))
+    """
+
+    def __init__(self, seed: int | None = None, of: np.ndarray | None = None, owner: int = 0) -> None:
+        self.key = _key(seed or 0) if of is None else of
+        self.counter = np.array([0, owner, 0, 0], np.uint64)
+        self.position = 0
+
+    def peek(self, count: int) -> np.ndarray:
+        """The next `count` numbers, as they are in the order of numpy's Philox."""
+        block, word = divmod(self.position, 4)
+        counter = self.counter + np.array([block, 0, 0, 0], np.uint64)
+        return np.random.Generator(np.random.Philox(key=self.key, counter=counter)).random(word + count)[word:]
+
+    def use(self, count: int) -> None:
+        """Go on behind `count` numbers."""
+        self.position += count
+
+
 @lru_cache(maxsize=1024)
 def _words(*names: int | str) -> list[int]:
     """192 bits of a hash, the highest one set: no number of a run's own streams reaches there."""

@@ -11,9 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from snnplast.learning.chain import POINTS, ByParameter, Chain, Variable
-from snnplast.native.cache import cache_directory, cache_key, cached
-from snnplast.native.compiler import compiled, fingerprint
-from snnplast.native.shared_library import SharedLibrary
+from snnplast.native.functions import functions
 
 _HERE = Path(__file__).parent
 _P, _L = ctypes.c_void_p, ctypes.c_int64
@@ -202,10 +200,8 @@ def headers() -> dict[str, str]:
 def _kernels() -> Any:
     """The functions, compiled once per machine and kept in the build cache."""
     files = {**headers(), "adjoint.cpp": (_HERE / "adjoint.cpp").read_text()}
-    key = cache_key(files, fingerprint())
-    image = cached(key, lambda: compiled(files, "adjoint.cpp", cache_directory()))
-    functions = SharedLibrary(image, [cache_directory()]).functions
-    functions.adjoint_gradient.argtypes = (_L, _L, *[_P] * 6, _L, _P, _L, _P)
-    functions.chain_gradient.argtypes = (_L, _L, _P, _P, _P, _L, _P, _L, _P)
-    functions.adjoint_gradient.restype = functions.chain_gradient.restype = None
-    return functions
+    library = functions(files, "adjoint.cpp")
+    library.adjoint_gradient.argtypes = (_L, _L, *[_P] * 6, _L, _P, _L, _P)
+    library.chain_gradient.argtypes = (_L, _L, _P, _P, _P, _L, _P, _L, _P)
+    library.adjoint_gradient.restype = library.chain_gradient.restype = None
+    return library

@@ -12,7 +12,7 @@ from snnplast.errors import UserError, nearest
 from snnplast.network.memory import refuse
 from snnplast.network.network import Network
 from snnplast.network.population import PoissonSource, SpikeSource
-from snnplast.random_streams import stream
+from snnplast.random_streams import Uniforms, stream
 from snnplast.simulation.series import Given, add_known, check_window, joined, judge
 from snnplast.simulation.simulation import Simulation
 from snnplast.task.encoding import poisson
@@ -82,7 +82,10 @@ class _Running:
     """A trial on its way: what has been shown, and the record of it."""
 
     def __init__(self, simulation: Simulation, index: int, seed: int, rng: np.random.Generator) -> None:
-        self.simulation, self.rng = simulation, rng
+        self.simulation = simulation
+        key = np.asarray(rng.bit_generator.random_raw(2))
+        sources = (name for name, p in simulation.network.populations.items() if isinstance(p, PoissonSource))
+        self.random = {name: Uniforms(of=key, owner=number) for number, name in enumerate(sources)}
         self.phase: Phase = "trial"
         self.shown, self.began = False, dict[Phase, int]()
         self.given: dict[str, Given] = {}
@@ -179,14 +182,15 @@ class _Running:
             rows += sum(network.population(name.partition(".")[0]).size for name in self.noise)
             refuse(f"task: a segment of {segment.steps} steps", 8 * rows * segment.steps)
         for name, values in segment.inputs.items():
-            steps, indices = _encode(network, name, values, segment.steps, self.rng)
+            steps, indices = self._encode(name, values, segment.steps)
             if shown:
                 record.driven.add(name)
                 if not isinstance(values, tuple):
                     record.inputs[name] = values
             engine.set_spikes(name, steps + start, indices)
         for name, source in self.simulation.backgrounds.items() if shown else ():
-            steps, indices = poisson(np.ones(source.size), segment.steps, (source.rate or 0.0) * network.dt, self.rng)
+            probability = (source.rate or 0.0) * network.dt
+            steps, indices = self._poisson(name, np.ones(source.size), segment.steps, probability)
             engine.set_spikes(name, steps + start, indices)
         for name, drawn in self.noise.items():
             size = network.population(name.partition(".")[0]).size
@@ -195,6 +199,29 @@ class _Running:
         for plasticity in self.simulation.plasticities:
             for name, values in plasticity.values(segment, record):
                 engine[name][:] = values
+
+    def _encode(self, name: str, values: np.ndarray | Spikes, steps: int) -> Spikes:
+        """What a source is given, as spikes."""
+        network = self.simulation.network
+        population = network.populations.get(name)
+        if not isinstance(population, SpikeSource):
+            sources = [n for n, p in network.populations.items() if isinstance(p, SpikeSource)]
+            raise UserError(f"task: {name!r} is no source of the network; {nearest(name, sources)}")
+        if not population.driven:
+            raise UserError(f"task: {name!r} has a constant rate of its own: it takes nothing from the task")
+        if isinstance(values, tuple):
+            return values
+        if not isinstance(population, PoissonSource):
+            raise UserError(f"task: {name!r} is no PoissonSource: give it (steps, indices), not values")
+        if values.shape not in ((population.size,), (steps, population.size)):
+            raise UserError(
+                f"task: the values for {name!r} have shape {values.shape}, the population has {population.size} "
+                f"neurons; allowed are ({population.size},) and ({steps}, {population.size})"
+            )
+        return self._poisson(name, values, steps, population.peak_rate * network.dt)
+
+    def _poisson(self, name: str, values: np.ndarray, steps: int, peak: float) -> Spikes:
+        return poisson(values, steps, peak, self.random[name], self.simulation.compiled)
 
     def _give_series(self, segment: Segment) -> None:
         simulation, engine, objective = self.simulation, self.simulation.engine, self.simulation.objective
@@ -234,25 +261,6 @@ def _check_shown(network: Network, record: Record) -> None:
                 f"task: trial {record.index} gives {projection.source!r} nothing to show, though {projection.name!r} "
                 "carries its spikes; give it values, or ([], []) for silence, or describe it with a constant rate=..."
             )
-
-
-def _encode(network: Network, name: str, values: np.ndarray | Spikes, steps: int, rng: np.random.Generator) -> Spikes:
-    population = network.populations.get(name)
-    if not isinstance(population, SpikeSource):
-        sources = [n for n, p in network.populations.items() if isinstance(p, SpikeSource)]
-        raise UserError(f"task: {name!r} is no source of the network; {nearest(name, sources)}")
-    if not population.driven:
-        raise UserError(f"task: {name!r} has a constant rate of its own: it takes nothing from the task")
-    if isinstance(values, tuple):
-        return values
-    if not isinstance(population, PoissonSource):
-        raise UserError(f"task: {name!r} is no PoissonSource: give it (steps, indices), not values")
-    if values.shape not in ((population.size,), (steps, population.size)):
-        raise UserError(
-            f"task: the values for {name!r} have shape {values.shape}, the population has {population.size} neurons; "
-            f"allowed are ({population.size},) and ({steps}, {population.size})"
-        )
-    return poisson(values, steps, population.peak_rate * network.dt, rng)
 
 
 class _SoFar(Mapping[str, Any]):
