@@ -83,7 +83,9 @@ def test_reward_hebbian_makes_of_the_streams_what_it_makes_of_them_in_numpy():
     samples = list(examples(oracle_of(run.simulation)))
     for done, _ in enumerate(run):
         features, wanted = samples[done % 20]
-        noise = 0.5 * stream(SEED, SOURCES, TRAINING, done).standard_normal((10, SIZE))
+        rng = stream(SEED, SOURCES, TRAINING, done)
+        rng.bit_generator.random_raw(2)  # the key of the sources
+        noise = 0.5 * rng.standard_normal((10, SIZE))
         if wanted is not None:
             eta = rules.linear_decay(0.02, done / 40)
             expected = rules.reward_hebbian(expected, features, wanted, noise, eta)

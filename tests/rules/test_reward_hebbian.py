@@ -28,7 +28,9 @@ SGD = {"name": "sgd", "learning_rate": 0.1}
 
 def noise_of(run, index, steps=10):
     """The exploration of a training trial, drawn again."""
-    return 0.5 * stream(run.task.seed, SOURCES, TRAINING, index).standard_normal((steps, OUTPUTS))
+    rng = stream(run.task.seed, SOURCES, TRAINING, index)
+    rng.bit_generator.random_raw(2)  # the key of the sources
+    return 0.5 * rng.standard_normal((steps, OUTPUTS))
 
 
 def test_the_trajectory_is_that_of_the_rule_in_numpy():
