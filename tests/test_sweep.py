@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,12 +15,18 @@ import pytest
 from matplotlib.image import imread
 
 from snnplast.cli.command import main
+from snnplast.config.experiment import Experiment
+from snnplast.config.targets import differences
 from snnplast.errors import UserError
 from snnplast.record.reading import read_run
+from snnplast.training.callbacks import Callbacks
+from snnplast.training.run import perform
 from snnplast.training.sweep import Axis, grid
 
 OVER = ["--over", "model.hidden=3,4", "--over", "rule=e-prop,frozen", "--seeds", "0,5"]
 SETS = ["--set", "rules.frozen.batch=2"]
+THREADS = ["--executor", "concurrent.futures:ThreadPoolExecutor"]
+"""Nothing has to start there."""
 
 
 @pytest.mark.parametrize(
@@ -89,6 +97,68 @@ def test_a_run_of_a_sweep_is_the_run_alone(tiny):
     np.testing.assert_array_equal(alone.synapses("input_to_hidden")[2], swept.synapses("input_to_hidden")[2])
 
 
+def same(one, other):
+    """Whether two runs learned the same."""
+    one, other = read_run(one), read_run(other)
+    assert differences(one.config, other.config) == []
+    assert one.metrics.keys() == other.metrics.keys()
+    return all(np.array_equal(one.metrics[name], other.metrics[name]) for name in one.metrics) and all(
+        np.array_equal(one.weights[name], other.weights[name]) for name in one.weights
+    )
+
+
+def test_each_command_of_the_list_leaves_the_file_that_the_sweep_leaves_on_any_executor(tiny, capsys):
+    over = ["--over", 'rules.e-prop.optimizer={ name = "sgd", learning_rate = 1e-3 },{ name = "adam" }', "--seeds", "7"]
+    assert main(["sweep", "experiment.toml", *over, "--list", "--output", "line by line"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and not any((tiny.path / "line by line").iterdir())
+    for line in lines:
+        program, *words = shlex.split(line)
+        assert program == "snnplast" and main(words) == 0
+    assert main(["sweep", "experiment.toml", *over, "--output", "whole", *THREADS]) == 0
+    names = [path.name for path in (tiny.path / "whole").glob("*.h5")]
+    assert len(names) == 2 and all(same(tiny.path / "line by line" / n, tiny.path / "whole" / n) for n in names)
+
+
+def test_the_list_has_what_is_left_to_run(tiny, capsys):
+    words = ["sweep", "experiment.toml", "--over", "model.hidden=3,4,5", "--seeds", "7", "--set", "train.epochs=3"]
+    main([*words, "--list"])
+    first, second, third = capsys.readouterr().out.splitlines()
+    main(shlex.split(first)[1:])
+
+    def cut_off(moment):
+        if moment.iteration == 5:
+            raise KeyError("cut off")
+
+    with pytest.raises(KeyError):
+        perform(Experiment.of("experiment.toml", *shlex.split(second)[4::2]), Callbacks([cut_off]))
+    capsys.readouterr()
+    assert main([*words, "--list"]) == 0
+    assert capsys.readouterr().out == f"snnplast resume experiment.sweep/hidden=4,seed=7.h5\n{third}\n"
+
+
+@pytest.mark.parametrize("where", [THREADS, ["--jobs", "2"]], ids=["threads", "processes"])
+def test_a_search_runs_what_is_proposed_and_finds_the_best(tiny, capsys, where):
+    pytest.importorskip("optuna")
+    rates = ",".join(f"{k}e-1" for k in range(1, 9))
+    over = ["--over", f"rules.e-prop.optimizer.learning_rate={rates}", "--over", "model.hidden=3,4"]
+    words = ["sweep", "experiment.toml", *over, "--seeds", "0", "--search", "test_loss", "--tries", "7"]
+    assert main([*words, *where]) == 0
+    out = capsys.readouterr().out
+    with (tiny.path / "experiment.sweep" / "runs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    proposed = re.findall(r"^try ./7  (.*): test_loss ([0-9.]+)", out, re.M)
+    assert len(proposed) == 7 and len(rows) == len(set(proposed)) < 16
+    losses = [float(row["test_loss"]) for row in rows]
+    assert re.search(r"^best: .*: test_loss ([0-9.]+)$", out, re.M)[1] == f"{min(losses):.5g}"
+    assert len(list((tiny.path / "experiment.sweep").glob("*.h5"))) == len(rows)
+    assert proposed == SEARCHED.setdefault("proposed", proposed)
+
+
+SEARCHED = {}
+"""What a search has proposed on one executor, which it proposes on all."""
+
+
 @pytest.mark.slow
 def test_what_is_complete_is_not_run_again_unless_its_settings_have_changed(tiny, capsys):
     words = ["sweep", "experiment.toml", "--over", "model.hidden=3,4", "--seeds", "0"]
@@ -123,6 +193,10 @@ def test_runs_that_fail_are_named_at_the_end_and_the_others_are_kept(tiny, capsy
         (["--over", "model.hidden=3,0"], "hidden = 0"),
         (["--over", "model.hidden=3", "--seeds", "0,x"], "--seeds 0,x: different whole numbers from 0 on are needed"),
         (["--over", "model.hidden=3", "--jobs", "0"], "--jobs 0: at least 1 process is needed"),
+        (["--over", "model.hidden=3", "--tries", "3"], "--tries 3: at least 1 is needed, with --search METRIC"),
+        (["--over", "model.hidden=3", "--executor", "a:b", "--jobs", "2"], "--executor and --jobs do not go together"),
+        (["--over", "model.hidden=3", "--list", "--search", "loss"], "--list and --search do not go together"),
+        (["--over", "model.hidden=3", "--executor", "no_module:make"], "there is no module 'no_module'"),
         (["--over", "model.hidden=3", "--output", "no/where"], "there is no directory 'no'"),
         (["--over", "model.hidden=3", "--output", "tiny.py"], "--output: 'tiny.py' is no directory"),
     ],

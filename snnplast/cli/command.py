@@ -169,9 +169,19 @@ def _add_sweep(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--seeds", default="0,1,2", metavar="S,S,...", help="default 0,1,2")
     parser.add_argument("--metric", action="append", default=[], help="what to compare; may be repeated")
     _add_inexact(parser)
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs side by side, default 1")
+    parser.add_argument("--jobs", type=int, metavar="N", help="runs side by side, each in a process, default 1")
+    _add_executor(parser, "runs")
+    parser.add_argument("--list", action="store_true", help="print the commands of all that is left to run, one a line")
+    parser.add_argument("--search", metavar="METRIC", help="run what Optuna proposes of all combinations, for the best")
+    parser.add_argument("--tries", type=int, metavar="N", help="combinations that a search tries, default 20")
     parser.add_argument("--output", metavar="DIR", help="where files, table and figure go, default NAME.sweep")
     _add_force(parser, "overwrite files of earlier runs with other settings")
+
+
+def _add_executor(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--executor", metavar="MODULE:FUNCTION", help=f"what returns a concurrent.futures executor for the {what}"
+    )
 
 
 def _add_atlas(commands: argparse._SubParsersAction) -> None:
@@ -276,13 +286,12 @@ def _resume(options: argparse.Namespace) -> None:
 
 
 def _sweep(options: argparse.Namespace) -> None:
-    from snnplast.cli.sweep import sweep
+    from dataclasses import fields
+
+    from snnplast.cli.sweep import Sweep, sweep
     from snnplast.report.console import standard_output
 
-    sweep(
-        standard_output(), options.target, options.sets, options.over, options.seeds, options.metric, options.jobs,
-        options.output, options.inexact, options.force,
-    )  # fmt: skip
+    sweep(standard_output(), Sweep(**{field.name: getattr(options, field.name) for field in fields(Sweep)}))
 
 
 def _atlas(options: argparse.Namespace) -> None:

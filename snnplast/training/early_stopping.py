@@ -11,6 +11,11 @@ from snnplast.errors import UserError, unknown
 from snnplast.training.callbacks import Moment
 
 
+def lower_is_better(metric: str) -> bool:
+    """Losses shall fall, everything else shall rise."""
+    return metric.endswith("loss")
+
+
 class EarlyStopping:
     """Ends a run when a metric has not become better for some rounds.
 
@@ -43,7 +48,7 @@ class EarlyStopping:
         if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least < np.inf:
             raise UserError(f"EarlyStopping.least = {least!r}: a number of at least 0 is needed")
         self.least = least
-        self.lower = metric.endswith("loss") if lower is None else lower
+        self.lower = lower_is_better(metric) if lower is None else lower
         self.best, self.best_round = np.nan, 0
 
     def on_begin(self, moment: Moment) -> None:

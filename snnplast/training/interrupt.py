@@ -59,10 +59,13 @@ def ignore() -> None:
 
 @contextlib.contextmanager
 def told_by_parent() -> Iterator[None]:
-    """In its `with` block SIGINT raises, though it is ignored around it; all that a parent gets, too, stays ignored.
+    """In its `with` block SIGINT raises, where it is ignored around it; all that a parent gets, too, stays ignored.
 
     Of SIGTERM to all processes and what the parent passes on, the second would end the run amid its last checkpoint.
     """
+    if current_thread() is not main_thread() or signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        yield
+        return
     signal.signal(signal.SIGINT, _raise)
     try:
         yield

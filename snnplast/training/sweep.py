@@ -1,4 +1,4 @@
-"""A sweep: one run for every combination of values and seed, each in a file of its own, in several processes.
+"""A sweep: one run for every combination of values and seed, each in a file of its own, on any executor.
 
 What is complete is not run again, and what was cut off goes on, so a sweep may be stopped and repeated at any time.
 """
@@ -6,15 +6,16 @@ What is complete is not run again, and what was cut off goes on, so a sweep may 
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
-import signal
+import shlex
 import sys
+import threading
 import tomllib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -22,15 +23,18 @@ import numpy as np
 from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError
 from snnplast.record.reading import read_run
-from snnplast.record.results import Run
 from snnplast.training.checkpoint import Checkpoint
-from snnplast.training.interrupt import ignore, told_by_parent
+from snnplast.training.executors import Crew, Factory
+from snnplast.training.interrupt import told_by_parent
 from snnplast.training.provenance import refuse_changed_files
 from snnplast.training.resume import continued, refuse_another_origin
 from snnplast.training.run import perform
 
 SEED = "train.seed"
 RESERVED = (SEED, "record.path")
+
+Left = Literal["run", "again", "resume", ""]
+"""From the start; from the start over what failed or has no checkpoint; from a checkpoint; nothing, it is complete."""
 
 
 @dataclass(frozen=True)
@@ -120,53 +124,77 @@ def check_earlier(points: Sequence[Point], inexact: bool, force: bool) -> None:
 
 
 def run_all(
-    points: Sequence[Point], jobs: int, inexact: bool = False, force: bool = False
+    points: Sequence[Point], executor: Executor | Factory, inexact: bool = False, force: bool = False
 ) -> Iterator[tuple[Point, str]]:
-    """Runs of all points, `jobs` at a time; each as it is done, with what went wrong in words, or "".
+    """Runs of all points on an executor; each as it is done, with what went wrong in words, or "".
 
-    Ctrl-C, SIGTERM and SIGHUP let what is under way write a checkpoint. inexact: what is complete counts as it is, and
-    what was cut off goes on, also where data, code, versions or machine have changed. force: runs with other settings
-    that stand in the files of some points may be overwritten.
+    Files are written where the runs are, at the paths of the points: workers on other machines share the directory.
+    Ctrl-C, SIGTERM and SIGHUP let what is under way on `Processes` write a checkpoint; other executors are left to
+    themselves. inexact: what is complete counts as it is, and what was cut off goes on, also where data, code, versions
+    or machine have changed. force: runs with other settings that stand in the files of some points may be overwritten.
     """
-    context = multiprocessing.get_context("spawn")  # a fork would share Brian2's state and loaded libraries
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_on_its_own) as pool:
-        futures = {pool.submit(_run, point, inexact, force): point for point in points}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():
-                os.kill(process.pid or 0, signal.SIGINT)
-            raise
-
-
-def _on_its_own() -> None:
-    """In a process of the pool: its parent alone, no terminal nor batch system, stops it, and only amid a point."""
-    os.setpgrp()
-    ignore()
-
-
-def _run(point: Point, inexact: bool, force: bool) -> str:
+    crew = Crew(executor)
+    runs = {k: _Part(k, Experiment.of(point.target, *point.sets), inexact, force) for k, point in enumerate(points)}
     try:
-        with told_by_parent():
-            experiment = Experiment.of(point.target, *point.sets)
-            before = read_run(point.path) if os.path.lexists(point.path) else None
-            if before is None or before.config != experiment.text():
-                perform(experiment, force=force, tell=_tell)
-            elif before.status != "finished":  # `check_earlier` has looked at those
-                _go_on(point, experiment, before, inexact)
-    except UserError as error:
-        return str(error)
-    return ""
+        for part, done in crew.each(_run, runs.values()):
+            try:
+                done.result()
+                wrong = ""
+            except UserError as error:
+                wrong = str(error)
+            yield points[part.number], wrong
+    except BaseException:
+        crew.interrupt()
+        crew.close(wait=False)
+        raise
+    crew.close()
 
 
-def _go_on(point: Point, experiment: Experiment, before: Run, inexact: bool) -> None:
-    """The rest of a run that an earlier sweep has left; from the start where it failed or has no checkpoint."""
-    checkpoint = None
-    if before.status != "failed" and before.resumable:
-        experiment, checkpoint = continued(point.path, (), inexact)
-    perform(experiment, checkpoint=checkpoint, force=True, tell=_tell)
+def left(experiment: Experiment) -> Left:
+    """What is to be done about a run that may stand in its file already, or in part."""
+    path = Path(experiment.record.path)
+    before = read_run(path) if os.path.lexists(path) else None
+    if before is None or before.config != experiment.text():
+        return "run"
+    if before.status == "finished":
+        return ""
+    return "resume" if before.status != "failed" and before.resumable else "again"
+
+
+def command(point: Point, inexact: bool = False, force: bool = False) -> str:
+    """What a shell does for a point, in the same directory, to leave the same file; "" where nothing is to be done."""
+    todo = left(Experiment.of(point.target, *point.sets))
+    if todo == "resume":
+        return shlex.join(["snnplast", "resume", str(point.path), *["--inexact"] * inexact])
+    sets = [word for text in point.sets for word in ("--set", text)]
+    over = ["--force"] * (force or todo == "again")
+    return shlex.join(["snnplast", "run", point.target, *sets, *over]) if todo else ""
+
+
+class _Part(NamedTuple):
+    """A run as it is sent to who runs it."""
+
+    number: int
+    experiment: Experiment
+    inexact: bool
+    force: bool
+
+
+_turn = threading.Lock()
+"""There is one Brian2 in a process: runs in its threads take turns."""
+
+
+def _run(part: _Part) -> None:
+    experiment = part.experiment
+    with _turn, told_by_parent():
+        match left(experiment):  # `check_earlier` has looked at what is there
+            case "run":
+                perform(experiment, force=part.force, tell=_tell)
+            case "again":
+                perform(experiment, force=True, tell=_tell)
+            case "resume":
+                experiment, checkpoint = continued(experiment.record.path, (), part.inexact)
+                perform(experiment, checkpoint=checkpoint, force=True, tell=_tell)
 
 
 def _tell(sentence: str) -> None:
