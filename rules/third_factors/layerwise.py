@@ -9,7 +9,7 @@ from pydantic import Field
 
 from snnplast.errors import UserError
 from snnplast.learning import Context, SignalKind, State, ThirdFactor
-from snnplast.rules.third_factors.transforms import AnyTransform, Chain, Clip, GainControl, LayerNormJacobian
+from snnplast.rules.third_factors.transforms import AnyTransform, Clip, GainControl, LayerNormJacobian, chain_of
 from snnplast.task import Record
 
 
@@ -36,12 +36,12 @@ class LayerwiseFactor(ThirdFactor):
         return SignalKind("xi", "trial")
 
     def init(self, context: Context) -> State:
-        chain, network = Chain(self.transforms), context.network
+        chain, network = chain_of(self.transforms), context.network
         return {k: v for name in context.targets for k, v in chain.init(name, network.populations[name].size).items()}
 
     def signal(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
         raw = self.raw(record, context, state)
-        chain = Chain(self.transforms)
+        chain = chain_of(self.transforms)
         return {name: None if xi is None else chain(xi, record, name, state) for name, xi in raw.items()}
 
     def raw(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -37,7 +39,7 @@ class LayerNormJacobian(Transform):
 
     def __call__(self, signal: np.ndarray, record: Record, population: str, state: State) -> np.ndarray:
         z = record.representation(population)
-        return signal - signal.mean() - z * np.mean(signal * z)
+        return signal - signal.sum() / signal.size - z * ((signal * z).sum() / signal.size)
 
 
 class GainControl(Transform):
@@ -55,9 +57,10 @@ class GainControl(Transform):
         return {"mean_square": np.full((), np.nan)}
 
     def __call__(self, signal: np.ndarray, record: Record, population: str, state: State) -> np.ndarray:
-        now, before = np.mean(signal**2), state["mean_square"]
-        before[...] = now if np.isnan(before) else self.memory * before + (1 - self.memory) * now
-        return signal / np.sqrt(before) if before > 0 else signal
+        now, kept = float((signal * signal).sum()) / signal.size, state["mean_square"]
+        before = float(kept)
+        kept[...] = mean = now if math.isnan(before) else self.memory * before + (1 - self.memory) * now
+        return signal / math.sqrt(mean) if mean > 0 else signal
 
 
 class Clip(Transform):
@@ -68,7 +71,7 @@ class Clip(Transform):
     limit: Annotated[float, Field(gt=0, description="largest absolute value")] = 5.0
 
     def __call__(self, signal: np.ndarray, record: Record, population: str, state: State) -> np.ndarray:
-        return np.clip(signal, -self.limit, self.limit)
+        return np.minimum(np.maximum(signal, -self.limit), self.limit)
 
 
 TRANSFORMS: dict[str, type[Transform]] = {t.name: t for t in (LayerNormJacobian, GainControl, Clip)}
@@ -80,6 +83,7 @@ class Chain:
 
     def __init__(self, transforms: tuple[Transform, ...]) -> None:
         self.transforms = {f"{place}-{transform.name}": transform for place, transform in enumerate(transforms, 1)}
+        self._keys: dict[str, list[tuple[Transform, list[tuple[str, str]]]]] = {}
 
     def init(self, population: str, size: int) -> State:
         """State of the whole chain for one population."""
@@ -91,8 +95,17 @@ class Chain:
 
     def __call__(self, signal: np.ndarray, record: Record, population: str, state: State) -> np.ndarray:
         """The signal (n,) after all transforms; updates `state` in place."""
-        for name, transform in self.transforms.items():
-            prefix = f"{population}.{name}."
-            own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-            signal = transform(signal, record, population, own)
+        if population not in self._keys:
+            self._keys[population] = [
+                (transform, [(key, f"{population}.{name}.{key}") for key in transform.init(signal.size)])
+                for name, transform in self.transforms.items()
+            ]
+        for transform, keys in self._keys[population]:
+            signal = transform(signal, record, population, {key: state[name] for key, name in keys})
         return signal
+
+
+@functools.lru_cache(maxsize=64)
+def chain_of(transforms: tuple[Transform, ...]) -> Chain:
+    """Their chain, made once."""
+    return Chain(transforms)

@@ -9,7 +9,7 @@ class Events:
     """Steps and indices of spikes, ascending by step.
 
     `steps` and `indices` are views of what is there so far. They stay as they are when more is appended, and after
-    `clear`, which starts new buffers. addresses: of both buffers, until more is added.
+    `clear`, which starts new buffers.
     """
 
     def __init__(self, dtype: type[np.signedinteger]) -> None:
@@ -17,12 +17,13 @@ class Events:
         self.clear()
 
     def clear(self) -> None:
-        self._hold(np.empty(0, self._dtype), np.empty(0, self._dtype))
+        self._steps = self._indices = np.empty(0, self._dtype)
         self.count = 0
 
-    def _hold(self, steps: np.ndarray, indices: np.ndarray) -> None:
-        self._steps, self._indices = steps, indices
-        self.addresses = steps.ctypes.data, indices.ctypes.data
+    @property
+    def addresses(self) -> tuple[int, int]:
+        """Of both buffers, until more is added."""
+        return self._steps.ctypes.data, self._indices.ctypes.data
 
     @property
     def steps(self) -> np.ndarray:
@@ -37,7 +38,7 @@ class Events:
         first, self.count = self.count, self.count + more
         if self.count > self._steps.size:
             length = max(self.count, 2 * self._steps.size)
-            self._hold(*(_longer(old, first, length) for old in (self._steps, self._indices)))
+            self._steps, self._indices = (_longer(old, first, length) for old in (self._steps, self._indices))
         return self._steps[first : self.count], self._indices[first : self.count]
 
     def append(self, steps: np.ndarray | int, indices: np.ndarray) -> None:

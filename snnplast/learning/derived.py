@@ -19,11 +19,12 @@ import sympy
 from snnplast.brian import all_units
 from snnplast.errors import UserError
 from snnplast.learning.chain import ByParameter, Chain, Point, Variable
+from snnplast.learning.chain_names import ChainNames
 from snnplast.learning.derivation import derivation
 from snnplast.learning.derivative import Expr
 from snnplast.learning.gathering import Gathering
 from snnplast.learning.gradient import chain_sweep
-from snnplast.learning.neuron_traces import by_constant, constant_traces, moved_by
+from snnplast.learning.neuron_traces import constant_traces, moved_by
 from snnplast.learning.signals import Signal
 from snnplast.learning.traces import Entries, Recursion, beside_source, near_states, ratio
 from snnplast.network import slots
@@ -140,7 +141,7 @@ class DerivedTraces:
     def factored(self) -> Injection:
         """What is added to the neurons for the gradient after a trial."""
         entries = Entries(self.linearised, self.value, afterwards=True)
-        self._chain_of(entries, lambda name: np.ones(self.population.size))
+        self._named(entries).filled(self.learnt, lambda name: np.ones(self.population.size))
         recorded = ["psi", *entries.varying]
         recorded += ["spiked"] if self._spiked() else []
         recorded += ["gate"] if any(self.into(p) in self.linearised.step.flagged for p in self.incoming) else []
@@ -185,6 +186,13 @@ class DerivedTraces:
 
     # ---- gradient
 
+    @functools.cached_property
+    def _names(self) -> ChainNames:
+        return self._named(self._entries)
+
+    def _named(self, entries: Entries) -> ChainNames:
+        return ChainNames.of(entries, self.live, self.population.size, self._spiked())
+
     def gradient(
         self, record: Record, incoming: Sequence[Projection], signals: Sequence[Signal]
     ) -> dict[str, np.ndarray]:
@@ -210,7 +218,8 @@ class DerivedTraces:
     def linear(self, record: Record, incoming: Sequence[Projection], first: str) -> Linear:
         """A trial, linearised. first: the projection for which it was recorded."""
         learned = {one.name: record.values[f"{self.target}.{one.name}"] for one in self.learnt}
-        chain, parameters = self._chain_of(self._entries, functools.partial(self._history, record, first, learned))
+        history = functools.partial(self._history, record, first, learned)
+        chain, parameters = self._names.filled(self.learnt, history)
         seen: list[tuple[str, Point]] = list(dict.fromkeys((self.into(p), p.arrival) for p in incoming))
         variables = [Variable(self.live.index(name), self._gate(record, first, name, at), at) for name, at in seen]
         places = {p.name: seen.index((self.into(p), p.arrival)) for p in incoming}
@@ -234,42 +243,6 @@ class DerivedTraces:
         fired[record.spikes[self.target]] = 1
         after = gate * (1 - fired)
         return after if at == "before reset" else np.concatenate([np.ones_like(gate[:1]), after[:-1]])
-
-    def _chain_of(self, entries: Entries, history: Callable[[str], np.ndarray]) -> tuple[Chain, list[ByParameter]]:
-        """The chain of a trial, and the derivatives by what is learnable; `entries` notes what is asked for."""
-        whole, index = self.linearised, {state: k for k, state in enumerate(self.live)}
-        n = self.population.size
-
-        def value(name: str | None) -> np.ndarray:
-            if name is None:
-                return np.ones(n)
-            if name in entries.constants:
-                return np.broadcast_to(np.asarray(entries.constants[name], dtype=float), (n,))
-            return history(name)
-
-        def matrix(kind: str, rows: Sequence[str]) -> list[tuple[int, int, np.ndarray]]:
-            block = entries.block(kind)
-            return [
-                (index[row], index[column], value(entries.of(kind, row, column)))
-                for row in rows
-                for column in block.row(row)
-                if column in index
-            ]
-
-        updated = [row for row in self.live if not whole.updates.unit(row)]
-        reset = [row for row in self.live if not whole.reset.unit(row)]
-        chain = Chain(
-            len(self.live),
-            matrix("flow", self.live),
-            [(index[s], value(entries.slope(s))) for s in self.live if s in whole.slope],
-            matrix("update", updated),
-            matrix("reset", reset),
-            [(index[s], value(entries.kick(s))) for s in self.live if s in whole.kicks],
-            frozenset(index[row] for row in updated),
-            frozenset(index[row] for row in reset),
-            value("spiked") if self._spiked() else None,
-        )
-        return chain, [by_constant(entries, one, index, value) for one in self.learnt]
 
 
 _UNITS: dict[str, Any] = {str(unit): float(unit) for unit in all_units}

@@ -6,6 +6,7 @@ A value that may differ between neurons is a number or an array with one entry p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
@@ -105,7 +106,8 @@ class LayerNorm(Description):
 
     def __call__(self, rates: np.ndarray) -> np.ndarray:
         """rates (n,) in Hz -> z (n,)."""
-        return (rates - rates.mean()) / np.sqrt(rates.var() + self.offset)
+        apart = rates - rates.sum() / rates.size
+        return apart / math.sqrt((apart * apart).sum() / rates.size + self.offset)
 
     def back(self, rates: np.ndarray, xi: np.ndarray) -> np.ndarray:
         """xi (n,), a derivative by z, as one by the rates (n,) that z is made of: (xi - mean(xi) - z mean(xi z)) / sd.

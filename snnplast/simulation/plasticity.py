@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -28,15 +29,23 @@ class Source:
     context: Context
     state: State
 
-    @property
+    @cached_property
     def over_batch(self) -> bool:
         """Whether it has one signal for all trials of a batch."""
         return isinstance(self.factor, OverBatch)
 
+    @cached_property
+    def kinds(self) -> dict[str, SignalKind]:
+        """What is known of its signal for each target, before any exists."""
+        return {name: self.factor.kind(self.context, name) for name in self.context.targets}
+
 
 @dataclass
 class Plasticity:
-    """One rule with the projections it learns and the sources it listens to. `targets`: whom they serve."""
+    """One rule with the projections it learns and the sources it listens to. `targets`: whom they serve.
+
+    What is the same in all trials is found in the first one.
+    """
 
     rule: Rule
     projections: list[Projection]
@@ -55,7 +64,27 @@ class Plasticity:
         """What is known of the signals that the target of a projection hears."""
         if projection.target not in self.targets:
             return []
-        return [source.factor.kind(source.context, projection.target) for source in self.sources]
+        return [source.kinds[projection.target] for source in self.sources]
+
+    @cached_property
+    def _graded(self) -> AfterTrial | None:
+        """Its rule, where that makes a gradient of each trial."""
+        return self.rule if isinstance(self.rule, AfterTrial) else None
+
+    @cached_property
+    def _over_batch(self) -> bool:
+        """Whether a source has one signal for the whole batch."""
+        return any(source.over_batch for source in self.sources)
+
+    @cached_property
+    def _hidden(self) -> list[Projection]:
+        """Projections onto populations that its sources serve."""
+        return [projection for projection in self.projections if projection.target in self.targets]
+
+    @cached_property
+    def _speaking(self) -> list[tuple[Speaks, Source]]:
+        """Sources that take part in a trial."""
+        return [(source.factor, source) for source in self.sources if isinstance(source.factor, Speaks)]
 
     @property
     def judged(self) -> list[str]:
@@ -65,16 +94,14 @@ class Plasticity:
 
     def values(self, segment: Segment, record: Record) -> Iterator[tuple[str, np.ndarray]]:
         """'population.variable' and the values that its sources set before a segment."""
-        for source in self.sources:
-            if isinstance(source.factor, Speaks):
-                yield from source.factor.values(segment, record, source.context, source.state).items()
+        for factor, source in self._speaking:
+            yield from factor.values(segment, record, source.context, source.state).items()
 
     def further(self, record: Record) -> list[Segment]:
         """Segments that its sources ask for after the response."""
         found: list[Segment] = []
-        for source in self.sources:
-            if isinstance(source.factor, Speaks):
-                found += source.factor.further(record, source.context, source.state)
+        for factor, source in self._speaking:
+            found += factor.further(record, source.context, source.state)
         return found
 
     def prepare(self, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]) -> None:
@@ -94,21 +121,20 @@ class Plasticity:
 
     def gradient(self, record: Record, objective: Objective | None) -> dict[str, np.ndarray]:
         """Parameter name -> gradient of one trial. Asks every source for its signal once."""
-        if not isinstance(self.rule, AfterTrial):
+        if self._graded is None:
             return {}
-        return self.rule.gradient(record, self.projections, self.signals(record, objective))
+        return self._graded.gradient(record, self.projections, self.signals(record, objective))
 
     def unit_gradient(self, record: Record) -> dict[str, np.ndarray]:
         """Projection, or constant of neurons -> gradient of one trial for a trial signal of 1.
 
         Nothing where no source has one signal for the whole batch.
         """
-        if not isinstance(self.rule, AfterTrial) or not any(source.over_batch for source in self.sources):
+        if self._graded is None or not self._over_batch:
             return {}
         ones = {name: [Signal(np.ones(record.network.populations[name].size), "trial")] for name in self.targets}
-        hidden = [projection for projection in self.projections if projection.target in self.targets]
-        found = self.rule.gradient(record, hidden, ones)
-        return {name: found[name] for name in [*(p.name for p in hidden), *self._constants(record.network)]}
+        found = self._graded.gradient(record, self._hidden, ones)
+        return {name: found[name] for name in [*(p.name for p in self._hidden), *self._constants(record.network)]}
 
     def operations(self, record: Record) -> int:
         """How often the rule visits synapses in a trial: online at every step, factored at every spike they carry.
@@ -117,9 +143,8 @@ class Plasticity:
 
         A factored gradient for a signal of 1, where a source's signal is that of the batch, is a sweep of its own.
         """
-        twice = not self.rule.online and any(source.over_batch for source in self.sources)
-        hidden = [projection for projection in self.projections if projection.target in self.targets]
-        return sum(self._visits(record, p) for p in [*self.projections, *(hidden if twice else ())])
+        twice = not self.rule.online and self._over_batch
+        return sum(self._visits(record, p) for p in [*self.projections, *(self._hidden if twice else ())])
 
     def _visits(self, record: Record, projection: Projection) -> int:
         wiring = record.wiring[projection.name]
@@ -128,7 +153,7 @@ class Plasticity:
         if self.rule.online:
             return record.steps * wiring.pre.size
         arrived = int(record.counts(projection.source) @ wiring.fan_out())
-        if isinstance(self.rule, AfterTrial):
+        if self._graded is not None:
             return arrived
         return arrived + int(record.counts(projection.target) @ np.bincount(wiring.post, minlength=wiring.shape[1]))
 
@@ -177,10 +202,10 @@ class Plasticity:
                 if signal is None:
                     signals[name] = None
                 elif heard is not None:
-                    heard.append(Signal.of(signal, source.factor.kind(source.context, name), record.network.dt))
+                    heard.append(Signal.of(signal, source.kinds[name], record.network.dt))
         return {name: given or None for name, given in signals.items()}
 
     def report(self) -> dict[str, float]:
         """Numbers the sources want recorded with the metrics."""
-        reports = [s.factor.report(s.state) for s in self.sources if isinstance(s.factor, Speaks)]
+        reports = [factor.report(source.state) for factor, source in self._speaking]
         return {name: value for report in reports for name, value in report.items()}

@@ -49,12 +49,12 @@ class Simulation:
     compiled: bool
     """Whether the engine, and with it the gradient, is compiled."""
 
-    @property
+    @cached_property
     def optimised(self) -> dict[str, tuple[AfterTrial, Optimizer | None]]:
         """Those of `parameters` that an optimiser changes, after trials."""
         return {name: (rule, own) for name, (rule, own) in self.parameters.items() if isinstance(rule, AfterTrial)}
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, tuple[Rule, Optimizer | None]]:
         """Learnable parameter -> (its rule, its own optimiser or None)."""
         return {

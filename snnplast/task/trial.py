@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -103,6 +103,9 @@ class Stretch:
     ends: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
+_NOTHING = Stretch()
+
+
 @dataclass(repr=False)
 class Record(Shown):
     """What one trial left, as rules, third factors and metrics read it.
@@ -148,6 +151,9 @@ class Record(Shown):
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     phases: dict[Phase, Stretch] = field(default_factory=dict)
     judgement: Judgement | None = None
+    _of_spikes: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = field(
+        default_factory=dict, init=False, compare=False
+    )
 
     def _shown(self) -> tuple[str, Rows]:
         spikes = [(name, f"{len(steps)} spikes") for name, (steps, _) in self.spikes.items()]
@@ -160,7 +166,7 @@ class Record(Shown):
         """What a phase left."""
         if phase == "trial":
             return Stretch(self.steps, self.spikes, self.history)
-        return self.phases.get(phase, Stretch())
+        return self.phases.get(phase, _NOTHING)
 
     def kept(self, projection: str, variable: str) -> np.ndarray:
         """History (T, n) of a neuron's variable that a projection's rule records, e.g. 'post.psi'."""
@@ -174,19 +180,33 @@ class Record(Shown):
         return self.accumulated[self.names[projection][variable if "." in variable else f"synapse.{variable}"]]
 
     def counts(self, population: str) -> np.ndarray:
-        """Spikes of each neuron (n,)."""
-        return np.bincount(self.spikes[population][1], minlength=self.network.populations[population].size)
+        """Spikes of each neuron (n,); read-only."""
+
+        def counted(indices: np.ndarray) -> np.ndarray:
+            return np.bincount(indices, minlength=self.network.populations[population].size)
+
+        return self._once("counts", population, counted)
 
     def rates(self, population: str) -> np.ndarray:
         """Firing rate of each neuron (n,), Hz."""
         return self.counts(population) / (self.steps * self.network.dt)
 
     def representation(self, population: str) -> np.ndarray:
-        """Rate representation z (n,) of a population that declares one."""
+        """Rate representation z (n,) of a population that declares one; read-only."""
         normalise = self.network.populations[population].rate_representation
         if normalise is None:
             raise UserError(f"network.{population}: no rate representation; representation=LayerNorm() makes one")
-        return normalise(self.rates(population))
+        return self._once("representation", population, lambda _: normalise(self.rates(population)))
+
+    def _once(self, what: str, population: str, work_out: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """What follows from a population's spikes, worked out once for the same ones."""
+        indices = self.spikes[population][1]
+        before = self._of_spikes.get((what, population))
+        if before is None or before[0] is not indices:
+            found = work_out(indices)
+            found.flags.writeable = False
+            before = self._of_spikes[what, population] = indices, found
+        return before[1]
 
     def stimulus(self, source: str) -> np.ndarray:
         """What a source showed (n,): the mean of its values over time.
@@ -198,7 +218,7 @@ class Record(Shown):
             raise UserError(
                 f"task: {source!r} was given spikes; the values they stand for are needed as a series '{source}.value'"
             )
-        return np.atleast_2d(shown).mean(axis=0)
+        return shown if shown.ndim == 1 else shown.mean(axis=0)
 
     def activity(self, readout: str) -> np.ndarray:
         """Readout activity y: (T, n), (1, n) for a readout that acts once per trial, (K, n) for one that explored."""
