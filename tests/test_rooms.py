@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(import_module("snnplast").__file__).parent
 GROUND = (
     "errors lazy brian notices reads files described documented units description registry named random_streams version"
-    " time_steps shown"
+    " time_steps shown ordered"
 )
 STAIR = [
     *GROUND.split(),

@@ -26,6 +26,7 @@ from pydantic import Field
 from snnplast.learning import Context, State
 from snnplast.network import Network, SpikeSource
 from snnplast.rules.references import DARUWALLA_2024
+from snnplast.rules.third_factors.hsic_compiled import signals
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor, wanted
 from snnplast.task import Record
 
@@ -71,12 +72,15 @@ class HSIC(LayerwiseFactor):
 
     def raw(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
         x = np.concatenate([record.stimulus(name) for name in _shown(record.network)])
-        newest = self.remember(x, wanted(record, context), state)
-        for name in context.targets:
-            state[f"{name}.z"][newest] = record.representation(name)
+        y, row = wanted(record, context), int(state["seen"]) % self.window
+        z = {name: state[f"{name}.z"] for name in context.targets}
+        for name, seen in z.items():
+            seen[row] = record.representation(name)
+        if record.compiled:
+            return signals(self, x, y, z, state) or dict.fromkeys(z)
+        self.remember(x, y, state)
         ready = state["seen"] >= self.window
-        kernel, z = state["kernel"], {name: state[f"{name}.z"] for name in context.targets}
-        return {name: self.gradient(kernel, seen, newest) if ready else None for name, seen in z.items()}
+        return {name: self.gradient(state["kernel"], seen, row) if ready else None for name, seen in z.items()}
 
     def remember(self, x: np.ndarray, y: np.ndarray, state: State) -> int:
         """Put a sample in the window and update K = k_x - gamma k_y (N, N); returns its row."""

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 from snnplast.description import Description
 from snnplast.learning import State
 from snnplast.named import Named
+from snnplast.ordered import mean
 from snnplast.task import Record
 
 
@@ -39,7 +40,7 @@ class LayerNormJacobian(Transform):
 
     def __call__(self, signal: np.ndarray, record: Record, population: str, state: State) -> np.ndarray:
         z = record.representation(population)
-        return signal - signal.sum() / signal.size - z * ((signal * z).sum() / signal.size)
+        return signal - mean(signal) - z * mean(signal * z)
 
 
 class GainControl(Transform):
@@ -57,10 +58,11 @@ class GainControl(Transform):
         return {"mean_square": np.full((), np.nan)}
 
     def __call__(self, signal: np.ndarray, record: Record, population: str, state: State) -> np.ndarray:
-        now, kept = float((signal * signal).sum()) / signal.size, state["mean_square"]
-        before = float(kept)
-        kept[...] = mean = now if math.isnan(before) else self.memory * before + (1 - self.memory) * now
-        return signal / math.sqrt(mean) if mean > 0 else signal
+        now, kept = mean(signal * signal), state["mean_square"]
+        if not math.isnan(before := float(kept)):
+            now = self.memory * before + (1 - self.memory) * now
+        kept[...] = now
+        return signal / math.sqrt(now) if now > 0 else signal
 
 
 class Clip(Transform):

@@ -20,6 +20,7 @@ from snnplast.described import reals
 from snnplast.description import Description
 from snnplast.errors import UserError
 from snnplast.network.fragments import Fragment, Value
+from snnplast.ordered import mean
 from snnplast.units import NonNegativeRate, PositiveRate, parse_quantity
 
 
@@ -106,8 +107,8 @@ class LayerNorm(Description):
 
     def __call__(self, rates: np.ndarray) -> np.ndarray:
         """rates (n,) in Hz -> z (n,)."""
-        apart = rates - rates.sum() / rates.size
-        return apart / math.sqrt((apart * apart).sum() / rates.size + self.offset)
+        apart = rates - mean(rates)
+        return apart / math.sqrt(mean(apart * apart) + self.offset)
 
     def back(self, rates: np.ndarray, xi: np.ndarray) -> np.ndarray:
         """xi (n,), a derivative by z, as one by the rates (n,) that z is made of: (xi - mean(xi) - z mean(xi z)) / sd.

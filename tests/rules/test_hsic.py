@@ -7,18 +7,21 @@ import pytest
 from reference import ib_hebbian as ib
 from streams_of_samples import LAYERS, context, records, shown
 
+from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.rules.third_factors.hsic import HSIC
 
 SETTINGS = {"gamma": 3.0, "sigma_x": 0.4, "sigma_y": 0.6, "sigma_z": 1.2}
+needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
 WINDOWS = (2, 3, 8, 16, 32, 64)
 
 
-def streamed(window, xi="exact", seed=0, **settings):
+def streamed(window, xi="exact", seed=0, compiled=False, **settings):
     """(signals, windows (X, Y, Z)) by layer and sample, from a stream that goes more than once through the window."""
     factor = HSIC(window=window, xi=xi, transforms=(), **{**SETTINGS, **settings})
     state, found, samples = factor.init(context()), [], {name: [] for name in LAYERS}
     for record in records(seed, 2 * window + 3):
+        record.compiled = compiled
         signals = factor.signal(record, context(), state)
         for name in LAYERS:
             samples[name].append(shown(record, name))
@@ -62,6 +65,26 @@ def test_every_signal_of_a_stream_is_that_of_the_transcription(window, xi, trans
     o = objective(window)
     for signal, samples in streamed(window, xi):
         assert apart(signal, transcription(o, *samples)) < 1e-12
+
+
+@needs_compiler
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("xi", ["exact", "reference"])
+def test_compiled_code_gives_the_signals_of_numpy(window, xi):
+    for (one, _), (other, _) in zip(streamed(window, xi), streamed(window, xi, compiled=True), strict=True):
+        assert apart(other, one) < 1e-12
+
+
+@needs_compiler
+def test_compiled_code_remembers_what_numpy_does():
+    factor = HSIC(window=4, **SETTINGS)
+    one, other = (factor.init(context()) for _ in range(2))
+    for record in records(0, 11):
+        for record.compiled, state in ((False, one), (True, other)):
+            factor.signal(record, context(), state)
+        for name, values in one.items():
+            np.testing.assert_allclose(other[name], values, rtol=1e-12, atol=1e-14)
+    assert one["seen"] == other["seen"] == 11
 
 
 def test_the_reference_signal_is_the_slope_of_the_trace_of_an_elementwise_product():
