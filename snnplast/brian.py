@@ -68,6 +68,7 @@ with _without_a_trace():
     from brian2 import TimedArray as TimedArray
     from brian2 import prefs as prefs
     from brian2 import second as second
+    from brian2.codegen.generators.cpp_generator import CPPCodeGenerator as CPPCodeGenerator
     from brian2.core.base import BrianObject as BrianObject
     from brian2.core.base import BrianObjectException as BrianObjectException
     from brian2.core.functions import DEFAULT_CONSTANTS as DEFAULT_CONSTANTS
@@ -103,6 +104,7 @@ with _without_a_trace():
     from brian2.units.fundamentalunits import Unit as Unit
     from brian2.units.fundamentalunits import get_dimensions as get_dimensions
     from brian2.units.fundamentalunits import get_unit as get_unit
+    from brian2.utils.stringtools import get_identifiers as get_identifiers
 
 BrianNetwork = brian2.Network
 """Brian2's network; `snnplast.network.network.Network` is a description of one."""

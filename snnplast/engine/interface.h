@@ -6,6 +6,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace snnplast {
@@ -88,6 +89,28 @@ void connect(int which, Vector& pre, Vector& post, Vector& outgoing, Vector& inc
 template <class Vector>
 void* data_of(Vector& vector) {
     return vector.size() ? static_cast<void*>(&vector[0]) : nullptr;
+}
+
+// x where `on`, else exactly 0: what a branch would give, in vector code.
+template <class Real>
+inline Real masked(Real x, bool on) {
+    using Bits = std::conditional_t<sizeof(Real) == sizeof(int64_t), int64_t, int32_t>;
+    Bits bits;
+    std::memcpy(&bits, &x, sizeof x);
+    bits &= -static_cast<Bits>(on);
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+// 64 marks, bytes that are 0 or 1, as bits of a word; eight at a time are gathered in the topmost byte of a product.
+inline uint64_t as_bits(const char* marks) {
+    uint64_t bits = 0;
+    for (int k = 0; k < 64; k += 8) {
+        uint64_t eight;
+        std::memcpy(&eight, marks + k, sizeof eight);
+        bits |= eight * 0x0102040810204080u >> 56 << k;
+    }
+    return bits;
 }
 
 // Rows of one of Brian2's two-dimensional arrays, one after the other.

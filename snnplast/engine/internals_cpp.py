@@ -24,6 +24,7 @@ from snnplast.brian import (
     second,
 )
 from snnplast.engine import internals
+from snnplast.engine.generator import EngineGenerator
 from snnplast.errors import UserError
 
 PREFERENCES: dict[str, Any] = {
@@ -74,6 +75,7 @@ class Generated:
 class EngineCodeObject(CPPStandaloneCodeObject):
     """Brian2's C++ code object with the templates of this package where it has some, and Brian2's for the rest."""
 
+    generator_class = EngineGenerator
     templater = CPPStandaloneCodeObject.templater.derive("snnplast.engine")
 
 
@@ -83,7 +85,8 @@ class EngineDevice(CPPStandaloneDevice):
     Synapses given as arrays are handed over in memory instead of generated code, so that the
     number of synapses does not enter the sources: one network drawn with another seed is then
     the same library. Loops over synapses and thresholds come from the templates of this package,
-    unless `own_templates` is off: the results are the same, bit by bit. And once `sealed`, every
+    and booleans that switch a value off become masks, unless `own_templates` is off: the results are the same, bit by
+    bit. And once `sealed`, every
     access through a Brian2 object raises, because it would otherwise be queued and ignored.
     """
 

@@ -24,6 +24,9 @@ FLAGS = (
     # is not where it is; without it results do not depend on how the compiler happened to fuse, so that the fast
     # path and Brian2's own loops agree bitwise, and machines with and without FMA do as well.
     "-ffp-contract=off",
+    # Nobody looks at the floating-point exceptions or at errno, and without them conditions become vector code.
+    "-fno-trapping-math",
+    "-fno-math-errno",
     "-fPIC",
     "-fvisibility=hidden",
     "-shared",

@@ -15,7 +15,7 @@ from engine_networks import needs_compiler, pairs, recurrent, sources
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnplast.engine import BrianModel
+from snnplast.engine import BrianModel, internals, internals_cpp
 from snnplast.engine.compiled import Blueprint, CompiledEngine, draw_up
 from snnplast.engine.internals_cpp import EngineDevice
 
@@ -192,8 +192,73 @@ def test_the_standard_network_is_bitwise_the_same():
     assert_bitwise_equal(recurrent)
 
 
+def gated() -> BrianModel:
+    """One population with all that a boolean may switch off: a surrogate, infinities, random numbers, remainders."""
+    clock = Clock(1 * ms, name="the_clock")
+    inputs = sources(clock)
+    group = NeuronGroup(
+        67,  # no whole number of vectors, nor of words of marks
+        "dv/dt = (x - v)/(10*ms) : 1\nx : 1\npsi : 1\ninverse : 1\nsum : 1\nnoise : 1\nk : integer",
+        threshold="v > 0.3",
+        reset="v = 0",
+        refractory="(2 + i % 3)*ms",
+        method="exact",
+        clock=clock,
+        name="group",
+    )
+    code = """
+    k += 1
+    psi = int(not_refractory)*clip(1 - abs((v - 0.3)/0.3), 0, 1)
+    inverse = int(not_refractory)/v
+    sum -= int(not_refractory)*v
+    noise = int(not_refractory)*randn() + 5 % (1 + k*int(not_refractory))
+    """
+    group.run_regularly(code, when="before_thresholds", name="gates", clock=clock)
+    synapses = Synapses(inputs, group, "w : 1", on_pre="x_post += w", clock=clock, name="synapses")
+    synapses.connect(i=pairs(10, 67)[0], j=pairs(10, 67)[1])
+    names = ("v", "x", "psi", "inverse", "sum", "noise", "k")
+    return BrianModel(
+        Network(inputs, group, synapses, name="net"),
+        {f"group.{v}": group.variables[v] for v in names} | {"synapses.w": synapses.variables["w"]},
+        sources={"inputs": inputs},
+        spiking={"group": group},
+        recorded=tuple(f"group.{v}" for v in names),
+        initial={"synapses.w": np.random.default_rng(3).normal(0.1, 0.3, 670)},
+        seed=4,
+    )
+
+
+@pytest.mark.slow
+def test_masks_are_bitwise_brian2s_branches():
+    values = assert_bitwise_equal(gated)
+    assert np.ptp(values["group.psi"]) > 0
+    assert not np.isfinite(values["group.inverse"]).all() and (values["group.inverse"] == 0).any()
+    assert values["spikes"].shape[1] > 50
+
+
+@pytest.mark.parametrize(
+    ("code", "masked"),
+    [
+        ("psi = int(not_refractory)*clip(1 - v, 0, 1)", True),
+        ("psi += v*int(not_refractory)", True),
+        ("psi = int(not_refractory)*randn()", False),
+        ("psi = int(not_refractory)*(5 % k)", False),
+        ("psi = v + int(not_refractory)", False),
+        ("k = int(not_refractory)*k", False),
+    ],
+)
+def test_only_what_is_zero_and_may_be_evaluated_in_vain_is_masked(code, masked):
+    device = EngineDevice()
+    with internals.private_brian(device, **internals_cpp.PREFERENCES):
+        group = NeuronGroup(3, "v : 1\npsi : 1\nk : integer", threshold="v > 1", refractory=1 * ms, name="group")
+        group.run_regularly(code, name="update")
+        internals.prepare(Network(group, name="net"))
+        (text,) = [str(c.code.cpp_file) for name, c in device.code_objects.items() if name.startswith("update")]
+    assert ("snnplast::masked<double>(" in text) == masked
+
+
 def test_generated_code_is_kept_as_brian2_writes_it():
-    """Ours are the loops only: the text of the model's code appears in both sets of sources."""
+    """Ours are loops, and masks for branches, only: the text of the model's code appears in both sets of sources."""
     with_own, stock = (draw_up(recurrent, EngineDevice(own)) for own in (True, False))
     assert with_own.image != stock.image
     assert with_own.variables == stock.variables

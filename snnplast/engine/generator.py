@@ -1,0 +1,44 @@
+"""Brian2's C++ generator, but for one kind of statement: what a boolean switches off is masked, not jumped over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from snnplast.brian import CPPCodeGenerator, Function, get_identifiers
+
+FLOATS = ("double", "float")
+NOTHING = ("0", "0.0")
+
+
+class EngineGenerator(CPPCodeGenerator):
+    """Statements such as `psi = int(not_refractory)*f(v)`: 0 where a boolean is false.
+
+    Brian2 writes `if (!not_refractory) psi = 0.0; else psi = f(v);`, a branch in the loop over neurons. The bits of
+    f(v) under a mask are the same number, in vector code.
+    """
+
+    def translate_statement(self, statement: Any) -> str:
+        kind = self.c_data_type(statement.dtype)
+        found = _switched(statement) if kind in FLOATS else None
+        if found is None or not self._harmless(found[1]):
+            return super().translate_statement(statement)
+        switch, value = found
+        declared, operator = (f"{kind} ", "=") if statement.op == ":=" else ("", statement.op)
+        masked = f"snnplast::masked<{kind}>({self.translate_expression(value)}, {switch})"
+        return f"{declared}{statement.var} {operator} {masked};"
+
+    def _harmless(self, expression: str) -> bool:
+        """Whether it may be evaluated in vain: it draws no random number, and divides no integers."""
+        used = (self.variables.get(name) for name in get_identifiers(expression))
+        return not any(sign in expression for sign in ("%", "//")) and all(
+            function.stateless for function in used if isinstance(function, Function)
+        )
+
+
+def _switched(statement: Any) -> tuple[str, str] | None:
+    """The one boolean of a statement and its expression where that is true, if it is 0 where that is false."""
+    switches = statement.used_boolean_variables or ()
+    if len(switches) != 1:
+        return None
+    values = {key[0][1]: value for key, value in statement.boolean_simplified_expressions.items()}
+    return (switches[0], values[True]) if values[False] in NOTHING else None
