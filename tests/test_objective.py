@@ -125,3 +125,28 @@ def test_targets_of_any_sum_weight_their_row():
     weighted = CrossEntropy().judge(y, 2.5 * np.tile(np.eye(N)[1], (STEPS, 1)))
     np.testing.assert_allclose(weighted.error, 2.5 * one.error, rtol=1e-12)
     assert weighted.loss == pytest.approx(2.5 * one.loss) and weighted.correct == one.correct
+
+
+@pytest.mark.parametrize("window", [None, 2, GIVEN])
+@pytest.mark.parametrize("kind", [MeanSquaredError, CrossEntropy])
+def test_compiled_code_judges_as_numpy_does(kind, window):
+    given = isinstance(window, np.ndarray)
+    objective, in_window = (kind(), window) if given else (kind(window=window), None)
+    for seed in range(20):
+        y, target = activity(objective, seed)
+        if seed % 2:
+            target = np.broadcast_to(np.random.default_rng(seed).random(N), y.shape)
+        one, other = (judge(y, target, in_window) for judge in (objective.judge, objective.judge_compiled))
+        np.testing.assert_allclose(other.error, one.error, rtol=1e-13, atol=1e-15)
+        assert other.loss == pytest.approx(one.loss, rel=1e-13)
+        assert np.array_equal(one.answered, other.answered) and np.array_equal(one.wanted, other.wanted)
+
+
+def test_an_objective_that_changes_another_has_no_compiled_form_of_its_own():
+    class Scaled(MeanSquaredError):
+        def _judge(self, y, target, stretches):
+            return super()._judge(2 * y, target, stretches)
+
+    y, target = activity(Scaled())
+    assert MeanSquaredError().compiled == "squared_error" and Scaled().compiled == ""
+    assert np.array_equal(Scaled().judge_compiled(y, target).error, Scaled().judge(y, target).error)

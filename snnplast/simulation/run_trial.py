@@ -13,7 +13,7 @@ from snnplast.network.memory import refuse
 from snnplast.network.network import Network
 from snnplast.network.population import PoissonSource, SpikeSource
 from snnplast.random_streams import Uniforms, stream
-from snnplast.simulation.series import Given, add_known, check_window, joined, judge
+from snnplast.simulation.series import Given, add_known, check_window, joined, pronounce
 from snnplast.simulation.simulation import Simulation
 from snnplast.task.encoding import poisson
 from snnplast.task.task import Trial
@@ -58,7 +58,7 @@ def simulate(
     record.history = {name: rows[: record.steps] for name, rows in simulation.engine.history.items()}
     add_known(simulation, record, known)
     if simulation.objective is not None:
-        judge(simulation.objective, record, simulation.judged)
+        pronounce(simulation.objective, record, simulation.judged)
     return record
 
 

@@ -69,7 +69,7 @@ def check_window(objective: Objective, name: str, values: np.ndarray) -> None:
         raise UserError(f"task: series {name!r} holds {np.unique(values)}; allowed are 0 and 1")
 
 
-def judge(objective: Objective, record: Record, others: Sequence[str] = ()) -> None:
+def pronounce(objective: Objective, record: Record, others: Sequence[str] = ()) -> None:
     """What the objective says of the trial, within the learning window that the task gave or the objective has.
 
     others: further readouts, of which the same is wanted.
@@ -81,8 +81,10 @@ def judge(objective: Objective, record: Record, others: Sequence[str] = ()) -> N
     in_window = record.in_window(readout)
     if not (np.any(in_window) or objective.optional):
         raise UserError(f"task: series '{readout}.in_window' is 0 wherever the readout is judged: no step counts")
-    record.judgement = objective.judge(record.activity(readout), record.target(readout), in_window)
+    compiled = record.compiled and objective.compiled
+    judge = objective.judge_compiled if compiled else objective.judge
+    record.judgement = judge(record.activity(readout), record.target(readout), in_window)
     record.series[f"{readout}.error"] = record.judgement.error
     target, window = record.series[f"{readout}.target"], record.series[f"{readout}.in_window"][:, 0]
     for name in others:
-        record.series[f"{name}.error"] = objective.judge(record.activity(name), target, window).error
+        record.series[f"{name}.error"] = judge(record.activity(name), target, window).error

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from snnplast.description import Description
+from snnplast.native.stage import stands
 from snnplast.network import slots
 from snnplast.network.fragments import Fragment, Update
+from snnplast.task.judging import judged
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class Judgement:
         return None if self.answered is None else float(np.mean(self.answered == self.wanted))
 
 
+_Judge = Callable[[np.ndarray, np.ndarray, np.ndarray], Judgement]
+
+
 class Objective(Description):
     """Loss on a readout's activity y within a learning window: the steps of a trial that count.
 
@@ -55,6 +62,8 @@ class Objective(Description):
     """
 
     optional: ClassVar[bool] = False
+    compiled_form: ClassVar[str] = ""
+    """Name of the same in judge.h, of the class itself that defines `_judge`; its sums have one order."""
 
     readout: str = "output"
     window: Annotated[int | None, Field(ge=1, description="learning window: last steps of a trial")] = None
@@ -69,13 +78,37 @@ class Objective(Description):
 
         in_window: (T,), 0 or 1, with at least one 1 unless `optional`; by default the last `window` steps.
         """
+        return self._within(y, target, in_window, self._judge)
+
+    def judge_compiled(self, y: np.ndarray, target: np.ndarray, in_window: np.ndarray | None = None) -> Judgement:
+        """The same by C++ code, where there is such a form: they agree up to rounding."""
+        return self._within(y, target, in_window, self._judge_compiled if self.compiled else self._judge)
+
+    def _within(self, y: np.ndarray, target: np.ndarray, in_window: np.ndarray | None, judge: _Judge) -> Judgement:
         rows = np.flatnonzero(self.in_window(len(y)) if in_window is None else in_window)
         if not rows.size and self.optional:
             return Judgement(np.zeros(y.shape), 0.0)
-        inside = self._judge(y[rows], target[rows], stretches(rows))
+        if rows.size == len(y):
+            return judge(y, target, np.zeros(1, np.int64))
+        inside = judge(y[rows], target[rows], stretches(rows))
         error = np.zeros(y.shape)
         error[rows] = inside.error
         return replace(inside, error=error)
+
+    @cached_property
+    def compiled(self) -> str:
+        """Name of its compiled form, "" where it has none."""
+        own = type(self).judge is Objective.judge and stands(type(self), "_judge", "compiled_form")
+        return self.compiled_form if own else ""
+
+    @property
+    def classifies(self) -> bool:
+        """Whether there are right answers; for compiled forms."""
+        return False
+
+    def _judge_compiled(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
+        error, loss, wanted, answered = judged(self.compiled, y, target, stretches)
+        return Judgement(error, loss, wanted, answered) if self.classifies else Judgement(error, loss)
 
     def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
         """The same for the steps inside the window; stretches: the rows at which a new stretch begins."""
@@ -107,6 +140,8 @@ class MeanSquaredError(Objective):
     (array([[-0.5,  0. ]]), 0.0625)
     """
 
+    compiled_form: ClassVar[str] = "squared_error"
+
     def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
         error = y - target
         return Judgement(error, 0.5 * float(np.sum(error**2)) / error.shape[1])
@@ -126,6 +161,12 @@ class CrossEntropy(Objective):
     >>> judged.error, round(judged.loss, 3), judged.correct
     (array([[-0.5,  0.5]]), 0.693, 1.0)
     """
+
+    compiled_form: ClassVar[str] = "cross_entropy"
+
+    @property
+    def classifies(self) -> bool:
+        return True
 
     def _judge(self, y: np.ndarray, target: np.ndarray, stretches: np.ndarray) -> Judgement:
         shifted = y - y.max(axis=1, keepdims=True)
