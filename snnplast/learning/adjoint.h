@@ -26,7 +26,7 @@ namespace snnplast::adjoint {
 
 // Writes `out` of every sweep, and what constants of a chain gather. Threads may do so at once, each with its scratch.
 inline void gradient(const Problem& given, int64_t n_sweeps, const Sweep* sweeps, Scratch& scratch) {
-    Modulated problem(given);
+    Modulated problem(given, scratch);
     std::vector<const Sweep*> dense, sparse;
     for (int64_t s = 0; s < n_sweeps; ++s) (sweeps[s].post ? sparse : dense).push_back(sweeps + s);
     if (problem.chain && !dense.empty() && !sparse.empty()) {  // constants of the neuron gather in one of the two

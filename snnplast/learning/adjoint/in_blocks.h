@@ -2,89 +2,114 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
+#include "columns.h"
+#include "grouped.h"
+#include "reversed.h"
 #include "step_back.h"
 
 namespace snnplast::adjoint {
 
-constexpr int64_t BLOCK = 32;
-
-struct Grouped {
-    std::vector<int64_t> start, row;  // rows of source i: row[start[i]] .. row[start[i + 1] - 1]
-};
-
-inline Grouped group(const Sweep& sweep, int64_t T) {
-    int64_t kept = 0;
-    while (kept < sweep.count && sweep.steps[kept] + sweep.latency < T) ++kept;
-    Grouped result{std::vector<int64_t>(sweep.sources + 1, 0), std::vector<int64_t>(kept)};
-    for (int64_t s = 0; s < kept; ++s) ++result.start[sweep.indices[s] + 1];
-    for (int64_t i = 0; i < sweep.sources; ++i) result.start[i + 1] += result.start[i];
-    std::vector<int64_t> next(result.start.begin(), result.start.end() - 1);
-    for (int64_t s = 0; s < kept; ++s) result.row[next[sweep.indices[s]]++] = sweep.steps[s] + sweep.latency;
-    return result;
-}
-
-inline void store(const Sweep& sweep, int64_t i, int64_t first, int64_t width, int64_t n, const double* sum) {
-    if (!sweep.hollow) {
-        std::copy(sum, sum + width, sweep.out + i * n + first);
+// One row of a block's results, with what the synapses of source i are scaled by.
+template <int Q>
+void store(const Sweep& sweep, int64_t i, int64_t first, int64_t width, int64_t n, const Columns<Q>& sum) {
+    double line[Columns<Q>::WIDTH];
+    double* out = sweep.out + i * (n - sweep.hollow) + first;
+    const int64_t own = sweep.hollow ? i - first : n;  // the column that does not exist
+    if (own >= width) {
+        if (width == Columns<Q>::WIDTH) return sum.store(out);
+        sum.store(line);
+        std::copy_n(line, width, out);
         return;
     }
-    double* row = sweep.out + i * (n - 1);
-    for (int64_t b = 0; b < width; ++b) {
+    sum.store(line);
+    if (own < 0) {
+        std::copy_n(line, width, out - 1);
+        return;
+    }
+    std::copy_n(line, own, out);
+    std::copy_n(line + own + 1, width - own - 1, out + own);
+}
+
+// What a spike of source i adds to a block later than others, as offsets into rows, from the delays of its synapses.
+template <int Q>
+void offsets_of(const Sweep& sweep, int64_t i, int64_t first, int64_t width, int64_t n, int64_t* offsets) {
+    for (int64_t b = 0; b < Columns<Q>::WIDTH; ++b) {
         const int64_t j = first + b;
-        if (j != i) row[j - (j > i)] = sum[b];
+        const bool exists = b < width && !(sweep.hollow && j == i);
+        const int64_t k = sweep.hollow ? i * (n - 1) + j - (j > i) : i * n + j;
+        offsets[b] = (exists ? sweep.delays[k] * Columns<Q>::WIDTH : 0) + b;
     }
 }
 
-// Rows of A that source i's synapses onto a block see later than others, from its delays.
-inline void lags_of(const Sweep& sweep, int64_t i, int64_t first, int64_t width, int64_t n, int64_t* lags) {
-    for (int64_t b = 0; b < width; ++b) {
-        const int64_t j = first + b;
-        const int64_t k = sweep.hollow ? i * (n - 1) + j - (j > i) : i * n + j;
-        lags[b] = sweep.hollow && j == i ? 0 : sweep.delays[k];
+template <int Q>
+void sum_spikes(const Sweep& sweep, const Grouped& spikes, const double* rows, const double* gain, int64_t first,
+                int64_t width, int64_t n) {
+    using Block = Columns<Q>;
+    const Block scale = Block::at(gain + first, n - first);
+    for (int64_t i = 0; i < sweep.sources; ++i) {
+        const int32_t *begin = spikes.row.data() + spikes.start[i], *end = spikes.row.data() + spikes.start[i + 1];
+        Block sum = Block::all(0.0);
+        if (sweep.delays) {
+            int64_t offsets[Block::WIDTH];
+            double line[Block::WIDTH] = {};
+            offsets_of<Q>(sweep, i, first, width, n, offsets);
+            for (const int32_t* row = begin; row < end; ++row)
+                for (int64_t b = 0; b < Block::WIDTH; ++b) line[b] += rows[*row * Block::WIDTH + offsets[b]];
+            sum = Block::at(line);
+        } else
+            for (const int32_t* row = begin; row < end; ++row) sum = sum + Block::at(rows + *row * Block::WIDTH);
+        store<Q>(sweep, i, first, width, n, sum * scale);
     }
+}
+
+// A^t of a block into row t of `rows`; of a chain, a matrix of `length` values for each variable.
+template <int Q>
+void run_back(const Modulated& p, int64_t first, int64_t width, double* rows, int64_t length, Scratch& scratch) {
+    if (p.chain == nullptr) {
+        constexpr auto forms = std::array{reversed<Q, false, false>, reversed<Q, false, true>, reversed<Q, true, false>,
+                                          reversed<Q, true, true>};
+        return forms[2 * (p.psi != nullptr) + (p.beta != nullptr)](p, first, rows, scratch.weights);
+    }
+    Carry carry(p, width);
+    std::vector<double*> now(variables(p));
+    for (int64_t t = p.T - 1; t >= 0; --t) {
+        for (size_t v = 0; v < now.size(); ++v) now[v] = rows + v * length + t * Columns<Q>::WIDTH;
+        step_back(p, t, first, width, carry, nullptr, now.data());
+    }
+}
+
+template <int Q>
+void in_block(const Modulated& p, const std::vector<const Sweep*>& sweeps, int64_t longest, int64_t first,
+              Scratch& scratch) {
+    constexpr int64_t WIDTH = Columns<Q>::WIDTH;
+    const int64_t width = std::min(WIDTH, p.n - first), length = (p.T + 1 + longest) * WIDTH;
+    if (scratch.adjoint.size() < size_t(variables(p) * length)) scratch.adjoint.resize(variables(p) * length);
+    double* rows = scratch.adjoint.data();
+    for (int64_t v = 0; v < variables(p); ++v) std::fill(rows + v * length + p.T * WIDTH, rows + (v + 1) * length, 0.0);
+    run_back<Q>(p, first, width, rows, length, scratch);
+    for (size_t s = 0; s < sweeps.size(); ++s)
+        sum_spikes<Q>(*sweeps[s], scratch.groups[s], rows + sweeps[s]->variable * length,
+                      sweeps[s]->gain ? sweeps[s]->gain : p.gain, first, width, p.n);
 }
 
 inline void in_blocks(const Modulated& p, const std::vector<const Sweep*>& sweeps, Scratch& scratch) {
-    const int64_t T = p.T, n = p.n;
     int64_t longest = 0;
-    std::vector<Grouped> groups;
-    for (const Sweep* sweep : sweeps) {
-        groups.push_back(group(*sweep, T));
-        longest = std::max(longest, sweep->longest);
+    scratch.groups.resize(std::max(scratch.groups.size(), sweeps.size()));
+    for (size_t s = 0; s < sweeps.size(); ++s) {
+        group(*sweeps[s], p.T, scratch.groups[s]);
+        longest = std::max(longest, sweeps[s]->longest);
     }
-    const int64_t count = variables(p), length = (T + 1 + longest) * BLOCK;
-    std::vector<double>& adjoint = scratch.adjoint;
-    if (adjoint.size() < size_t(count * length)) adjoint.resize(count * length);
-    for (int64_t v = 0; v < count; ++v)  // rows from T on
-        std::fill_n(adjoint.begin() + v * length + T * BLOCK, length - T * BLOCK, 0.0);
-    std::vector<double*> rows(count);
-    for (int64_t first = 0; first < n; first += BLOCK) {
-        const int64_t width = std::min(BLOCK, n - first);
-        Carry carry(p, width);
-        for (int64_t t = T - 1; t >= 0; --t) {
-            for (int64_t v = 0; v < count; ++v) rows[v] = adjoint.data() + v * length + t * BLOCK;
-            step_back(p, t, first, width, carry, rows[0] + BLOCK, rows.data());
-        }
-        for (size_t s = 0; s < sweeps.size(); ++s) {
-            const double* seen = adjoint.data() + sweeps[s]->variable * length;
-            const double* gain = sweeps[s]->gain ? sweeps[s]->gain : p.gain;
-            for (int64_t i = 0; i < sweeps[s]->sources; ++i) {
-                double sum[BLOCK] = {};
-                int64_t lags[BLOCK] = {};
-                if (sweeps[s]->delays) lags_of(*sweeps[s], i, first, width, n, lags);
-                for (int64_t k = groups[s].start[i]; k < groups[s].start[i + 1]; ++k) {
-                    const double* row = seen + groups[s].row[k] * BLOCK;
-                    if (sweeps[s]->delays)
-                        for (int64_t b = 0; b < width; ++b) sum[b] += row[lags[b] * BLOCK + b];
-                    else
-                        for (int64_t b = 0; b < BLOCK; ++b) sum[b] += row[b];
-                }
-                for (int64_t b = 0; b < width; ++b) sum[b] *= gain[first + b];
-                store(*sweeps[s], i, first, width, n, sum);
-            }
-        }
+    for (int64_t first = 0; first < p.n;) {
+        const int64_t left = p.n - first;
+        if (left > 2 * LANES)
+            in_block<4>(p, sweeps, longest, first, scratch), first += 4 * LANES;
+        else if (left > LANES)
+            in_block<2>(p, sweeps, longest, first, scratch), first += 2 * LANES;
+        else
+            in_block<1>(p, sweeps, longest, first, scratch), first += LANES;
     }
 }
 

@@ -40,9 +40,16 @@ struct Problem {
     const Chain* chain = nullptr;  // null: one exponential
 };
 
+// Spikes by source: rows of A that those of source i see are row[start[i]] .. row[start[i + 1] - 1], in their order.
+struct Grouped {
+    std::vector<int32_t> start, row;
+};
+
 // Memory kept from call to call: allocated anew, every page of it would be faulted in again.
 struct Scratch {
-    std::vector<double> adjoint;
+    std::vector<std::vector<double>> filtered;
+    std::vector<Grouped> groups;
+    std::vector<double> adjoint, weights;
 };
 
 }  // namespace snnplast::adjoint
