@@ -48,6 +48,11 @@ struct Columns {
         return result;
     }
 
+    template <class Real>
+    SNNPLAST_INLINE static void expect(const Real* from) {
+        SNNPLAST_EACH __builtin_prefetch(from + q * LANES);
+    }
+
     // Only `left` more values lie in the array; columns beyond it are 0.
     template <class Real>
     SNNPLAST_INLINE static Columns at(const Real* from, int64_t left) {
@@ -58,6 +63,13 @@ struct Columns {
     }
 
     SNNPLAST_INLINE void store(double* to) const { SNNPLAST_EACH std::memcpy(to + q * LANES, &of[q], sizeof(Lanes)); }
+
+    SNNPLAST_INLINE void store(double* to, int64_t width) const {
+        if (__builtin_expect(width == WIDTH, 1)) return store(to);
+        double line[WIDTH];
+        store(line);
+        std::copy_n(line, width, to);
+    }
 
     SNNPLAST_INLINE Columns operator+(const Columns& other) const {
         Columns result;

@@ -12,25 +12,17 @@
 
 namespace snnplast::adjoint {
 
-// One row of a block's results, with what the synapses of source i are scaled by.
+// The sum of source i into its row of `out`, which lacks column i where the sweep is hollow.
 template <int Q>
 void store(const Sweep& sweep, int64_t i, int64_t first, int64_t width, int64_t n, const Columns<Q>& sum) {
-    double line[Columns<Q>::WIDTH];
     double* out = sweep.out + i * (n - sweep.hollow) + first;
-    const int64_t own = sweep.hollow ? i - first : n;  // the column that does not exist
-    if (own >= width) {
-        if (width == Columns<Q>::WIDTH) return sum.store(out);
-        sum.store(line);
-        std::copy_n(line, width, out);
-        return;
-    }
+    const int64_t missing = sweep.hollow ? i - first : n;
+    if (missing < 0) --out;
+    if (missing < 0 || missing >= width) return sum.store(out, width);
+    double line[Columns<Q>::WIDTH];
     sum.store(line);
-    if (own < 0) {
-        std::copy_n(line, width, out - 1);
-        return;
-    }
-    std::copy_n(line, own, out);
-    std::copy_n(line + own + 1, width - own - 1, out + own);
+    std::copy_n(line, missing, out);
+    std::copy_n(line + missing + 1, width - missing - 1, out + missing);
 }
 
 // What a spike of source i adds to a block later than others, as offsets into rows, from the delays of its synapses.
@@ -86,8 +78,7 @@ void in_block(const Modulated& p, const std::vector<const Sweep*>& sweeps, int64
               Scratch& scratch) {
     constexpr int64_t WIDTH = Columns<Q>::WIDTH;
     const int64_t width = std::min(WIDTH, p.n - first), length = (p.T + 1 + longest) * WIDTH;
-    if (scratch.adjoint.size() < size_t(variables(p) * length)) scratch.adjoint.resize(variables(p) * length);
-    double* rows = scratch.adjoint.data();
+    double* rows = scratch.adjoint(variables(p) * length);
     for (int64_t v = 0; v < variables(p); ++v) std::fill(rows + v * length + p.T * WIDTH, rows + (v + 1) * length, 0.0);
     run_back<Q>(p, first, width, rows, length, scratch);
     for (size_t s = 0; s < sweeps.size(); ++s)

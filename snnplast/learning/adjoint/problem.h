@@ -45,11 +45,22 @@ struct Grouped {
     std::vector<int32_t> start, row;
 };
 
+struct alignas(64) CacheLine {
+    double values[8];
+};
+
 // Memory kept from call to call: allocated anew, every page of it would be faulted in again.
 struct Scratch {
     std::vector<std::vector<double>> filtered;
     std::vector<Grouped> groups;
-    std::vector<double> adjoint, weights;
+    std::vector<double> weights;
+    std::vector<CacheLine> rows;
+
+    // A of a block, at least so many values.
+    double* adjoint(size_t count) {
+        if (rows.size() * 8 < count) rows.resize(count / 8 + 1);
+        return rows.data()->values;
+    }
 };
 
 }  // namespace snnplast::adjoint

@@ -34,6 +34,8 @@ std::vector<Term> terms(const Modulated& p, int64_t first, std::vector<double>& 
     return result;
 }
 
+constexpr int64_t AHEAD = 32;  // rows of psi asked for early: no processor foresees strides of n values backwards
+
 // A^t into row t of `rows`.
 template <int Q, bool HAS_PSI, bool ADAPTS>
 void reversed(const Modulated& p, int64_t first, double* rows, std::vector<double>& weights) {
@@ -44,6 +46,7 @@ void reversed(const Modulated& p, int64_t first, double* rows, std::vector<doubl
     Block after = Block::all(0.0), lambda = after;
     for (int64_t t = p.T - 1; t >= 0; --t) {
         const int64_t left = (p.T - t) * p.n - first;
+        if (HAS_PSI && t >= AHEAD) Block::expect(p.psi + (t - AHEAD) * p.n + first);
         Block inside = trial;
         for (const Term& term : signals) {
             const double* values = term.values + t * term.stride;
