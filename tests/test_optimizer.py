@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from reference import e_prop as oracle
 
+from snnplast.engine import compiler_available
 from snnplast.errors import UserError
 from snnplast.learning.optimizer import SGD, Adam, Schedule
+from snnplast.learning.optimizing import Updates
 from snnplast.rules.e_prop import EProp
+
+needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
 
 
 def gradients(n=6, size=4):
@@ -95,3 +99,45 @@ def test_a_wrong_setting_is_named(make, sentence):
     with pytest.raises(UserError) as caught:
         make()
     assert sentence in str(caught.value)
+
+
+@needs_compiler
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("bounds", [(None, None), (0.0, None), (-0.5, "each"), ("each", 0.4)])
+@pytest.mark.parametrize("kind", [SGD, Adam])
+@pytest.mark.parametrize("settings", [{}, {"clip": 0.3, "weight_decay": 0.1, "schedule": "linear"}])
+def test_compiled_steps_have_the_bits_of_numpy(kind, settings, bounds, scaled):
+    rng, optimizer = np.random.default_rng(0), kind(learning_rate=0.3, **settings)
+    sides = tuple(
+        sign * rng.uniform(0.2, 1, 600) if side == "each" else side for sign, side in zip((-1, 1), bounds, strict=True)
+    )
+    scale, begin = rng.uniform(0.5, 2, 600) if scaled else None, rng.uniform(-0.2, 0.2, 600)
+    found = []
+    for compiled in (False, True):
+        w = begin.copy()
+        update = Updates(optimizer, w, optimizer.init(w), sides, scale, compiled)
+        assert (update.settings is not None) == compiled
+        for k, gradient in enumerate(gradients(9, 600)):
+            gradient[::7] = 0.0
+            update(gradient, k / 9)
+        found.append([w, *update.state.values()])
+    for one, other in zip(*found, strict=True):
+        assert one.tobytes() == other.tobytes()
+    assert np.any(found[0][0] != begin)
+
+
+def test_an_optimiser_that_changes_another_has_no_compiled_form_of_its_own():
+    class Halved(SGD):
+        def step(self, gradient, state, eta):
+            return super().step(gradient / 2, state, eta)
+
+    assert SGD().compiled == "sgd" and Adam().compiled == "adam" and Halved().compiled == ""
+    w = np.zeros(3)
+    Updates(Halved(learning_rate=1.0), w, {}, compiled=True)(np.ones(3), 0.0)
+    assert w.tolist() == [-0.5] * 3
+
+
+@needs_compiler
+def test_a_gradient_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"a gradient of shape \(2,\): \(3,\) is needed"):
+        Updates(SGD(), np.zeros(3), {}, compiled=True)(np.ones(2), 0.0)

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from snnplast.description import Description
 from snnplast.named import Named
+from snnplast.native.stage import stands
 
 State = dict[str, np.ndarray]
 Limit = float | np.ndarray | None
@@ -57,6 +58,15 @@ class Optimizer(Description):
     schedule: Annotated[AnySchedule, Field(description="learning rate over the run")] = Schedule()
     clip: Annotated[float | None, Field(gt=0, description="largest absolute gradient entry")] = None
     weight_decay: Annotated[float, Field(ge=0, description="added to the gradient: weight_decay * w")] = 0.0
+
+    compiled_form: ClassVar[str] = ""
+    """Name of the same in optimizer.h, of the class itself that defines `step`."""
+
+    @property
+    def compiled(self) -> str:
+        """Name of its compiled form, "" where it has none."""
+        own = type(self).update is Optimizer.update and stands(type(self), "step", "compiled_form")
+        return self.compiled_form if own else ""
 
     def init(self, parameter: np.ndarray) -> State:
         """State before the first update, for a parameter of any shape."""
@@ -108,6 +118,7 @@ class SGD(Optimizer):
     """
 
     name: ClassVar[str] = "sgd"
+    compiled_form: ClassVar[str] = "sgd"
 
     def step(self, gradient: np.ndarray, state: State, eta: float) -> np.ndarray:
         return eta * gradient
@@ -130,6 +141,7 @@ class Adam(Optimizer):
     """
 
     name: ClassVar[str] = "adam"
+    compiled_form: ClassVar[str] = "adam"
     beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.9
     beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.999
     epsilon: Annotated[float, Field(gt=0)] = 1e-8

@@ -12,6 +12,7 @@ import numpy as np
 from snnplast.errors import UserError
 from snnplast.learning.capabilities import Prepares
 from snnplast.learning.optimizer import Optimizer, State
+from snnplast.learning.optimizing import Updates
 from snnplast.learning.rule import AfterTrial
 from snnplast.network.neurons import SpikingPopulation
 from snnplast.random_streams import SOURCES, TEST, TRAINING, stream
@@ -80,11 +81,22 @@ class Trainer:
         for name, projection in network.projections.items():
             if projection.simulated and projection.kind == "spiking":
                 self._fan_out[projection.source] += wiring[name].fan_out()
-        self._limits = {name: network.projections[name].limits(wiring[name].pre) for name in network.projections}
+        limits = {name: network.projections[name].limits(wiring[name].pre) for name in network.projections}
         for name, population in network.populations.items():
             if isinstance(population, SpikingPopulation):
-                self._limits |= {f"{name}.{key}": sides for key, sides in population.limits(network.dt).items()}
-        self._scales = {name: _scale(values[name], first) for name, first in self.simulation.plan.learnt.items()}
+                limits |= {f"{name}.{key}": sides for key, sides in population.limits(network.dt).items()}
+        scales = {name: _scale(values[name], first) for name, first in self.simulation.plan.learnt.items()}
+        self._updates = {
+            name: Updates(
+                self._optimizer(name),
+                values[name],
+                state,
+                limits.get(name, (None, None)),
+                scales.get(name),
+                self.simulation.compiled,
+            )
+            for name, state in self.states.items()
+        }
         sequential = any(t.sequential for t in self.simulation.plasticities) or self.simulation.persistent()
         if self.task.continuous:
             refuse_in_pieces(self.simulation.plan, self.simulation.plasticities)
@@ -349,9 +361,7 @@ class Trainer:
                 )
         progress = self.iteration / self.iterations
         for name, gradient in gradients.items():
-            limits, scale = self._limits.get(name, (None, None)), self._scales.get(name)
-            parameter, state = self.simulation.values[name], self.states[name]
-            self._optimizer(name).update(parameter, gradient, state, progress, limits, scale)
+            self._updates[name](gradient, progress)
         self.simulation.tie()
 
     def _optimizer(self, name: str) -> Optimizer:
