@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from brian_runs import raster, running
 
-from snnplast.engine import NUMPY
+from snnplast.engine import COMPILED, NUMPY, compiler_available
 from snnplast.errors import UserError
 from snnplast.learning.surrogate import PiecewiseLinear
 from snnplast.network import slots
@@ -23,6 +23,8 @@ from snnplast.simulation.plan import plan
 from snnplast.simulation.run_trial import simulate
 from snnplast.testing import small_network, small_task
 from snnplast.training.pretrain import open_simulation
+
+needs_compiler = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
 
 
 def chain():
@@ -216,3 +218,23 @@ def test_the_objectives_readout_must_be_one():
     net.add("motor", LeakyReadout(3))
     with pytest.raises(UserError, match="objective: 'output' is no readout; readouts are: motor"):
         design(net, small_task().objective, EProp(), 1)
+
+
+@pytest.mark.parametrize("engine", [NUMPY, pytest.param(COMPILED, marks=needs_compiler)], ids=lambda one: one.name)
+def test_pairs_and_weights_are_there_once(engine):
+    net, task = small_network(), small_task()
+    with (simulation := open_simulation(net, task.objective, EProp(), 1, engine)).engine:
+        drawn = design(net, task.objective, EProp(), 1).plan.wiring
+        simulated = [name for name in drawn if simulation.network.projections[name].simulated]
+        for name in simulated:
+            live, own = simulation.plan.wiring[name], simulation.engine
+            for ends, of_engine in ((live.pre, own[f"{name}._pre"]), (live.post, own[f"{name}._post"])):
+                assert np.shares_memory(ends, of_engine)
+            np.testing.assert_array_equal(live.pre, drawn[name].pre)
+            np.testing.assert_array_equal(live.post, drawn[name].post)
+            assert simulation.plan.weights[name] is simulation.values[name] is own[f"{name}.w"]
+        if engine is COMPILED:  # what a clone is made of
+            made = {pairs.pre: pairs for pairs in own.plan.connections}
+            for name in simulated:
+                assert np.shares_memory(made[own.plan.variables[f"{name}._pre"]].sources, own[f"{name}._pre"])
+                assert f"{name}.w" not in own.plan.initial

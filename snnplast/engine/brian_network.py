@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from snnplast.brian import Quantity, brian2, get_dimensions
-from snnplast.engine.compiled import Blueprint, CompiledEngine, draw_up
+from snnplast.engine.compiled import CompiledEngine, draw_up
 from snnplast.engine.inputs import known
 from snnplast.engine.making import Layout, Making, MakingDevice, named, one_line, raised_by_brian2
 from snnplast.engine.supported import function_without_code
@@ -86,7 +86,7 @@ def compile(
         raise UserError(f"compile: Brian2 refuses {named(error)}: {one_line(error)}") from error
     engine = CompiledEngine(plan)
     _check_watched(engine, making.layout)
-    return CompiledNetwork(engine, plan, making.layout)
+    return CompiledNetwork(engine, making.layout)
 
 
 def _check_watched(engine: CompiledEngine, layout: Layout) -> None:
@@ -109,8 +109,8 @@ class CompiledNetwork:
     `net["monitor.variable"]` is a copy of what a monitor has recorded since the last reset, in Brian2's shape.
     """
 
-    def __init__(self, engine: CompiledEngine, plan: Blueprint, layout: Layout) -> None:
-        self._engine, self._plan, self._layout = engine, plan, layout
+    def __init__(self, engine: CompiledEngine, layout: Layout) -> None:
+        self._engine, self._plan, self._layout = engine, engine.plan, layout
 
     @property
     def seed(self) -> int:
@@ -219,7 +219,7 @@ class CompiledNetwork:
 
         Its random numbers begin where those of this one began; `reset(seed=...)` gives it others.
         """
-        return CompiledNetwork(self._engine.clone(), self._plan, self._layout)
+        return CompiledNetwork(self._engine.clone(), self._layout)
 
     def close(self) -> None:
         """Give up the network. Views taken earlier stay readable."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -51,15 +52,25 @@ class Growing:
 
 
 @dataclass(frozen=True)
+class Pairs:
+    """Synapses that are made at once: the arrays that hold both ends of them, by number, and the ends."""
+
+    pre: int
+    post: int
+    sources: np.ndarray
+    targets: np.ndarray
+
+
+@dataclass(frozen=True)
 class Blueprint:
-    """Everything a copy of the network is made of: no Brian2 object, shared by an engine and its clones.
+    """Everything a copy of the network is made of: no Brian2 object.
 
     Arrays are named by their number in the library's table.
     """
 
     image: bytes
     static_arrays: dict[str, np.ndarray]
-    connections: tuple[tuple[np.ndarray, np.ndarray], ...]
+    connections: tuple[Pairs, ...]
     dtypes: tuple[np.dtype, ...]
     variables: dict[str, int]
     sources: dict[str, SourcePlan]
@@ -76,6 +87,18 @@ class Blueprint:
     read_only: frozenset[str]
     dt: float
     seed: int | None
+
+    def opened(self, library: Library) -> Blueprint:
+        """The blueprint of what `library` holds: pairs are those in there, and what a clone copies begins nowhere."""
+        made: Counter[int] = Counter()
+        connections = []
+        for c in self.connections:
+            own = slice(made[c.pre], made[c.pre] + c.sources.size)
+            made[c.pre] = own.stop
+            ends = (library.view(k, self.dtypes[k])[own] for k in (c.pre, c.post))
+            connections.append(Pairs(c.pre, c.post, *ends))
+        begins = {n: v for n, v in self.initial.items() if self.variables[n] in self.state or n in self.read_only}
+        return replace(self, connections=tuple(connections), initial=begins)
 
 
 def draw_up(construct: Callable[[], BrianModel], device: internals_cpp.EngineDevice | None = None) -> Blueprint:
@@ -117,7 +140,7 @@ def _describe(device: internals_cpp.EngineDevice, model: BrianModel, generated: 
     return Blueprint(
         image=_compiled(generated),
         static_arrays=generated.static_arrays,
-        connections=tuple((c.sources, c.targets) for c in generated.connections),
+        connections=tuple(Pairs(number[c.pre], number[c.post], c.sources, c.targets) for c in generated.connections),
         dtypes=tuple(generated.arrays.values()),
         variables=variables,
         sources={
@@ -157,15 +180,15 @@ class CompiledEngine(Engine):
 
     Parameters
     ----------
-    construct : makes the Brian2 objects, or the `Blueprint` of an engine to be cloned.
+    construct : makes the Brian2 objects, or the `Blueprint` of an engine to be cloned: its `plan`.
     """
 
     def __init__(self, construct: Callable[[], BrianModel] | Blueprint) -> None:
         plan = construct if isinstance(construct, Blueprint) else draw_up(construct)
-        library = Library(plan.image, plan.static_arrays, plan.connections, plan.seed)
+        pairs = [(c.sources, c.targets) for c in plan.connections]
+        library = Library(plan.image, plan.static_arrays, pairs, plan.seed)
         if library.program_length != plan.program_length:
             raise RuntimeError("the generated code runs other objects than the network has")
-        self._plan = plan
         self._library: Library | None = library
         self._stop = False
         self._timestep = library.view(plan.timestep, plan.dtypes[plan.timestep])
@@ -177,6 +200,7 @@ class CompiledEngine(Engine):
         for name in plan.read_only:
             self._views[name].flags.writeable = False
         self._declare(library, plan)
+        self.plan = plan.opened(library)
         self._restart()
 
     def _declare(self, library: Library, plan: Blueprint) -> None:
@@ -254,7 +278,7 @@ class CompiledEngine(Engine):
         library = self._alive()
         rows = checked_series(name, values, self[name])
         known_series = self._series.get(name)
-        number = known_series[0] if known_series else library.add_series(self._plan.variables[name])
+        number = known_series[0] if known_series else library.add_series(self.plan.variables[name])
         self._series[name] = (number, rows)
         library.set_series(number, rows.ctypes.data, len(rows))
 
@@ -304,8 +328,8 @@ class CompiledEngine(Engine):
     def grown(self, name: str) -> np.ndarray:
         """A copy of what a monitor has recorded since the last reset: one entry or row for each time."""
         library = self._alive()
-        known("recorded variable", name, self._plan.growing)
-        what = self._plan.growing[name]
+        known("recorded variable", name, self.plan.growing)
+        what = self.plan.growing[name]
         if what.columns is None:
             return library.view(what.number, what.dtype).copy()
         return library.matrix(what.number, what.columns, what.dtype)
@@ -315,14 +339,14 @@ class CompiledEngine(Engine):
         self._restart(keep, seed)
 
     def proceed(self) -> None:
-        library, passed = self._alive(), self.t * self._plan.dt
+        library, passed = self._alive(), self.t * self.plan.dt
         library.checked(library.proceed())
         self._forget()
-        for k in self._plan.times:
-            library.view(k, self._plan.dtypes[k])[:] -= passed
+        for k in self.plan.times:
+            library.view(k, self.plan.dtypes[k])[:] -= passed
 
     def state(self) -> dict[str, np.ndarray]:
-        library, plan = self._alive(), self._plan
+        library, plan = self._alive(), self.plan
         found = {f"array/{k}": library.view(k, plan.dtypes[k]).copy() for k in (*plan.state, *plan.event_spaces)}
         for k in range(library.checked(library.n_pathways())):
             pairs = np.empty((library.checked(library.in_flight(k, None)), 2), np.int32)
@@ -331,7 +355,7 @@ class CompiledEngine(Engine):
         return found
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        library, plan = self._alive(), self._plan
+        library, plan = self._alive(), self.plan
         check_state(state, self.state())
         self._restart()
         for k in (*plan.state, *plan.event_spaces):
@@ -342,11 +366,11 @@ class CompiledEngine(Engine):
 
     def clone(self) -> CompiledEngine:
         self._alive()
-        twin = CompiledEngine(self._plan)
+        twin = CompiledEngine(self.plan)
         for name, view in self._views.items():
             if view.flags.writeable:
                 twin._views[name][:] = view
-        twin._check_delays(self._plan.variables)
+        twin._check_delays(self.plan.variables)
         twin._take_over_delays()
         return twin
 
@@ -360,14 +384,14 @@ class CompiledEngine(Engine):
 
     def _check_delays(self, keep: Collection[str]) -> None:
         """Delays that were written to and are not about to be restored: the queues have a place for each step."""
-        kept = {self._plan.variables[name] for name in keep}
+        kept = {self.plan.variables[name] for name in keep}
         for number, (now, then) in self._delays.items():
-            if (number in self._plan.state and number not in kept) or np.array_equal(now, then):
+            if (number in self.plan.state and number not in kept) or np.array_equal(now, then):
                 continue
-            longest = LONGEST_DELAY * self._plan.dt
+            longest = LONGEST_DELAY * self.plan.dt
             wrong = now[~((now >= 0) & (now <= longest))]
             if wrong.size:
-                name = next(name for name, k in self._plan.variables.items() if k == number)
+                name = next(name for name, k in self.plan.variables.items() if k == number)
                 raise UserError(f"reset: {name!r} holds a delay of {wrong[0]:g} s; 0 to {longest:g} s are allowed")
 
     def close(self) -> None:

@@ -133,7 +133,7 @@ def checked_initial(name: str, values: ArrayLike, target: np.ndarray) -> np.ndar
     if array.size != 1 and array.shape != target.shape:
         raise UserError(f"{place}: values must be one number or have shape {target.shape}, not {array.shape}")
     check_writable(place, array, target.dtype)
-    return array.astype(target.dtype).reshape(-1 if array.size == target.size else ())
+    return array.astype(target.dtype, copy=False).reshape(-1 if array.size == target.size else ())
 
 
 def check_writable(place: str, array: np.ndarray, dtype: np.dtype) -> None:

@@ -220,3 +220,12 @@ def prepare_queues(network: BrianNetwork) -> None:
     """Let the runtime's spike queues take over delays that have changed."""
     for path in pathways(network):
         path.initialise_queue()
+
+
+def connect(synapses: Any, pre: np.ndarray, post: np.ndarray) -> None:
+    """Connect the pairs (pre, post), int32 (n_synapses,) each; a device of ours takes them as they are."""
+    device = device_module.active_device
+    if hasattr(device, "connect"):
+        device.connect(synapses, pre, post)
+    else:
+        synapses.connect(i=pre, j=post)

@@ -72,6 +72,11 @@ class Generated:
     clocks: tuple[str, ...]
 
 
+def _moved(indices: np.ndarray, offset: int) -> np.ndarray:
+    """Neurons of a group from those of its subgroup that begins at `offset`."""
+    return (indices + offset if offset else indices).astype(np.int32, copy=False)
+
+
 class EngineCodeObject(CPPStandaloneCodeObject):
     """Brian2's C++ code object with the templates of this package where it has some, and Brian2's for the rest."""
 
@@ -84,9 +89,9 @@ class EngineDevice(CPPStandaloneDevice):
 
     Synapses given as arrays are handed over in memory instead of generated code, so that the
     number of synapses does not enter the sources: one network drawn with another seed is then
-    the same library. Loops over synapses and thresholds come from the templates of this package,
-    and booleans that switch a value off become masks, unless `own_templates` is off: the results are the same, bit by
-    bit. And once `sealed`, every
+    the same library; and without copies where they are given to `connect`. Loops over synapses
+    and thresholds come from the templates of this package, and booleans that switch a value off
+    become masks, unless `own_templates` is off: the results are the same, bit by bit. And once `sealed`, every
     access through a Brian2 object raises, because it would otherwise be queued and ignored.
     """
 
@@ -96,7 +101,16 @@ class EngineDevice(CPPStandaloneDevice):
         super().__init__()
         self.own_templates = own_templates
         self.connections: list[Connection] = []
+        self._pairs: tuple[np.ndarray, np.ndarray] | None = None
         self.sealed = False
+
+    def connect(self, synapses: Any, pre: np.ndarray, post: np.ndarray) -> None:
+        """As `Synapses.connect(i=pre, j=post)`, which makes a dozen copies: it is shown the first pair only."""
+        self._pairs = pre, post
+        try:
+            synapses.connect(i=pre[:1], j=post[:1])
+        finally:
+            self._pairs = None
 
     def code_object_class(self, codeobj_class=None, *args, **kwds):
         chosen = super().code_object_class(codeobj_class, *args, **kwds)
@@ -119,6 +133,8 @@ class EngineDevice(CPPStandaloneDevice):
         if synapses.multisynaptic_index or not all(isinstance(end, Constant) for end in ends):
             return None
         offsets = [int(variables[name].get_value()) for name in ("_source_offset", "_target_offset")]
+        given = self._pairs or tuple(variables[name].get_value() for name in ("sources", "targets"))
+        sources, targets = (_moved(ends, offset) for ends, offset in zip(given, offsets, strict=True))
         registered = (self.get_array_name(v, access_data=False) for v in synapses._registered_variables)
         return Connection(
             pre=self.get_array_name(variables["_synaptic_pre"], access_data=False),
@@ -129,8 +145,8 @@ class EngineDevice(CPPStandaloneDevice):
             n_pre=int(ends[0].get_value()) + offsets[0],
             n_post=int(ends[1].get_value()) + offsets[1],
             registered=tuple(sorted(registered)),
-            sources=(variables["sources"].get_value() + offsets[0]).astype(np.int32),
-            targets=(variables["targets"].get_value() + offsets[1]).astype(np.int32),
+            sources=sources,
+            targets=targets,
         )
 
     def _forget(self, *variables: ArrayVariable) -> None:
@@ -153,12 +169,15 @@ class EngineDevice(CPPStandaloneDevice):
             self.array_cache[variables["N"]][0] += len(connection.sources)
             for name, values in pairs:
                 earlier = self.array_cache.get(variables[name])
-                self.array_cache[variables[name]] = values if earlier is None else np.append(earlier, values)
+                first = earlier is None or not earlier.size
+                self.array_cache[variables[name]] = values if first else np.append(earlier, values)
 
     def seal(self) -> None:
-        """From now on, every access through a Brian2 object raises."""
+        """From now on, every access through a Brian2 object raises. What it held is let go: it dies late, in cycles."""
         self.sealed = True
         self.array_cache.clear()
+        self.static_arrays.clear()
+        self.connections.clear()
 
     def _refuse(self, *args, **kwds):
         raise UserError(

@@ -10,6 +10,7 @@ import numpy as np
 
 from snnplast.brian import ArrayVariable, Function, Quantity, TimedArray, brian2
 from snnplast.engine import BrianModel
+from snnplast.engine.internals import connect
 from snnplast.errors import UserError
 from snnplast.network import slots
 from snnplast.network.code import equation
@@ -21,6 +22,9 @@ from snnplast.network.own_equations import Analog
 from snnplast.network.population import SpikeSource
 from snnplast.network.projection import Projection
 from snnplast.simulation.plan import TRIAL_EVENT, Plan, companion_name
+
+AT_ONCE = 0 * brian2.second
+"""A delay: one for all synapses, where Brian2 would otherwise keep one for each."""
 
 
 def construct(plan: Plan) -> Callable[[], BrianModel]:
@@ -116,7 +120,7 @@ class _Builder:
         code = "\n".join(_post(line, companion.code.names()) for line in companion.code.on_spike)
         feed = name.replace("_traces", "_to_traces")
         synapses = self._synapses(feed, self.groups[companion.source], group, "", code)
-        synapses.connect(i=np.arange(size), j=np.arange(size))
+        connect(synapses, np.arange(size, dtype=np.int32), np.arange(size, dtype=np.int32))
         synapses.pre.when, synapses.pre.order = slots.PRESYNAPTIC
         if companion.delay:
             self._delay(feed, synapses, np.full(size, companion.delay))
@@ -146,7 +150,7 @@ class _Builder:
             updater.when, updater.order = slots.FEEDBACK
         elif projection.kind == "analog":
             code = f"{into}_post = {into}_post + {weight}*{projection.variable}_pre"
-            synapses = self._synapses(name, source, target, equations, code, on_event=TRIAL_EVENT)
+            synapses = self._synapses(name, source, target, equations, code, on_event=TRIAL_EVENT, delay=AT_ONCE)
             when, first = slots.CARRYING
             synapses.pre.when, synapses.pre.order = when, first + projection.order
         else:
@@ -156,13 +160,17 @@ class _Builder:
             if fragment.on_spike:
                 paths["learn"] = "\n".join(fragment.on_spike)
             after = "\n".join(fragment.on_post) or None
-            synapses = self._synapses(name, source, target, equations, paths, on_post=after)
+            at_once = {*paths, "post"} if after else {*paths}
+            if wiring.delays is not None:
+                at_once.remove("pre")
+            delay = dict.fromkeys(sorted(at_once), AT_ONCE)
+            synapses = self._synapses(name, source, target, equations, paths, on_post=after, delay=delay)
             synapses.pre.when, synapses.pre.order = slots.READING if post.readout else slots.ARRIVALS
             if after:
                 synapses.post.when, synapses.post.order = slots.POSTSYNAPTIC
             if fragment.on_spike:
                 synapses.learn.when, synapses.learn.order = slots.TRACES
-        synapses.connect(i=wiring.pre, j=wiring.post)
+        connect(synapses, wiring.pre, wiring.post)
         if wiring.delays is not None:
             self._delay(name, synapses, wiring.delays)
         companion = self.plan.companion(name)
@@ -174,6 +182,8 @@ class _Builder:
             )
         known = {names.get(own, own): own for own in ("w", *described.names())}
         self._publish(name, synapses, described.constants, known)
+        for end in ("_pre", "_post"):
+            self.model.variables[f"{name}.{end}"] = synapses.variables[f"_synaptic{end}"]
         self.model.initial[f"{name}.w"] = self.plan.weights[name]
 
     def _unit(self, population: str, variable: str) -> str:
@@ -200,8 +210,7 @@ class _Builder:
         sums = ["inverse_softmax_post = exp(y_pre - y_post) : 1 (summed)", "target_sum_post = target_pre : 1 (summed)"]
         synapses = self._synapses(f"{readout}_sum", group, group, sums, None)
         size = self.network.populations[readout].size
-        pre, post = np.divmod(np.arange(size * size), size)
-        synapses.connect(i=pre, j=post)
+        connect(synapses, *np.divmod(np.arange(size * size, dtype=np.int32), size))
         for updater in synapses.summed_updaters.values():
             updater.when, updater.order = slots.SUMS
 

@@ -39,7 +39,10 @@ class Companion:
 
 @dataclass
 class Plan:
-    """Everything that decides the Brian2 code: the network with all code merged, and which pairs are connected."""
+    """Everything that decides the Brian2 code: the network with all code merged, and which pairs are connected.
+
+    wiring, weights: of each projection; as they were drawn until an engine is open, and then those in it.
+    """
 
     network: Network
     wiring: dict[str, Wiring]

@@ -139,9 +139,19 @@ def open_engine_on(designed: Design, engine: EngineChoice) -> Simulation:
         running = open_engine(construct(designed.plan), engine)
     except BrianObjectException as error:
         raise refusal(designed.plan, error) from error
+    _settle(designed.plan, running)
     simulation = simulation_on(designed, running, compiled=engine.name == "compiled")
     simulation.tie()
     return simulation
+
+
+def _settle(drawn: Plan, running: Engine) -> None:
+    """Pairs and weights are those in the engine from here on, so that they are there once."""
+    for name, projection in drawn.network.projections.items():
+        if projection.simulated:
+            ends = {"pre": running[f"{name}._pre"], "post": running[f"{name}._post"]}
+            drawn.wiring[name] = drawn.wiring[name].model_copy(update=ends)
+            drawn.weights[name] = running[f"{name}.w"]
 
 
 def simulation_on(designed: Design, running: Engine, compiled: bool) -> Simulation:

@@ -283,3 +283,23 @@ def test_random_numbers_begin_with_a_seed_before_everything_else(generated):
     main = generated[2].sources["main.cpp"]
     assert main.index("snnplast_seed();") < main.index("snnplast_connect(0);")
     assert "void seed(unsigned long seed)" in generated[2].headers["objects.h"]
+
+
+def test_a_device_that_takes_over_pairs_connects_as_brian2_does_without_a_copy(tmp_path):
+    pre, post = (np.array(ends, np.int32) for ends in ([0, 0, 1, 2], [1, 2, 0, 2]))
+    found = {}
+    for how in ("handed over", "by Brian2"):
+        device = internals_cpp.EngineDevice()
+        with internals.private_brian(device, **internals_cpp.PREFERENCES):
+            group = brian2.NeuronGroup(3, "v : 1", threshold="v > 1", name="cells")
+            synapses = brian2.Synapses(group, group, "w : 1", on_pre="v += w", name="synapses")
+            if how == "handed over":
+                internals.connect(synapses, pre, post)
+            else:
+                synapses.connect(i=pre, j=post)
+            assert len(synapses) == 4
+            found[how] = internals_cpp.generate(device, brian2.Network(group, synapses), tmp_path / how)
+    handed, own = found.values()
+    assert handed.sources == own.sources
+    assert handed.connections[0].sources is pre
+    np.testing.assert_array_equal(own.connections[0].targets, handed.connections[0].targets)

@@ -46,8 +46,9 @@ class SynapticPathway {
     int start_, stop_;                         // the neurons whose spikes count, for subgroups
     bool one_delay_ = true;
     std::vector<int> delays_;                  // steps: one for all synapses, or one each
-    std::vector<int32_t> synapses_;            // synapse numbers ordered by neuron
-    std::vector<int64_t> first_;               // neuron - start_ -> its first place in synapses_
+    int64_t n_synapses_ = 0;
+    std::vector<int32_t> synapses_;            // synapse numbers ordered by neuron; empty where they are in this order
+    std::vector<int64_t> first_;               // neuron - start_ -> its first place in this order
     std::vector<std::vector<int32_t>> slots_;  // ring over steps of neurons (one delay) or synapses (own delays)
     size_t now_ = 0;
     bool walk_known_ = false;
@@ -74,15 +75,19 @@ public:
         slots_.assign(static_cast<size_t>(*extremes.second) + 1, {});
         now_ = 0;
 
+        n_synapses_ = n_synapses;
         first_.assign(stop_ - start_ + 1, 0);
         for (int k = 0; k < n_synapses; k++)
             first_[neurons[k] - start_ + 1]++;
         for (size_t k = 1; k < first_.size(); k++)
             first_[k] += first_[k - 1];
-        synapses_.resize(n_synapses);
-        std::vector<int64_t> next(first_.begin(), first_.end() - 1);
-        for (int k = 0; k < n_synapses; k++)
-            synapses_[next[neurons[k] - start_]++] = k;
+        synapses_ = {};
+        if (!std::is_sorted(neurons, neurons + n_synapses)) {
+            synapses_.resize(n_synapses);
+            std::vector<int64_t> next(first_.begin(), first_.end() - 1);
+            for (int k = 0; k < n_synapses; k++)
+                synapses_[next[neurons[k] - start_]++] = k;
+        }
         walk_known_ = false;
     }
 
@@ -102,7 +107,7 @@ public:
     }
 
     bool put_in_flight(const int32_t* pairs, int64_t count) {
-        const int64_t items = one_delay_ ? stop_ - start_ : static_cast<int64_t>(synapses_.size());
+        const int64_t items = one_delay_ ? stop_ - start_ : n_synapses_;
         for (int64_t k = 0; k < count; k++)
             if (pairs[2 * k] < 0 || pairs[2 * k] >= static_cast<int64_t>(slots_.size()) || pairs[2 * k + 1] < 0 ||
                 pairs[2 * k + 1] >= items)
@@ -129,8 +134,8 @@ public:
             return;
         }
         for (; from != to; ++from)
-            for (int32_t synapse : list(*from - start_))
-                slots_[(now_ + delays_[synapse]) % slots_.size()].push_back(synapse);
+            for (int64_t k = first_[*from - start_]; k < first_[*from - start_ + 1]; k++)
+                slots_[(now_ + delays_[synapse(k)]) % slots_.size()].push_back(synapse(k));
     }
 
     // How to walk, given the neuron at the other end of each synapse. Found out once after each `prepare`.
@@ -153,51 +158,55 @@ public:
         return {static_cast<int32_t>(first_[arrived]), 0, static_cast<int32_t>(first_[arrived + 1] - first_[arrived])};
     }
 
-    snnplast::Span<int32_t> list(int32_t arrived) const {
-        return {synapses_.data() + first_[arrived], synapses_.data() + first_[arrived + 1]};
-    }
-
     // The walk of lists: one list for each spiking neuron, or one of all synapses reached now.
     size_t n_lists() const { return one_delay_ ? arrived().size() : 1; }
 
     snnplast::Span<int32_t> nth_list(size_t k) const {
         if (one_delay_)
-            return list(arrived()[k]);
+            return {synapses_.data() + first_[arrived()[k]], synapses_.data() + first_[arrived()[k] + 1]};
         return {arrived().data(), arrived().data() + arrived().size()};
     }
 
 private:
+    int32_t synapse(int64_t k) const { return synapses_.empty() ? static_cast<int32_t>(k) : synapses_[k]; }
+
     void find_walk(const std::vector<int>& targets) {
         walk_known_ = true;
         walk_ = snnplast::Walk::lists;
-        runs_.clear();
+        runs_ = {};
+        first_run_ = {};
         if (!one_delay_)
             return;
-        bool sorted = true;
-        for (size_t k = 0; k < synapses_.size() && sorted; k++)
-            sorted = synapses_[k] == static_cast<int32_t>(k);
-        int64_t widest = 0;
+        int64_t widest = 0, n_runs = 0;
+        for (size_t neuron = 0; neuron + 1 < first_.size(); neuron++) {
+            widest = std::max(widest, first_[neuron + 1] - first_[neuron]);
+            for (int64_t k = first_[neuron]; k < first_[neuron + 1]; k++)
+                n_runs += begins_run(neuron, k, targets);
+        }
+        // Starting a run costs as much as a few synapses.
+        if (widest <= 1 || 8 * n_runs <= n_synapses_) {
+            walk_ = snnplast::Walk::runs;
+            find_runs(n_runs, targets);
+        } else if (synapses_.empty())
+            walk_ = snnplast::Walk::ranges;
+    }
+
+    // Whether place k, of a neuron's, does not go on where the one before it left off.
+    bool begins_run(size_t neuron, int64_t k, const std::vector<int>& targets) const {
+        return k == first_[neuron] || synapse(k) != synapse(k - 1) + 1 ||
+               targets[synapse(k)] != targets[synapse(k - 1)] + 1;
+    }
+
+    void find_runs(int64_t n_runs, const std::vector<int>& targets) {
+        runs_.reserve(n_runs);
         first_run_.assign(1, 0);
         for (size_t neuron = 0; neuron + 1 < first_.size(); neuron++) {
             for (int64_t k = first_[neuron]; k < first_[neuron + 1]; k++) {
-                const int32_t synapse = synapses_[k], target = targets[synapse];
-                snnplast::Run* last = k > first_[neuron] ? &runs_.back() : nullptr;
-                if (last && last->first + last->count == synapse && last->target + last->count == target)
-                    last->count++;
-                else
-                    runs_.push_back({synapse, target, 1});
+                if (begins_run(neuron, k, targets))
+                    runs_.push_back({synapse(k), targets[synapse(k)], 0});
+                runs_.back().count++;
             }
-            widest = std::max(widest, first_[neuron + 1] - first_[neuron]);
             first_run_.push_back(static_cast<int64_t>(runs_.size()));
-        }
-        // Starting a run costs as much as a few synapses.
-        if (widest <= 1 || 8 * runs_.size() <= synapses_.size())
-            walk_ = snnplast::Walk::runs;
-        else {
-            runs_ = {};
-            first_run_ = {};
-            if (sorted)
-                walk_ = snnplast::Walk::ranges;
         }
     }
 };
