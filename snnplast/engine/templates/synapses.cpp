@@ -5,6 +5,13 @@
 
 {% set _near = get_array_name(pathway.synapse_sources) %}
 {% set _far = get_array_name(pathway.synapse_targets) %}
+{# What each synapse has of its own, but for the end that is known: functions have no `array`, all else says it. #}
+{% set _own = [] %}
+{% for _name in variables | sort if variable_indices[_name] == '_idx' and variables[_name].array is defined %}
+    {% if variables[_name].array and not variables[_name].scalar %}
+        {% set _ = _own.append(get_array_name(variables[_name])) if get_array_name(variables[_name]) != _near %}
+    {% endif %}
+{% endfor %}
 
 {% block maincode %}
     const size_t _vectorisation_idx = -1;
@@ -25,9 +32,13 @@
         }
         break;
     case snnplast::Walk::ranges:
-        for (const int32_t _arrived : _pathway.arrived()) {
+        for (size_t _n = 0; _n < _pathway.arrived().size(); _n++) {
+            const int32_t _arrived = _pathway.arrived()[_n];
+            const snnplast::Run _run = _pathway.range(_arrived), _next = _pathway.range_after(_n);
+            {% for _array in _own %}
+            snnplast::expect({{_array}}, _next);
+            {% endfor %}
             const snnplast::Known {{_near}}{_pathway.neuron(_arrived)};
-            const snnplast::Run _run = _pathway.range(_arrived);
             for (int32_t _k = 0; _k < _run.count; _k++) {
                 const size_t _idx = static_cast<size_t>(_run.first) + _k;
                 const size_t _vectorisation_idx = _idx;
