@@ -30,6 +30,7 @@ from snnplast.errors import UserError
 PREFERENCES: dict[str, Any] = {
     "devices.cpp_standalone.openmp_threads": 0,
     "core.stop_on_keyboard_interrupt": False,  # or the library would install a signal handler
+    "codegen.cpp.extra_compile_args": [],  # or a compiler would be started for each flag of a makefile nobody runs
 }
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.signal import lfilter
 from scipy.sparse import csr_array
 
 from snnplast.learning.adjoint import Carried, Sweep, adjoint_gradient, chain_gradient
@@ -25,8 +24,6 @@ from snnplast.task.trial import Spikes
 
 def reverse_filter(x: np.ndarray, decay: float | np.ndarray) -> np.ndarray:
     """y^t = decay * y^{t+1} + x^t with y^T = 0. x: (T, n); decay: a number or (n,). Returns (T, n)."""
-    if np.ndim(decay) == 0:
-        return np.asarray(lfilter([1.0], [1.0, -float(decay)], x[::-1], axis=0))[::-1]
     y = np.empty_like(x)
     after = np.zeros(x.shape[1])
     for t in range(len(x) - 1, -1, -1):
