@@ -244,6 +244,11 @@ def test_engines_of_one_network_share_nothing():
     assert [engine.t for engine in engines] == [0, 1, 2]
 
 
+def test_arrays_of_many_values_begin_at_a_cache_line():
+    with open_engine(recurrent) as engine:
+        assert [engine[name].ctypes.data % 64 for name in ("in_hidden.w", "recurrence.w", "back.b")] == [0, 0, 0]
+
+
 def mapped_copies() -> int:
     with open("/proc/self/maps") as file:
         return len({line.split()[4] for line in file if "memfd:snnplast" in line})  # by number: they have no name
