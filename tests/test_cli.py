@@ -205,7 +205,7 @@ def test_away_from_a_terminal_there_is_one_line_per_epoch_and_quiet_says_nothing
 
 
 def test_without_a_compiler_the_runtime_engine_takes_over_and_says_so(tiny, snnplast, monkeypatch):
-    monkeypatch.setattr("snnplast.training.run.compiler_available", lambda: False)
+    monkeypatch.setattr("snnplast.training.prepared.compiler_available", lambda: False)
     status, out, _ = snnplast("run", "experiment.toml", "--set", "engine=compiled")
     assert status == 0
     assert out.startswith("no C++ compiler on the PATH: the runtime engine takes the place of the compiled one\n")
@@ -317,7 +317,7 @@ def test_the_engine_is_closed_however_a_run_ends(tiny, snnplast, monkeypatch):
         monkeypatch.setattr(simulation.engine, "close", lambda: closed.append(True))
         return simulation
 
-    monkeypatch.setattr("snnplast.training.run.open_simulation", watched)
+    monkeypatch.setattr("snnplast.training.prepared.open_simulation", watched)
     snnplast("run", "experiment.toml")
     snnplast("run", "experiment.toml", "--force", "--set", "record.spikes=hiden")
     assert closed == [True, True]

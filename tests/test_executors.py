@@ -5,35 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from mortal import Mortal
 
 from snnplast.errors import UserError
 from snnplast.training.executors import Crew, Processes, factory_of
-
-
-class Mortal(Executor):
-    """Runs at once what it is given, but for what `death` says of the nth call: an error instead. broken: for good."""
-
-    def __init__(self, death=lambda call, item: None):
-        self.death, self.calls, self.broken, self.closed = death, 0, False, False
-
-    def submit(self, function, *given):
-        if self.broken:
-            raise BrokenExecutor("no more work")
-        self.calls += 1
-        future, error = Future(), self.death(self.calls, given[-1])
-        self.broken = isinstance(error, BrokenExecutor)
-        if error:
-            future.set_exception(error)
-        else:
-            future.set_result(function(*given))
-        return future
-
-    def shutdown(self, wait=True):
-        self.closed = True
 
 
 def squares(crew, items=(1, 2, 3)):

@@ -64,7 +64,7 @@ def test_outside_of_training_they_end_the_command_at_once_and_nothing_is_left(
 ):
     from snnplast.training import run
 
-    monkeypatch.setattr(run, "open_simulation", lambda *_, **__: os.kill(os.getpid(), number) or time.sleep(5))
+    monkeypatch.setattr(run, "simulation_of", lambda *_, **__: os.kill(os.getpid(), number) or time.sleep(5))
     assert main(["run", "experiment.toml", "--quiet"]) == 128 + number
     assert capsys.readouterr().err == f"snnplast: interrupted{by}\n"
     assert tiny.files() == {"tiny.py", "experiment.toml"}

@@ -141,6 +141,7 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
         "--weights", metavar="FILE", help="begin with the weights and biases of a run (.h5), or of weights alone (.npz)"
     )
     _add_force(parser, "overwrite the file of an earlier run")
+    _add_executor(parser, "trials")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
@@ -156,6 +157,7 @@ def _add_resume(commands: argparse._SubParsersAction) -> None:
         help="change train.epochs, train.iterations, train.workers or train.checkpoint_every; may be repeated",
     )  # fmt: skip
     _add_inexact(parser)
+    _add_executor(parser, "trials")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
@@ -275,6 +277,7 @@ def _run(options: argparse.Namespace) -> None:
         options.quiet,
         force=options.force,
         weights=options.weights,
+        executor=options.executor,
     )
 
 
@@ -282,7 +285,7 @@ def _resume(options: argparse.Namespace) -> None:
     from snnplast.cli.run import resume
     from snnplast.report.console import standard_output
 
-    resume(options.file, options.sets, standard_output(), options.quiet, options.inexact)
+    resume(options.file, options.sets, standard_output(), options.quiet, options.inexact, options.executor)
 
 
 def _sweep(options: argparse.Namespace) -> None:

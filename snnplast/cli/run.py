@@ -15,8 +15,10 @@ from snnplast.report.console import emit
 from snnplast.report.progress import Display, number, summary
 from snnplast.training.callbacks import Callbacks
 from snnplast.training.checkpoint import Checkpoint
+from snnplast.training.executors import factory_of
+from snnplast.training.prepared import NO_COMPILER, available_engine
 from snnplast.training.resume import continued
-from snnplast.training.run import NO_COMPILER, Performed, available_engine, perform
+from snnplast.training.run import Performed, perform
 from snnplast.training.saved_weights import kept_weights
 
 
@@ -27,15 +29,18 @@ def run(
     checkpoint: Checkpoint | None = None,
     force: bool = False,
     weights: str | None = None,
+    executor: str | None = None,
 ) -> Path | None:
     """`perform`, with its progress on the console; then figures beside the file and a summary; the file's path.
 
-    weights: the file of a run, or of weights alone, that the first weights are taken from.
+    weights: the file of a run, or of weights alone, that the first weights are taken from. executor: "module:function".
     """
     begun = kept_weights(weights, "--weights")
     if not quiet:
         say_engine(experiment.engine, console)
-    performed = perform(experiment, Callbacks([Display(console, quiet)]), checkpoint, force, begun, _tell, keep=False)
+    factory = factory_of(executor) if executor else None
+    shown = Callbacks([Display(console, quiet)])
+    performed = perform(experiment, shown, checkpoint, force, begun, _tell, keep=False, executor=factory)
     path = performed.path
     try:
         figures = _figures(path) if path else []
@@ -54,10 +59,11 @@ def resume(
     console: Console,
     quiet: bool = False,
     inexact: bool = False,
+    executor: str | None = None,
 ) -> None:
     """Let the run of a file go on from its last checkpoint, in the same file; arguments and errors of `continued`."""
     experiment, checkpoint = continued(path, sets, inexact)
-    run(experiment, console, quiet, checkpoint)
+    run(experiment, console, quiet, checkpoint, executor=executor)
 
 
 def say_engine(wanted: EngineChoice, console: Console) -> None:

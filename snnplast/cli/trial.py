@@ -24,9 +24,9 @@ from snnplast.record.results import Run
 from snnplast.report.console import emit
 from snnplast.report.progress import number, summary
 from snnplast.task.task import Task
+from snnplast.training.prepared import available_engine
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.recorder import PHASES
-from snnplast.training.run import available_engine
 from snnplast.training.saved_weights import load_values
 
 

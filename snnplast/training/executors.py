@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -24,6 +25,7 @@ from snnplast.training.interrupt import ignore
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Factory = Callable[[], Executor]
+NEEDED = "an executor of concurrent.futures"
 
 
 class Processes(ProcessPoolExecutor):
@@ -66,7 +68,7 @@ def factory_of(text: str) -> Factory:
         except Exception as error:
             if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
                 raise UserError(f"{place}: there is no module {module_name!r}, neither here nor installed") from None
-            raise UserError(f"{place}: importing {module_name!r} fails: {_told(error)}") from error
+            raise UserError(f"{place}: importing {module_name!r} fails: {told(error)}") from error
     function = getattr(module, name, None)
     if not callable(function):
         known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
@@ -77,7 +79,7 @@ def factory_of(text: str) -> Factory:
             with _from_here():
                 found = function()
         except Exception as error:
-            raise UserError(f"{place}: {name}() fails: {_told(error)}") from error
+            raise UserError(f"{place}: {name}() fails: {told(error)}") from error
         return checked(found, f"{place}: {name}() returns")
 
     return made
@@ -86,7 +88,7 @@ def factory_of(text: str) -> Factory:
 def checked(found: Any, place: str) -> Executor:
     """An executor, if it is one. `place` begins the sentence otherwise."""
     if not isinstance(found, Executor):
-        raise UserError(f"{place} {short(found)}: an executor of concurrent.futures is needed")
+        raise UserError(f"{place} {short(found)}: {NEEDED} is needed")
     return found
 
 
@@ -103,12 +105,16 @@ class Crew:
         self._broken = 0
         """Executors in a row that broke before they gave anything."""
 
-    def each(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Future[Result]]]:
+    def each(
+        self, function: Callable[[Item], Result], items: Iterable[Item], most: int | None = None
+    ) -> Iterator[tuple[Item, Future[Result]]]:
         """Each item and what `function` makes of it, as it is done: a future with a result, or an error that it raises.
 
-        function: importable by the workers. Items and results are pickled. An item whose worker died is given to
-        another, once. Raises `UserError` where the executor breaks twice without a result.
+        function: importable by the workers. Items and results are pickled. most: items under way at a time, default
+        all. An item whose worker died is given to another, once. Raises `UserError` where the executor breaks twice
+        without a result.
         """
+        numbered = enumerate(items)
         under_way: dict[Future[Any], tuple[int, Item, Executor]] = {}
         deaths: Counter[int] = Counter()
 
@@ -117,7 +123,7 @@ class Crew:
             under_way[future] = number, item, self._executor
 
         try:
-            for number, item in enumerate(items):
+            for number, item in itertools.islice(numbered, most):
                 submit(number, item)
             while under_way:
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
@@ -132,6 +138,8 @@ class Crew:
                         submit(number, item)
                     else:
                         self._broken = 0
+                        for further in itertools.islice(numbered, 1):
+                            submit(*further)
                         yield item, _outcome(future, error)
         finally:
             for future in under_way:
@@ -148,7 +156,7 @@ class Crew:
         """Another executor for one that has broken."""
         self._broken += 1
         if self._broken > 1 or isinstance(self._wanted, Executor):
-            raise UserError(f"executor: its workers are gone, or take no work: {_told(error)}") from error
+            raise UserError(f"executor: its workers are gone, or take no work: {told(error)}") from error
         self._executor.shutdown(wait=False)
         self._executor = self._wanted()
 
@@ -189,7 +197,7 @@ def _death(future: Future[Any]) -> BaseException | None:
 def _outcome(future: Future[Any], death: BaseException | None) -> Future[Any]:
     found: Future[Any] = Future()
     if death:
-        found.set_exception(UserError(f"executor: a worker has ended at the same work twice: {_told(death)}"))
+        found.set_exception(UserError(f"executor: a worker has ended at the same work twice: {told(death)}"))
     elif isinstance(raised := future.result(), _Raised):
         found.set_exception(raised.error)
     else:
@@ -197,8 +205,8 @@ def _outcome(future: Future[Any], death: BaseException | None) -> Future[Any]:
     return found
 
 
-def _told(error: BaseException) -> str:
-    """An error in one line."""
+def told(error: BaseException) -> str:
+    """An error in one line, with what it is."""
     return f"{type(error).__name__}: {(str(error).splitlines() or ['no more is known'])[0]}"
 
 

@@ -21,8 +21,7 @@ from snnplast.task.objective import stretches
 from snnplast.task.task import ShowsSamples
 from snnplast.task.trial import Record, Spikes
 from snnplast.training.mean import Mean
-from snnplast.training.pretrain import open_simulation
-from snnplast.training.run import available_engine
+from snnplast.training.prepared import available_engine, simulation_of
 from snnplast.training.saved_weights import kept_weights, load_values, weights_of
 from snnplast.training.session import Session
 from snnplast.training.trainer import Step
@@ -43,10 +42,7 @@ class Opened:
         self.experiment = experiment
         kept, engine = kept_weights(weights), available_engine(experiment.engine)
         task = experiment.task()
-        self._simulation = open_simulation(
-            experiment.network, task.objective, experiment.rule, experiment.train.seed, engine,
-            others=experiment.others, recorded=experiment.record.variables,
-        )  # fmt: skip
+        self._simulation = simulation_of(experiment, task, engine)
         self._open = True
         try:
             self._trainer = Session.of(experiment, self._simulation, task, {}).trainer

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -71,12 +71,15 @@ def refuse_changed_files(run: str, then: Mapping[str, str]) -> None:
             raise _refusal(run, f"the {name}, which the run has read, is gone")
 
 
+def changed(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    """Names of all but files that are not what they were."""
+    return (name for name in dict.fromkeys([*then, *now]) if then.get(name) != now.get(name) and not _FILE.match(name))
+
+
 def refuse_changes(run: str, then: Mapping[str, str], now: Mapping[str, str]) -> None:
     """Raise `UserError` for anything else that is not what it was."""
-    for name in dict.fromkeys([*then, *now]):
+    for name in changed(then, now):
         before, here = then.get(name), now.get(name)
-        if before == here or _FILE.fullmatch(name):
-            continue
         if name in (ARRAYS, NETWORK):
             is_ = "are not those" if name == ARRAYS else "is not that"
             raise _refusal(run, f"the {name} {is_} of the run ({before} then, {here} now)")

@@ -92,6 +92,10 @@ class Recorder:
             )
         return {"units": units, "classes": classes}
 
+    def wants(self, phase: int) -> bool:
+        """Whether trials of a phase are kept with more than the answers."""
+        return phase in self.phases and bool(self.experiment.recorded_spikes or self.experiment.record.variables)
+
     def trial(self, file: RunFile, phase: int, record: Record) -> None:
         """Answers, spikes and variables of a trial of a round that is kept, where its phase is, too."""
         trainer, most, judged = self.trainer, self.experiment.record.first, record.judgement

@@ -13,8 +13,8 @@ from snnplast.config.settings import Training
 from snnplast.config.targets import differences
 from snnplast.errors import UserError, nearest
 from snnplast.training.checkpoint import Checkpoint
+from snnplast.training.prepared import available_engine
 from snnplast.training.provenance import origin, refuse_changed_files, refuse_changes
-from snnplast.training.run import available_engine
 
 CHANGEABLE = ("train.epochs", "train.iterations", "train.workers", "train.checkpoint_every")
 """What may change on the way, since none of it changes a bit of what is learned until then."""

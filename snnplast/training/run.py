@@ -6,6 +6,7 @@ import contextlib
 import shlex
 import warnings
 from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from snnplast.config.experiment import Experiment
 from snnplast.config.model_file import users_code
-from snnplast.engine import NUMPY, EngineChoice, compiler_available
+from snnplast.engine import EngineChoice
 from snnplast.errors import UserError
 from snnplast.record.claim import Claim
 from snnplast.record.place import claim_existing, claim_new
@@ -23,13 +24,13 @@ from snnplast.record.run_file import RunFile
 from snnplast.record.weights import Weights
 from snnplast.training.callbacks import Callbacks
 from snnplast.training.checkpoint import Checkpoint
+from snnplast.training.elsewhere import Elsewhere
+from snnplast.training.executors import Factory
 from snnplast.training.interrupt import Interrupted, number_of
-from snnplast.training.pretrain import open_simulation
+from snnplast.training.prepared import available_engine, simulation_of
 from snnplast.training.provenance import origin
 from snnplast.training.saved_weights import load_values
 from snnplast.training.session import Session
-
-NO_COMPILER = "no C++ compiler on the PATH: the runtime engine takes the place of the compiled one"
 
 
 class Performed(NamedTuple):
@@ -60,13 +61,14 @@ def perform(
     weights: Run | Weights | None = None,
     tell: Callable[[str], None] = warnings.warn,
     keep: bool = True,
+    executor: Executor | Factory | None = None,
 ) -> Performed:
     """Train, and leave the file, or what it would hold in memory where `record.path` is "".
 
     callbacks: entered before anything is built. checkpoint: where to go on, in the file that it was read from.
     force: the file of another run may be overwritten. weights: what a new run begins with.
     tell: takes a sentence about a file that had to go elsewhere. keep: whether spikes and variables are kept in memory
-    where there is no file.
+    where there is no file. executor: where trials run, as `Crew` says; default here.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def perform(
     claim = _claim(experiment, checkpoint, force)
     try:
         with callbacks:
-            return _performed(experiment, callbacks, checkpoint, claim, weights, tell, keep)
+            return _performed(experiment, callbacks, checkpoint, claim, weights, tell, keep, executor)
     finally:
         if claim:
             claim.close()
@@ -102,6 +104,7 @@ def _performed(
     weights: Run | Weights | None,
     tell: Callable[[str], None],
     keep: bool,
+    executor: Executor | Factory | None,
 ) -> Performed:
     if claim and not checkpoint and str(claim.path) != str(Path(experiment.record.path)):
         record = experiment.record.model_copy(update={"path": str(claim.path)})
@@ -110,10 +113,7 @@ def _performed(
     task = experiment.task()
     if experiment.train.epochs and not task.epoch:
         raise UserError(f"train.epochs: {experiment.title!r} has no epochs; train.iterations is needed")
-    simulation = open_simulation(
-        experiment.network, task.objective, experiment.rule, experiment.train.seed, engine,
-        others=experiment.others, recorded=experiment.record.variables,
-    )  # fmt: skip
+    simulation = simulation_of(experiment, task, engine)
     # What overflows ends in a loss or gradient that is not finite, which the trainer reports.
     with simulation.engine, users_code(experiment.file), np.errstate(over="ignore", invalid="ignore"):
         session = Session.of(experiment, simulation, task, origin(engine, experiment, task), callbacks)
@@ -124,16 +124,13 @@ def _performed(
                 session.start = str(weights.path) if isinstance(weights, Run) else weights.where
             if checkpoint:
                 session.go_on(checkpoint)
+            if executor is not None:
+                session.trainer.elsewhere = Elsewhere(experiment, session.trainer, session.origin, executor)
             with contextlib.closing(session.trainer), session.open(claim, tell) as file:
                 session.train(file, keep or claim is not None)
         except KeyboardInterrupt as interrupt:
             raise Interrupted(number_of(interrupt), _remains(session, file.path if file else None)) from None
     return Performed(session, engine, file)
-
-
-def available_engine(wanted: EngineChoice) -> EngineChoice:
-    """The engine asked for, or, where there is no compiler, the one that needs none."""
-    return wanted if wanted.name != "compiled" or compiler_available() else NUMPY
 
 
 def _remains(session: Session, path: Path | None) -> str:

@@ -73,7 +73,7 @@ class SeenTrainer(Trainer):
     def _batch_of(self, epoch: int) -> tuple[int, int]:
         return 0, len(self.gathered)
 
-    def _chunks(self, trials: range) -> Iterator[Chunk]:
+    def chunks(self, trials: range) -> Iterator[Chunk]:
         gathered, self.gathered = self.gathered, []
         yield from gathered
 

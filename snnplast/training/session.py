@@ -25,6 +25,7 @@ from snnplast.training.control import Control
 from snnplast.training.interrupt import Interrupts, Stopped
 from snnplast.training.learned import Learned
 from snnplast.training.mean import Mean
+from snnplast.training.prepared import trainer_of
 from snnplast.training.provenance import files, refreshed, versions
 from snnplast.training.recorder import PHASES, Recorder, check_names
 from snnplast.training.trainer import Trainer
@@ -75,16 +76,7 @@ class Session:
     ) -> Session:
         """The session before its first update."""
         check_names(experiment, simulation)
-        trainer = Trainer(
-            simulation,
-            task,
-            iterations=experiment.train.iterations or 0,
-            workers=experiment.train.workers,
-            kept=[name for name in experiment.record.variables if name not in simulation.plan.asked],
-            reads=experiment.reads,
-        )
-        if experiment.train.epochs:
-            trainer.iterations = experiment.train.epochs * trainer.updates_per_epoch()
+        trainer = trainer_of(experiment, simulation, task)
         recorder = Recorder.of(trainer, experiment)
         if experiment.compare is not None:
             trainer.control = Control.of(experiment, simulation, trainer)
@@ -152,6 +144,7 @@ class Session:
         """
         if keep:
             self.trainer.watch = lambda phase, record: self._keep(file, phase, record)
+            self.trainer.wants = lambda phase: self._keeps_round() and self.recorder.wants(phase)
             if not self.first:
                 file.initial(self.learned.values(), self.start)
         started = time.monotonic()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from snnplast.errors import UserError, short
 from snnplast.record.results import Run
 from snnplast.report.progress import Display, TextBar
 from snnplast.training.callbacks import Callbacks
+from snnplast.training.executors import NEEDED, Factory, checked
 from snnplast.training.opened import Kept
+from snnplast.training.prepared import NO_COMPILER, available_engine
 from snnplast.training.resume import continued, continued_with
-from snnplast.training.run import NO_COMPILER, available_engine, perform
+from snnplast.training.run import perform
 from snnplast.training.saved_weights import kept_weights
 
 WORDS = {
@@ -36,6 +39,7 @@ def train(
     weights: Kept = None,
     progress: bool | None = None,
     force: bool = False,
+    executor: Executor | Factory | None = None,
 ) -> Run:
     """Train, and return what the run leaves: metrics, weights, and whatever `record` of the experiment keeps.
 
@@ -45,6 +49,9 @@ def train(
     weights : what to begin with instead of what is drawn: a run, what `load_weights` reads, or the file of either.
     progress : whether to show a bar or lines; by default on a terminal and in a notebook.
     force : whether the file of an earlier run may be overwritten.
+    executor : where trials run instead of here, to the same bits: an executor of `concurrent.futures`, which stays
+        open, or a function that makes one, which is closed at the end and made again where its workers are gone.
+        Records in `moment.trials` then have only those spikes and histories that `record` keeps.
 
     Raises
     ------
@@ -67,7 +74,9 @@ def train(
     with _in_python():
         _mention_engine(experiment)
         begun = kept_weights(weights)
-        return perform(experiment, _callbacks(callbacks, progress), force=force, weights=begun).run()
+        return perform(
+            experiment, _callbacks(callbacks, progress), force=force, weights=begun, executor=_checked(executor)
+        ).run()
 
 
 def resume(
@@ -78,6 +87,7 @@ def resume(
     callbacks: Iterable[Any] = (),
     progress: bool | None = None,
     inexact: bool = False,
+    executor: Executor | Factory | None = None,
 ) -> Run:
     """Let the run of a file go on from its last checkpoint, in the same file, bit by bit as if it had never stopped.
 
@@ -85,7 +95,7 @@ def resume(
     ----------
     experiment : the same as before; needed where network and task are Python objects. It may be longer.
     sets : without one, settings to change, such as "train.epochs=20".
-    callbacks, progress : as in `train`.
+    callbacks, progress, executor : as in `train`.
     inexact : go on also where data, code, versions or machine have changed.
 
     Raises
@@ -114,7 +124,15 @@ def resume(
         else:
             experiment, checkpoint = continued_with(Path(path), experiment, inexact)
         _mention_engine(experiment)
-        return perform(experiment, _callbacks(callbacks, progress), checkpoint).run()
+        return perform(experiment, _callbacks(callbacks, progress), checkpoint, executor=_checked(executor)).run()
+
+
+def _checked(executor: Any) -> Executor | Factory | None:
+    if executor is None or isinstance(executor, Executor):
+        return executor
+    if not callable(executor):
+        raise UserError(f"executor = {short(executor)}: {NEEDED}, or a function that returns one, is needed")
+    return lambda: checked(executor(), "executor: the function returns")
 
 
 def _callbacks(given: Iterable[Any], progress: bool | None) -> Callbacks:

@@ -27,6 +27,7 @@ from snnplast.training.chunk import Chunk, Gradients, chunks
 
 if TYPE_CHECKING:
     from snnplast.training.control import Control
+    from snnplast.training.elsewhere import Elsewhere
 
 ENGINE = "engine/"
 """Of a checkpoint's names: the state of a continuous run."""
@@ -57,6 +58,7 @@ class Trainer:
     watch: called with (phase, record) of every trial, in order. kept: variables whose history it needs.
     reads: notes the files that trials read.
     control: whose gradients of the same trials it is compared with, which is a metric as well.
+    elsewhere: where trials run if not here. wants: whether `watch` wants more of a phase's trials than how they went.
     """
 
     simulation: Simulation
@@ -69,6 +71,8 @@ class Trainer:
     states: dict[str, State] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
     control: Control | None = None
+    elsewhere: Elsewhere | None = None
+    wants: Callable[[int], bool] = lambda phase: False
     _going: bool = field(default=False, init=False)
     """Whether the next training trial goes on where the last one ended."""
 
@@ -97,11 +101,15 @@ class Trainer:
             )
             for name, state in self.states.items()
         }
-        sequential = any(t.sequential for t in self.simulation.plasticities) or self.simulation.persistent()
         if self.task.continuous:
             refuse_in_pieces(self.simulation.plan, self.simulation.plasticities)
-            sequential = True
-        self._workers = Workers(self.simulation, 1 if sequential else self.workers)
+        self._workers = Workers(self.simulation, 1 if self.sequential else self.workers)
+
+    @property
+    def sequential(self) -> bool:
+        """Whether a trial depends on the one before."""
+        learned = any(plasticity.sequential for plasticity in self.simulation.plasticities)
+        return bool(learned or self.simulation.persistent() or self.task.continuous)
 
     @property
     def batch(self) -> int:
@@ -144,7 +152,7 @@ class Trainer:
     def learned(self, trials: range) -> tuple[dict[str, np.ndarray], list[Record], dict[str, float]]:
         """A batch of training trials: their mean gradient, which nothing is done with yet, records and metrics."""
         batch = Chunk()
-        for chunk in self._chunks(trials):
+        for chunk in self.chunks(trials):
             batch.join(chunk)
         means, metrics = batch.means(len(trials))
         return self._completed(means, batch.records), batch.records, metrics
@@ -167,7 +175,7 @@ class Trainer:
         """The test trials, with parameters and persistent state as they are before and after."""
         kept = {name: values.copy() for name, values in self.simulation.persistent().items()}
         with self._interrupting():
-            for record in self._tests():
+            for record in self.tests(range(self.task.tests)):
                 try:
                     yield record
                 finally:  # also for who takes no more of them
@@ -201,11 +209,18 @@ class Trainer:
     def close(self) -> None:
         """Give up the engines of further workers, and of the control."""
         self._workers.close()
+        if self.elsewhere is not None:
+            self.elsewhere.close()
         if self.control is not None:
             self.control.close()
 
-    def _chunks(self, trials: range) -> Iterator[Chunk]:
+    def chunks(self, trials: range) -> Iterator[Chunk]:
         """What chunks of training trials leave, in order."""
+        if self.elsewhere is not None:
+            for chunk in self.elsewhere.chunks(self, trials):
+                self._watched(TRAINING, chunk.records)
+                yield chunk
+            return
         self._workers.synchronise()
         several = len(trials) > 1
 
@@ -222,14 +237,19 @@ class Trainer:
             self._watched(TRAINING, chunk.records)
             yield chunk
 
-    def _tests(self) -> Iterator[Record]:
-        """Records of the test trials, in order."""
+    def tests(self, trials: range) -> Iterator[Record]:
+        """Records of test trials, in order."""
+        if self.elsewhere is not None:
+            for record in self.elsewhere.tests(self, trials):
+                self._watched(TEST, [record])
+                yield record
+            return
         self._workers.synchronise()
 
         def run(simulation: Simulation, item: tuple[int, Trial]) -> Record:
             return self._left(TEST, self._simulate(simulation, TEST, *item))
 
-        for record in self._workers.map(run, ((k, self._draw(TEST, k)) for k in range(self.task.tests))):
+        for record in self._workers.map(run, ((k, self._draw(TEST, k)) for k in trials)):
             self._watched(TEST, [record])
             yield record
 
@@ -243,8 +263,8 @@ class Trainer:
         return record
 
     def _watched(self, phase: int, records: Sequence[Record]) -> None:
-        """Records that other threads have left are watched in this one."""
-        if self._workers.count > 1 and self.watch is not None:
+        """Records that others have left are watched in this thread."""
+        if (self._workers.count > 1 or self.elsewhere is not None) and self.watch is not None:
             for record in records:
                 self.watch(phase, record)
 
