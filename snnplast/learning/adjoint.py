@@ -63,7 +63,7 @@ class Sweep(NamedTuple):
     """Spikes of one projection's sources, and its synapses, by source, then target.
 
     hollow: all pairs but those of a neuron with itself are connected. starts (sources + 1,), post (synapses,): where
-    only some are. delays: (synapses,) in steps, on top of the latency, or None.
+    only some are. delays: (synapses,) in steps, on top of the latency, or None. longest: of the delays.
     variable, gain: which variable of a chain spikes are added to, and what of it one unit of weight is, (n,).
     """
 
@@ -76,6 +76,7 @@ class Sweep(NamedTuple):
     starts: np.ndarray | None
     post: np.ndarray | None
     delays: np.ndarray | None
+    longest: int
     variable: int = 0
     gain: np.ndarray | None = None
 
@@ -105,8 +106,7 @@ class _Held:
 
     def _sweep(self, s: Sweep, out: np.ndarray) -> _Sweep:
         spikes = self.at(s.steps, np.int64), self.at(s.indices, np.int64), s.steps.size, s.sources, s.latency, s.hollow
-        longest = 0 if s.delays is None else int(s.delays.max())
-        synapses = self.at(s.starts, np.int64), self.at(s.post, np.int32), self.at(s.delays, np.int32), longest
+        synapses = self.at(s.starts, np.int64), self.at(s.post, np.int32), self.at(s.delays, np.int32), s.longest
         return _Sweep(*spikes, *synapses, self.at(out), s.variable, self.at(s.gain))
 
     def entries(self, entries: Sequence[tuple[int, int, np.ndarray]]) -> _Entries:

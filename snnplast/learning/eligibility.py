@@ -16,6 +16,7 @@ of z_j, or E_k z_j for a readout that acts once per trial.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
@@ -241,19 +242,27 @@ def _inject_readout(network: Network, projection: Projection) -> Injection:
 def _factored_gradient(
     record: Record, target: str, incoming: Sequence[Projection], signals: Sequence[Signal]
 ) -> dict[str, np.ndarray]:
-    network = record.network
-    population = network.populations[target]
-    assert isinstance(population, SpikingPopulation)
-    psi, shape = record.kept(incoming[0].name, "post.psi"), (population.size,)
-    decay = np.broadcast_to(np.exp(-network.dt / _tau(population)), shape)
-    gain = np.broadcast_to(population.input_gain(network.dt), shape)
-    projections = [(record.wiring[p.name], record.spikes[p.source], latency(network, p)) for p in incoming]
-    adaptation = None
-    if population.adaptation is not None:
-        beta, tau = population.adaptation
-        adaptation = np.broadcast_to(beta, shape), np.broadcast_to(np.exp(-network.dt / tau), shape)
+    psi = record.kept(incoming[0].name, "post.psi")
+    decay, gain, adaptation = _constants(record.network, target)
+    projections = [(record.wiring[p.name], record.spikes[p.source], latency(record.network, p)) for p in incoming]
     found = adjoint_sweep(psi, signals, record.steps, decay, gain, projections, record.compiled, adaptation)
     return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}
+
+
+@functools.lru_cache(maxsize=64)
+def _constants(network: Network, target: str) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
+    """Decay and gain of each neuron, (n,), and (beta, rho) of its threshold; the network does not change any more."""
+    population, dt = network.populations[target], network.dt
+    assert isinstance(population, SpikingPopulation | LeakyReadout)
+
+    def each(value: float | np.ndarray) -> np.ndarray:
+        return np.broadcast_to(value, (population.size,)).astype(float)
+
+    decay, gain = each(np.exp(-dt / _tau(population))), each(population.input_gain(dt))
+    if isinstance(population, LeakyReadout) or population.adaptation is None:
+        return decay, gain, None
+    beta, tau = population.adaptation
+    return decay, gain, (each(beta), each(np.exp(-dt / tau)))
 
 
 def readout_gradient(
@@ -269,7 +278,7 @@ def readout_gradient(
     if online:
         return {p.name: record.gathered(p.name, "gradient") for p in incoming}
     assert isinstance(readout, LeakyReadout)
-    kappa = np.broadcast_to(np.exp(-record.network.dt / readout.tau_m), (readout.size,))
+    decay, gain, _ = _constants(record.network, target)
     projections = [(record.wiring[p.name], record.spikes[p.source], 0) for p in incoming]
-    found = adjoint_sweep(None, [error], record.steps, kappa, 1 - kappa, projections, record.compiled)
+    found = adjoint_sweep(None, [error], record.steps, decay, gain, projections, record.compiled)
     return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}

@@ -10,6 +10,7 @@ multiplies the kappa-filtered trace becomes a reversed kappa filter of L in C; a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -120,15 +121,16 @@ def _told(signals: Sequence[Signal]) -> tuple[np.ndarray | None, list[Carried]]:
     for signal in signals:
         if signal.timing == "step":
             values = _risen(signal)
-            kappa = None if signal.decay is None else np.full(values.shape[1], signal.decay)
+            kappa = None if signal.decay is None else np.broadcast_to(signal.decay, values.shape[1:])
             carried.append(Carried(values, kappa, signal.feedback))
-    return np.sum(constant, axis=0) if constant else None, carried
+    return functools.reduce(np.add, constant) if constant else None, carried
 
 
 def _sweep_of(wiring: Wiring, spikes: Spikes, latency: int, variable: int = 0, gain: np.ndarray | None = None) -> Sweep:
     few = (wiring.starts, wiring.post) if wiring.layout == "sparse" else (None, None)
     hollow, synapses = wiring.layout == "no-diagonal", wiring.post.size
-    return Sweep(*spikes, wiring.shape[0], synapses, latency, hollow, *few, wiring.delays, variable, gain)
+    late = wiring.delays, wiring.longest_delay
+    return Sweep(*spikes, wiring.shape[0], synapses, latency, hollow, *few, *late, variable, gain)
 
 
 def sweep(wiring: Wiring, spikes: Spikes, values: np.ndarray, latency: int) -> np.ndarray:

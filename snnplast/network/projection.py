@@ -176,6 +176,7 @@ class Wiring(Description):
         hollow = n_pre == n_post and pre.size == n_pre * (n_pre - 1) and not np.any(pre == post)
         layout = "full" if full else "no-diagonal" if hollow else "sparse"
         pre, post = pre.astype(np.int32, copy=False), post.astype(np.int32, copy=False)
+        delays = None if delays is None else delays.astype(np.int32, copy=False)
         return cls(pre=pre, post=post, shape=shape, layout=layout, delays=delays)
 
     def entries(self, matrix: np.ndarray) -> np.ndarray:
@@ -205,6 +206,11 @@ class Wiring(Description):
     def starts(self) -> np.ndarray:
         """First synapse of each source neuron, and their number: (n_pre + 1,), int64."""
         return np.searchsorted(self.pre, np.arange(self.shape[0] + 1, dtype=self.pre.dtype))
+
+    @cached_property
+    def longest_delay(self) -> int:
+        """Steps, 0 without delays."""
+        return 0 if self.delays is None else int(self.delays.max(initial=0))
 
     def fan_out(self) -> np.ndarray:
         """Number of synapses of each source neuron (n_pre,)."""
