@@ -16,7 +16,7 @@ from pydantic import Field
 from snnplast.network import ALIF, Gaussian, LeakyReadout, Network, Normal, SpikeSource, Uniform, Weights
 from snnplast.random_streams import TEST, TRAINING, stream
 from snnplast.rules.references import BELLEC_2020
-from snnplast.task import CrossEntropy, Model, Segment, ShowsSamples, Spikes, Task, Trial
+from snnplast.task import CrossEntropy, Model, OneSegment, Segment, ShowsSamples, Spikes, Task, Trial
 from snnplast.task.task import zeros_and_ones
 
 CUES, PAUSE, CUE, DELAY, RECALL = 7, 50, 100, 1050, 150
@@ -108,7 +108,7 @@ class _Published:
         return [(_events(trial), int(row.sum() > CUES // 2)) for trial, row in zip(spikes, cues, strict=True)]
 
 
-class _Accumulate(Task, ShowsSamples):
+class _Accumulate(OneSegment, Task, ShowsSamples):
     """Trials of evidence accumulation; label 1 where right cues outnumber left ones. shown: cues of tests, or None."""
 
     def __init__(self, seed: int, published: _Published | None, tests: int) -> None:

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from snnplast.network import LIF, LeakyReadout, Network, SpikeSource
 from snnplast.rules.references import BELLEC_2020
-from snnplast.task import MeanSquaredError, Model, Segment, ShowsSamples, Spikes, Task, Trial
+from snnplast.task import MeanSquaredError, Model, OneSegment, Segment, ShowsSamples, Spikes, Task, Trial
 from snnplast.task.task import zeros_and_ones
 
 
@@ -73,7 +73,7 @@ class PatternGeneration(Model):
         return _Generate(self.drawn["spikes"], self.inputs, self.drawn["target"], seed)
 
 
-class _Generate(Task, ShowsSamples):
+class _Generate(OneSegment, Task, ShowsSamples):
     """The same trial for ever. shown: the spikes of samples, (samples, steps, inputs)."""
 
     def __init__(self, spikes: Spikes, inputs: int, target: np.ndarray, seed: int) -> None:

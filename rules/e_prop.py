@@ -15,13 +15,14 @@ Both faces and their agreement: `snnplast.learning.eligibility`, `snnplast.learn
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from snnplast.learning import Adam, AnyOptimizer, AnyThirdFactor, Signals, ThreeFactorRule
-from snnplast.network import Projection
+from snnplast.learning import Adam, AnyOptimizer, AnyThirdFactor, Signals, Swept, ThreeFactorRule
+from snnplast.network import Network, Projection
 from snnplast.rules.references import BELLEC_2020
 from snnplast.task import Record
 
@@ -55,3 +56,7 @@ class EProp(ThreeFactorRule):
         if self.average_gradient == 1:
             return gradients
         return {name: gradient / self.average_gradient for name, gradient in gradients.items()}
+
+    def swept(self, network: Network, projections: Sequence[Projection]) -> tuple[Swept, ...] | None:
+        found = super().swept(network, projections)
+        return found and tuple(replace(one, divisor=float(self.average_gradient)) for one in found)

@@ -22,7 +22,7 @@ def stream(seed: int, purpose: int | str, *owner: int | str) -> np.random.Genera
     names and numbers: `stream(seed, "reservoir", layer)`. Streams of different purposes or owners share nothing.
     """
     words = _words(purpose, *owner) if isinstance(purpose, str) else [purpose, *map(int, owner), 0, 0][:3]
-    return np.random.Generator(np.random.Philox(key=_key(seed), counter=[0, *words]))
+    return np.random.Generator(np.random.Philox(key=key_of(seed), counter=[0, *words]))
 
 
 class Uniforms:
@@ -39,7 +39,7 @@ class Uniforms:
     """
 
     def __init__(self, seed: int | None = None, of: np.ndarray | None = None, owner: int = 0) -> None:
-        self.key = _key(seed or 0) if of is None else of
+        self.key = key_of(seed or 0) if of is None else of
         self.counter = np.array([0, owner, 0, 0], np.uint64)
         self.position = 0
 
@@ -64,5 +64,6 @@ def _words(*names: int | str) -> list[int]:
 
 
 @lru_cache(maxsize=16)
-def _key(seed: int) -> np.ndarray:
+def key_of(seed: int) -> np.ndarray:
+    """The key of all streams of a seed: two words."""
     return np.random.SeedSequence(seed).generate_state(2, np.uint64)

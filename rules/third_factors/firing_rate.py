@@ -9,19 +9,40 @@ trace and is known only at the end of the trial or batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, ClassVar
+import ctypes
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from snnplast.learning import Context, OverBatch, SignalKind, State, ThirdFactor
+from snnplast.learning import Compiled, CompiledSignal, Context, OverBatch, SignalKind, State, ThirdFactor, Trials
+from snnplast.native.functions import functions
+from snnplast.native.stage import Stage, address, header, place
+from snnplast.network import Wiring
 from snnplast.rules.references import BELLEC_2020
 from snnplast.task import Record
 from snnplast.units import NonNegativeRate
 
 
-class FiringRate(ThirdFactor):
+class _Pull(ctypes.Structure):
+    """What firing_rate.cpp is given."""
+
+    _fields_ = (
+        *(("fired", ctypes.c_void_p), ("pull", ctypes.c_void_p), ("n", ctypes.c_int64)),
+        *(("coefficient", ctypes.c_double), ("steps", ctypes.c_double), ("target", ctypes.c_double)),
+    )
+
+
+@functools.cache
+def _functions() -> Any:
+    source = Path(__file__).with_name("firing_rate.cpp").read_text()
+    return functions({**header(), "firing_rate.cpp": source}, "firing_rate.cpp")
+
+
+class FiringRate(Compiled, ThirdFactor):
     """Firing-rate regularisation (Bellec et al. 2020, methods).
 
     coefficient: c_reg, default 300, >= 0. target: f*, default 10 Hz, >= 0.
@@ -47,6 +68,18 @@ class FiringRate(ThirdFactor):
 
     def signal(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray]:
         return {name: self._pull([record], name) for name in context.targets}
+
+    def compiled_signal(
+        self, trials: Trials, context: Context, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]
+    ) -> CompiledSignal | None:
+        given, stages = {}, []
+        for name in context.targets:
+            given[name] = pull = np.zeros(context.network.populations[name].size)
+            steps, target = float(trials.steps), self.target * context.network.dt
+            fired = trials.fired(name)
+            data = _Pull(ctypes.addressof(fired), place(pull), pull.size, self.coefficient, steps, target)
+            stages.append(Stage(address(_functions().firing_rate), data, (fired, pull)))
+        return CompiledSignal(given, stages)
 
     def _pull(self, records: Sequence[Record], population: str) -> np.ndarray:
         rates = [record.counts(population) / record.steps for record in records]  # spikes per step

@@ -23,13 +23,23 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.learning import Adaptive, Broadcast, Context, SignalKind, State, ThirdFactor
+from snnplast.learning import (
+    Adaptive,
+    Broadcast,
+    Compiled,
+    CompiledSignal,
+    Context,
+    SignalKind,
+    State,
+    ThirdFactor,
+    Trials,
+)
 from snnplast.network import Gaussian, LeakyReadout, Network, Projection, Transposed, Weights, Wiring
 from snnplast.rules.references import BELLEC_2020
 from snnplast.task import Record
 
 
-class ReadoutError(Adaptive, ThirdFactor):
+class ReadoutError(Compiled, Adaptive, ThirdFactor):
     """The learning signal of e-prop (Bellec et al. 2020).
 
     feedback: "random", "symmetric" or "adaptive", see above.
@@ -122,3 +132,18 @@ class ReadoutError(Adaptive, ThirdFactor):
             feedback = record.wiring[name].matrix(record.values[name])
             found[target] = error[0] @ feedback if once else Broadcast(error, feedback)
         return found
+
+    def compiled_signal(
+        self, trials: Trials, context: Context, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]
+    ) -> CompiledSignal | None:
+        if context.read.clock == "trial":
+            return None
+        pairs = {target: (wiring[f"feedback_{target}"], values[f"feedback_{target}"]) for target in context.targets}
+        feedback = {target: np.zeros(wires.shape) for target, (wires, _) in pairs.items()}
+
+        def refresh() -> None:
+            for target, (wires, weights) in pairs.items():
+                feedback[target][wires.pre, wires.post] = weights
+
+        error = trials.error(context.readout)
+        return CompiledSignal({target: Broadcast(error, own) for target, own in feedback.items()}, refresh=refresh)

@@ -1,9 +1,10 @@
 """Two implementations of one interface, chosen by name."""
 
-from snnplast.engine.base import BrianModel, Engine, Interrupted
+from snnplast.engine.base import CHUNK, BrianModel, Calls, Engine, Handle, Interrupted
 from snnplast.engine.opening import COMPILED, NUMPY, EngineChoice, open_engine
 from snnplast.native.compiler import compiler_available
 
 __all__ = [
-    "COMPILED", "NUMPY", "BrianModel", "Engine", "EngineChoice", "Interrupted", "compiler_available", "open_engine",
+    "CHUNK", "COMPILED", "NUMPY", "BrianModel", "Calls", "Engine", "EngineChoice", "Handle", "Interrupted",
+    "compiler_available", "open_engine",
 ]  # fmt: skip

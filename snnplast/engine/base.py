@@ -7,6 +7,7 @@ C++ as a shared library in this process) and `runtime` (Brian2's ordinary runtim
 
 from __future__ import annotations
 
+import ctypes
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from typing import Any
 import numpy as np
 
 from snnplast.brian import ArrayVariable, BrianNetwork, Group, SpikeGeneratorGroup
+
+CHUNK = 50_000_000
+"""Nanoseconds after which compiled code returns to Python, so that `stop` and Ctrl-C are heard."""
 
 
 @dataclass
@@ -51,6 +55,25 @@ class BrianModel:
     """What names in code mean that no object of the network knows."""
     seed: int | None = None
     """Where random numbers of the compiled engine begin; without it, anywhere."""
+
+
+class Calls(ctypes.Structure):
+    """Functions of a running network for compiled code: reset, steps, set_spikes and fired of interface.cpp."""
+
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("reset", "steps", "set_spikes", "fired"))
+
+
+@dataclass(frozen=True)
+class Handle:
+    """How compiled code runs a network without Python.
+
+    sources, recorders: numbers by name, for its functions. history: variable -> rows (steps, n) that are written.
+    """
+
+    calls: Calls
+    sources: Mapping[str, int]
+    recorders: Mapping[str, int]
+    history: Mapping[str, np.ndarray]
 
 
 class Engine(ABC):
@@ -128,6 +151,13 @@ class Engine(ABC):
     @abstractmethod
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on at step 0 where `state` was taken. Raises `UserError` where it is that of another network."""
+
+    def handle(self, steps: int) -> Handle | None:
+        """Of a network at step 0: what compiled code needs to run it for up to `steps` steps; None where none can.
+
+        It is good until the next call of a method that changes the engine. What compiled code has done is seen here.
+        """
+        return None
 
     @abstractmethod
     def clone(self) -> Engine:

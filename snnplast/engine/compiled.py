@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from snnplast.engine import internals, internals_cpp, unity
-from snnplast.engine.base import BrianModel, Engine, Interrupted
+from snnplast.engine.base import CHUNK, BrianModel, Calls, Engine, Handle, Interrupted
 from snnplast.engine.events import Events
 from snnplast.engine.inputs import SpikeInput, check_state, checked_count, checked_initial, checked_series, known
 from snnplast.engine.library import Library
@@ -19,9 +19,7 @@ from snnplast.errors import UserError
 from snnplast.native import compiler
 from snnplast.native.cache import cache_directory, cache_key, cached
 from snnplast.native.scratch import working
-
-CHUNK = 50_000_000
-"""Nanoseconds after which the step loop returns to Python, so that `stop` and Ctrl-C are heard."""
+from snnplast.native.stage import address
 
 LONGEST_DELAY = 10**6
 """Steps."""
@@ -363,6 +361,18 @@ class CompiledEngine(Engine):
         for k in range(library.checked(library.n_pathways())):
             pairs = np.ascontiguousarray(state[f"in flight/{k}"], np.int32)
             library.checked(library.put_in_flight(k, pairs.ctypes.data, len(pairs)))
+
+    def handle(self, steps: int) -> Handle:
+        library = self._alive()
+        self.reset()
+        if steps > self._capacity:
+            self._make_room(steps)
+        return Handle(
+            Calls(*(address(getattr(library, name)) for name, _ in Calls._fields_)),
+            {name: number for name, (number, _, _) in self._inputs.items()},
+            {name: number for name, (number, _) in self._recorders.items()},
+            {name: rows[:steps] for name, rows in self._rows.items()},
+        )
 
     def clone(self) -> CompiledEngine:
         self._alive()

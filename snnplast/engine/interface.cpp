@@ -417,3 +417,11 @@ SNN_API void snn_spikes(int recorder, int64_t first, int64_t* steps, int64_t* in
     std::copy(r.steps.begin() + first, r.steps.end(), steps);
     std::copy(r.indices.begin() + first, r.indices.end(), indices);
 }
+
+// The spikes since the last reset, where they are: until the next step.
+SNN_API int64_t snn_fired(int recorder, const int64_t** steps, const int64_t** indices) {
+    const snnplast::Recorder& r = snnplast::recorders[recorder];
+    *steps = r.steps.data();
+    *indices = r.indices.data();
+    return static_cast<int64_t>(r.steps.size());
+}

@@ -52,6 +52,7 @@ _SIGNATURES = {
     "copy_matrix": (None, (_I, _P)),
     "spike_count": (_L, (_I,)),
     "spikes": (None, (_I, _L, _P, _P)),
+    "fired": (_L, (_I, _P, _P)),
 }
 
 

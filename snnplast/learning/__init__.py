@@ -7,6 +7,8 @@ from snnplast.lazy import offers
 if TYPE_CHECKING:
     from snnplast.learning.capabilities import Adaptive as Adaptive
     from snnplast.learning.capabilities import Assigns as Assigns
+    from snnplast.learning.capabilities import Compiled as Compiled
+    from snnplast.learning.capabilities import CompiledSignal as CompiledSignal
     from snnplast.learning.capabilities import Explores as Explores
     from snnplast.learning.capabilities import Extends as Extends
     from snnplast.learning.capabilities import Follows as Follows
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from snnplast.learning.capabilities import Pretrained as Pretrained
     from snnplast.learning.capabilities import Pretraining as Pretraining
     from snnplast.learning.capabilities import Speaks as Speaks
+    from snnplast.learning.capabilities import Swept as Swept
+    from snnplast.learning.capabilities import SweptBack as SweptBack
+    from snnplast.learning.capabilities import Trials as Trials
     from snnplast.learning.eligibility import ThreeFactorRule as ThreeFactorRule
     from snnplast.learning.optimizer import SGD as SGD
     from snnplast.learning.optimizer import Adam as Adam
@@ -49,7 +54,8 @@ __all__, __getattr__, __dir__ = offers(
         "learning.eligibility": "ThreeFactorRule",
         "learning.third_factor": "ThirdFactor Context State AnyThirdFactor",
         "learning.capabilities": (
-            "Speaks OverBatch Judged Adaptive Pretrained Pretraining Explores Extends Prepares Assigns Follows"
+            "Speaks OverBatch Judged Adaptive Pretrained Pretraining Explores Extends Prepares Assigns Follows "
+            "Compiled CompiledSignal Trials Swept SweptBack"
         ),
         "learning.spike_traces": "presynaptic_trace postsynaptic_trace Pairing",
         "learning.signals": "Signal Signals SignalKind Broadcast Timing",

@@ -1,6 +1,8 @@
 // The factored gradient as functions that Python calls.
 #include "adjoint.h"
 
+#include "adjoint/trials.h"
+
 using namespace snnplast::adjoint;
 
 static thread_local Scratch scratch;
@@ -18,4 +20,8 @@ extern "C" __attribute__((visibility("default"))) void chain_gradient(int64_t T,
                                                                       int64_t n_sweeps, const Sweep* sweeps) {
     gradient({T, n, psi, trial, nullptr, nullptr, nullptr, nullptr, n_signals, signals, chain}, n_sweeps, sweeps,
              scratch);
+}
+
+extern "C" __attribute__((visibility("default"))) int64_t swept_trial(void* data, int64_t trial) {
+    return sweep_trial(*static_cast<SweptTrials*>(data), trial, scratch);
 }

@@ -12,16 +12,17 @@ import numpy as np
 
 from snnplast.learning.chain import POINTS, ByParameter, Chain, Variable
 from snnplast.native.functions import functions
+from snnplast.native.stage import header
 
 _HERE = Path(__file__).parent
 _P, _L = ctypes.c_void_p, ctypes.c_int64
 
 
-class _Signal(ctypes.Structure):
+class SignalData(ctypes.Structure):
     _fields_ = (("values", _P), ("decay", _P), ("feedback", _P), ("k", _L))
 
 
-class _Sweep(ctypes.Structure):
+class SweepData(ctypes.Structure):
     _fields_ = (
         *(("steps", _P), ("indices", _P), ("count", _L), ("sources", _L), ("latency", _L), ("hollow", _L)),
         *(("starts", _P), ("post", _P), ("delays", _P), ("longest", _L), ("out", _P), ("variable", _L), ("gain", _P)),
@@ -81,7 +82,7 @@ class Sweep(NamedTuple):
     gain: np.ndarray | None = None
 
 
-class _Held:
+class Held:
     """Arrays as a kernel takes them, kept alive during the call. shape: (T, n) of what changes from step to step."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -97,17 +98,19 @@ class _Held:
 
     def signals(self, signals: Sequence[Carried]) -> Any:
         """Table of step signals."""
-        rows = (_Signal(self.at(s.values), self.at(s.decay), self.at(s.feedback), s.values.shape[1]) for s in signals)
-        return (_Signal * len(signals))(*rows)
+        rows = (
+            SignalData(self.at(s.values), self.at(s.decay), self.at(s.feedback), s.values.shape[1]) for s in signals
+        )
+        return (SignalData * len(signals))(*rows)
 
     def sweeps(self, sweeps: Sequence[Sweep], outs: Sequence[np.ndarray]) -> Any:
         """Table of projections, and where their gradients go."""
-        return (_Sweep * len(sweeps))(*map(self._sweep, sweeps, outs))
+        return (SweepData * len(sweeps))(*map(self._sweep, sweeps, outs))
 
-    def _sweep(self, s: Sweep, out: np.ndarray) -> _Sweep:
+    def _sweep(self, s: Sweep, out: np.ndarray) -> SweepData:
         spikes = self.at(s.steps, np.int64), self.at(s.indices, np.int64), s.steps.size, s.sources, s.latency, s.hollow
         synapses = self.at(s.starts, np.int64), self.at(s.post, np.int32), self.at(s.delays, np.int32), s.longest
-        return _Sweep(*spikes, *synapses, self.at(out), s.variable, self.at(s.gain))
+        return SweepData(*spikes, *synapses, self.at(out), s.variable, self.at(s.gain))
 
     def entries(self, entries: Sequence[tuple[int, int, np.ndarray]]) -> _Entries:
         """Entries of a matrix per neuron: constant, (n,), or one row for each step, (T, n); else a `ValueError`."""
@@ -140,12 +143,12 @@ def adjoint_gradient(
     psi: (T, n) or None for 1. trial: (n,) or None. decay, gain: (n,). adaptation: (beta, rho), (n,) each, or None.
     """
     n = decay.size
-    held = _Held((steps, n))
+    held = Held((steps, n))
     outs = [np.empty(s.synapses) for s in sweeps]
     beta, rho = adaptation or (None, None)
     problem = (held.at(array) for array in (psi, trial, decay, gain, beta, rho))
     tables = len(signals), held.signals(signals), len(sweeps), held.sweeps(sweeps, outs)
-    _kernels().adjoint_gradient(steps, n, *problem, *tables)
+    kernels().adjoint_gradient(steps, n, *problem, *tables)
     return outs
 
 
@@ -160,8 +163,18 @@ def chain_gradient(
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """One array (synapses,) per sweep, and one (n,) per parameter: see `snnplast.learning.chain`."""
     steps, n = psi.shape
-    held = _Held((steps, n))
+    held = Held((steps, n))
     outs, totals = [np.empty(s.synapses) for s in sweeps], np.zeros((len(parameters), n))
+    table = chain_data(held, chain, variables, parameters, totals)
+    given = held.at(psi), held.at(trial), ctypes.byref(table), len(signals), held.signals(signals)
+    kernels().chain_gradient(steps, n, *given, len(sweeps), held.sweeps(sweeps, outs))
+    return outs, list(totals)
+
+
+def chain_data(
+    held: Held, chain: Chain, variables: Sequence[Variable], parameters: Sequence[ByParameter], totals: np.ndarray
+) -> ctypes.Structure:
+    """A chain as the kernel takes it. totals: what its parameters gather, (parameters, n)."""
     gates = [held.at(variable.gate) for variable in variables]
     held.held.append(gates := (ctypes.c_void_p * len(gates))(*gates))
 
@@ -170,7 +183,7 @@ def chain_gradient(
         return held.entries([(row, k, values) for k, vector in vectors for row, values in vector])
 
     slopes = [(0, k, p.slope) for k, p in enumerate(parameters) if p.slope is not None]
-    table = _Chain(
+    return _Chain(
         chain.size,
         *(held.entries(matrix) for matrix in (chain.flow, chain.updates, chain.reset)),
         *(held.entries([(row, 0, values) for row, values in vector]) for vector in (chain.slope, chain.kicks)),
@@ -185,9 +198,6 @@ def chain_gradient(
         *(by(place) for place in ("reset", "updates", "flow", "initial")),
         totals.ctypes.data,
     )
-    given = held.at(psi), held.at(trial), ctypes.byref(table), len(signals), held.signals(signals)
-    _kernels().chain_gradient(steps, n, *given, len(sweeps), held.sweeps(sweeps, outs))
-    return outs, list(totals)
 
 
 def headers() -> dict[str, str]:
@@ -197,9 +207,9 @@ def headers() -> dict[str, str]:
 
 
 @functools.cache
-def _kernels() -> Any:
+def kernels() -> Any:
     """The functions, compiled once per machine and kept in the build cache."""
-    files = {**headers(), "adjoint.cpp": (_HERE / "adjoint.cpp").read_text()}
+    files = {**header(), **headers(), "adjoint.cpp": (_HERE / "adjoint.cpp").read_text()}
     library = functions(files, "adjoint.cpp")
     library.adjoint_gradient.argtypes = (_L, _L, *[_P] * 6, _L, _P, _L, _P)
     library.chain_gradient.argtypes = (_L, _L, _P, _P, _P, _L, _P, _L, _P)

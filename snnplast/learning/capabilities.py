@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from snnplast.learning.signals import Broadcast
+from snnplast.native.stage import Fired, Stage
 from snnplast.network.network import Network
 from snnplast.network.projection import Projection, Wiring
 from snnplast.task.task import Task
 from snnplast.task.trial import Record, Segment
 
 if TYPE_CHECKING:
+    from snnplast.learning.derived import Linear
     from snnplast.learning.third_factor import Context, State
 
 
@@ -143,4 +146,76 @@ class Explores:
 
         A readout whose variable `explored` the rule records is judged by what that was in these steps.
         """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What is known beforehand of the factored gradient of all weights onto one population.
+
+    projections: name, source, and steps from a spike to its arrival.
+    psi: what its rule calls the recorded surrogate derivative, None for 1. decay, gain: (n,), of the membrane;
+    adaptation: beta and rho, (n,) each, or None. linear: instead of all these, what linearises any neuron from the
+    record of a trial; what it finds in histories stays where these are.
+    divisor: what the gradient of a trial is divided by.
+    """
+
+    target: str
+    projections: tuple[tuple[str, str, int], ...]
+    psi: str | None = None
+    decay: np.ndarray | None = None
+    gain: np.ndarray | None = None
+    adaptation: tuple[np.ndarray, np.ndarray] | None = None
+    linear: Callable[[Record], tuple[Linear, Sequence[np.ndarray]]] | None = None
+    divisor: float = 1.0
+
+
+class SweptBack:
+    """A rule whose gradient is that of sweeps back in time, which batches in one call of compiled code may make.
+
+    It counts for the class that defines both this and `gradient`: who changes one says what becomes of the other.
+    """
+
+    def swept(self, network: Network, projections: Sequence[Projection]) -> Sequence[Swept] | None:
+        """The sweeps of a trial, in the order of `gradient`; None where its gradient is something else."""
+        raise NotImplementedError
+
+
+class Trials(Protocol):
+    """What compiled forms find of the trials that they are part of. All of it stays where it is in memory."""
+
+    steps: int
+
+    def error(self, readout: str) -> np.ndarray:
+        """The error of the present trial, (T, n)."""
+        ...
+
+    def fired(self, population: str) -> Fired:
+        """Its spikes of the present trial."""
+        ...
+
+
+@dataclass(frozen=True)
+class CompiledSignal:
+    """A signal that compiled code finds.
+
+    given: population -> where it is when all stages have run: (n,) with timing "trial", else a `Broadcast`.
+    stages: run in each trial, behind its judgement. refresh: called before each batch, whose weights are there.
+    """
+
+    given: Mapping[str, np.ndarray | Broadcast]
+    stages: Sequence[Stage] = ()
+    refresh: Callable[[], None] | None = None
+
+
+class Compiled:
+    """A source with a compiled form, for batches that run in one call.
+
+    It counts for the class that defines both this and `signal`.
+    """
+
+    def compiled_signal(
+        self, trials: Trials, context: Context, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]
+    ) -> CompiledSignal | None:
+        """Its signal, bit for bit that of `signal`; None where there is no such form. values: live views of weights."""
         raise NotImplementedError

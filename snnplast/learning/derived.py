@@ -18,6 +18,7 @@ import sympy
 
 from snnplast.brian import all_units
 from snnplast.errors import UserError
+from snnplast.learning.capabilities import Swept
 from snnplast.learning.chain import ByParameter, Chain, Point, Variable
 from snnplast.learning.chain_names import ChainNames
 from snnplast.learning.derivation import derivation
@@ -205,6 +206,18 @@ class DerivedTraces:
         swept = linear.variables, projections, record.compiled, linear.parameters
         found, totals = chain_sweep(linear.chain, linear.psi, signals, *swept)
         return dict(zip([*(p.name for p in incoming), *self.constants], [*found, *totals], strict=True))
+
+    def swept(self, incoming: Sequence[Projection]) -> Swept | None:
+        """What is known of it beforehand; None where more is needed than histories."""
+        gated = any(self.into(p) in self.linearised.step.flagged and p.arrival != "before threshold" for p in incoming)
+        if self.learnt or gated:
+            return None
+
+        def linear(record: Record) -> tuple[Linear, list[np.ndarray]]:
+            return self.linear(record, incoming, incoming[0].name), [self.gains(p) for p in incoming]
+
+        late = ((p.name, p.source, latency(self.network, p)) for p in incoming)
+        return Swept(self.target, tuple(late), linear=linear)
 
     @property
     def constants(self) -> list[str]:

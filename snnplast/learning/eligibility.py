@@ -25,6 +25,7 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
+from snnplast.learning.capabilities import Swept, SweptBack
 from snnplast.learning.derived import DerivedTraces, Identity, derived_traces, latency
 from snnplast.learning.gathering import Gathering, gathered_by_neurons, gathered_by_synapses
 from snnplast.learning.gradient import adjoint_sweep
@@ -42,7 +43,7 @@ from snnplast.network.readouts import LeakyReadout, RateReadout
 from snnplast.task.trial import Record
 
 
-class ThreeFactorRule(AfterTrial):
+class ThreeFactorRule(SweptBack, AfterTrial):
     """Pre-synaptic trace x surrogate derivative x third factor, in both faces; readouts learn by the delta rule.
 
     surrogate: psi, a surrogate derivative, its name or its table; default piecewise-linear of height 0.3.
@@ -112,8 +113,26 @@ class ThreeFactorRule(AfterTrial):
                 traces = derived_traces(record.network, target, Identity(self))
                 gradients |= traces.gradient(record, incoming, given)
             else:
-                gradients |= _factored_gradient(record, target, incoming, given)
+                gradients |= swept_gradient(record, swept_population(record.network, target, incoming), given)
         return gradients
+
+    def swept(self, network: Network, projections: Sequence[Projection]) -> tuple[Swept, ...] | None:
+        if self.evaluation == "online":
+            return None
+        found: list[Swept | None] = []
+        for target in dict.fromkeys(projection.target for projection in projections):
+            incoming = [projection for projection in projections if projection.target == target]
+            population = network.populations[target]
+            short = isinstance(population, SpikingPopulation) and _short(network, population, target)
+            if short or isinstance(population, LeakyReadout):
+                found.append(swept_population(network, target, incoming))
+            elif isinstance(population, SpikingPopulation):
+                found.append(derived_traces(network, target, Identity(self)).swept(incoming))
+            else:
+                found.append(None)
+        if None in found:
+            return None
+        return tuple(one for one in found if one is not None)
 
 
 def learnt_constants(network: Network, target: str) -> dict[str, str]:
@@ -239,14 +258,25 @@ def _inject_readout(network: Network, projection: Projection) -> Injection:
     return Injection(pre=pre, synapse=synapse, read=("gradient",))
 
 
-def _factored_gradient(
-    record: Record, target: str, incoming: Sequence[Projection], signals: Sequence[Signal]
-) -> dict[str, np.ndarray]:
-    psi = record.kept(incoming[0].name, "post.psi")
-    decay, gain, adaptation = _constants(record.network, target)
-    projections = [(record.wiring[p.name], record.spikes[p.source], latency(record.network, p)) for p in incoming]
-    found = adjoint_sweep(psi, signals, record.steps, decay, gain, projections, record.compiled, adaptation)
-    return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}
+def swept_population(network: Network, target: str, incoming: Sequence[Projection]) -> Swept:
+    """What is known beforehand of the factored gradient of weights onto neurons with traces of the short form.
+
+    Or onto a readout that acts at every step.
+    """
+    readout = network.populations[target].readout
+    late = ((p.name, p.source, 0 if readout else latency(network, p)) for p in incoming)
+    return Swept(target, tuple(late), None if readout else "post.psi", *_constants(network, target))
+
+
+def swept_gradient(record: Record, swept: Swept, signals: Sequence[Signal]) -> dict[str, np.ndarray]:
+    """Projection -> gradient."""
+    assert swept.decay is not None and swept.gain is not None
+    psi = None if swept.psi is None else record.kept(swept.projections[0][0], swept.psi)
+    projections = [(record.wiring[name], record.spikes[source], late) for name, source, late in swept.projections]
+    found = adjoint_sweep(
+        psi, signals, record.steps, swept.decay, swept.gain, projections, record.compiled, swept.adaptation
+    )
+    return {name: gradient for (name, _, _), gradient in zip(swept.projections, found, strict=True)}
 
 
 @functools.lru_cache(maxsize=64)
@@ -277,8 +307,4 @@ def readout_gradient(
         return weights | ({f"{target}.bias": error.values} if readout.biased else {})
     if online:
         return {p.name: record.gathered(p.name, "gradient") for p in incoming}
-    assert isinstance(readout, LeakyReadout)
-    decay, gain, _ = _constants(record.network, target)
-    projections = [(record.wiring[p.name], record.spikes[p.source], 0) for p in incoming]
-    found = adjoint_sweep(None, [error], record.steps, decay, gain, projections, record.compiled)
-    return {p.name: gradient for p, gradient in zip(incoming, found, strict=True)}
+    return swept_gradient(record, swept_population(record.network, target, incoming), [error])

@@ -45,6 +45,8 @@ class Moment(Protocol):
 class Display:
     """Shows the progress of one run: a callback, as `snnplast.training.callbacks` has them."""
 
+    needs_trials = False
+
     def __init__(self, console: Console, quiet: bool = False) -> None:
         self._console, self._quiet = console, quiet
         self._title, self._updates, self._epoch, self._lines = "", 1, 1, False
@@ -108,6 +110,8 @@ class Display:
 
 class TextBar:
     """A bar of plain text, drawn over with carriage returns: what a notebook shows without widgets."""
+
+    needs_trials = False
 
     EVERY = 0.2
     """Seconds between two drawings, at least."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from snnplast.task.observation import PixelCode as PixelCode
     from snnplast.task.observation import PopulationCode as PopulationCode
     from snnplast.task.observation import RateCode as RateCode
+    from snnplast.task.stack import OneSegment as OneSegment
+    from snnplast.task.stack import Stack as Stack
     from snnplast.task.task import Classification as Classification
     from snnplast.task.task import Measures as Measures
     from snnplast.task.task import ShowsSamples as ShowsSamples
@@ -39,6 +41,7 @@ __all__, __getattr__, __dir__ = offers(
         "task.environment": "Environment",
         "task.observation": "Encoding PixelCode PopulationCode RateCode",
         "task.task": "Task Classification Measures ShowsSamples Trial",
+        "task.stack": "OneSegment Stack",
         "task.trial": "Segment Record Stretch Spikes",
         "task.objective": "Objective MeanSquaredError CrossEntropy Judgement",
         "task.model": "Model",

@@ -18,8 +18,6 @@ struct Judged {
     int64_t *wanted, *answered;  // (n_stretches,), of classifications
 };
 
-using Judge = double (*)(const Judged&);
-
 inline double squared_error(const Judged& j) {
     double loss = 0.0;
     for (int64_t t = 0; t < j.rows; ++t)

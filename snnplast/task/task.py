@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from snnplast.network.network import Network
 from snnplast.network.population import PoissonSource
 from snnplast.random_streams import ORDER, TEST, TRAINING, stream
 from snnplast.task.objective import CrossEntropy, Objective
+from snnplast.task.stack import OneSegment, Stack
 from snnplast.task.trial import Record, Segment
 
 Trial = Generator[Segment, Record, Any]
@@ -128,7 +129,7 @@ def zeros_and_ones(x: Any, **sizes: int | None) -> np.ndarray:
     return values
 
 
-class Samples(Task):
+class Samples(OneSegment, Task):
     r"""Samples of which nothing is wanted, each shown for a fixed time to a Poisson source, in a new order every epoch.
 
     x, x_test: as in `Classification`; x_test may be left out. steps, seed, source: likewise.
@@ -180,7 +181,7 @@ def _check_source(network: Network, name: str, samples: dict[str, np.ndarray]) -
     return source
 
 
-class Classification(Task, ShowsSamples):
+class Classification(OneSegment, Task, ShowsSamples):
     r"""Samples with class labels, each shown for a fixed time to a Poisson source, in a new order every epoch.
 
     x, x_test: real values in [0, 1], (samples, n_input), or (samples, steps, n_input) where they change over a sample;
@@ -251,6 +252,7 @@ class Classification(Task, ShowsSamples):
                 f"{readout!r} has {size} units, 0 to {size - 1}; classes=(...) says which unit a label stands for"
             )
         own._units, own._inputs = size, source.size
+        vars(own).pop("_wanted", None)
         return own
 
     def showing(self, x: Any) -> Task:
@@ -276,6 +278,24 @@ class Classification(Task, ShowsSamples):
 
     def test(self, index: int) -> Trial:
         return self._show(TEST, index)
+
+    def stack(self, phase: int, indices: Sequence[int]) -> Stack | None:
+        own = type(self)
+        if (own._show, own.order) != (Classification._show, Classification.order):
+            return None
+        x, labels = self._sets[phase]
+        samples: Sequence[int] = indices
+        if phase == TRAINING:
+            places = [divmod(index, len(x)) for index in indices]
+            samples = [int(self.order(epoch)[place]) for epoch, place in places]
+        shown = [np.ascontiguousarray(x[sample], dtype=float) for sample in samples]
+        wanted = [self._wanted[-1 if labels is None else labels[sample]] for sample in samples]
+        return Stack(self.steps, {self.source: shown}, wanted)
+
+    @cached_property
+    def _wanted(self) -> np.ndarray:
+        """Targets of the readout for each class, and for none of them."""
+        return np.eye(self._units + 1, self._units)
 
     def _show(self, phase: int, sample: int) -> Trial:
         x, labels = self._sets[phase]

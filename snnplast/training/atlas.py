@@ -145,10 +145,10 @@ def _entry(
         for update in range(updates):
             before = time.process_time()
             step = running.update()
-            spent, shown = spent + time.process_time() - before, shown + len(step.trials)
+            spent, shown = spent + time.process_time() - before, shown + step.size
             if experiment.train.epochs is None or update >= updates - updates // experiment.train.epochs:
                 metrics = metrics if experiment.train.epochs else Mean()
-                metrics.add(step.metrics, len(step.trials))
+                metrics.add(step.metrics, step.size)
         found = metrics.values()
         if experiment.task().tests:
             found |= {f"test_{name}": value for name, value in running.evaluate().items()}

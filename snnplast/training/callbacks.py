@@ -7,8 +7,9 @@ A callback is a function of a `Moment`, called after every update, or an object 
     on_end(moment)       after the last round, before the weights are kept
     on_begin(moment)     before the first update of a new run, or of the rest of one
 
-One that is a context manager is entered before the network is built, and left however the run ends. What a callback
-raises ends the run, which can then go on from its last update. A callback for any logger is three lines:
+One whose `on_update` looks at metrics alone says `needs_trials = False`: batches may then run in one call, which leaves
+no records. One that is a context manager is entered before the network is built, and left however the run ends. What a
+callback raises ends the run, which can then go on from its last update. A callback for any logger is three lines:
 
     class Log:
         def on_round(self, moment):
@@ -105,6 +106,12 @@ class Callbacks:
                 except BaseException:
                     self.failed = True
                     raise
+
+    @property
+    def see_trials(self) -> bool:
+        """Whether any of them hears of updates, and may look at their trials."""
+        hear = (each for each in self.given if hasattr(each, "on_update") or not _hooks(each))
+        return any(getattr(each, "needs_trials", True) for each in hear)
 
     def state(self) -> dict[str, np.ndarray]:
         """A copy of what all remember: 'EarlyStopping/0/waited' is that of the first of its class."""

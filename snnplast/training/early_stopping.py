@@ -35,6 +35,8 @@ class EarlyStopping:
     (2, 1)
     """
 
+    needs_trials = False
+
     def __init__(
         self,
         metric: str,

@@ -52,13 +52,13 @@ class Elsewhere:
 
     def chunks(self, trainer: Trainer, trials: range) -> Iterator[Chunk]:
         """What chunks of training trials leave, in order."""
-        full = _over_batch(trainer) or trainer.control is not None or trainer.wants(TRAINING)
+        full = _over_batch(trainer) or any(trainer.whole(TRAINING, index) for index in trials)
         for done in self._each(trainer, TRAINING, chunks(trials), full):
             yield Chunk(done.gradients, done.metrics, _records(trainer, done))
 
     def tests(self, trainer: Trainer, trials: range) -> Iterator[Record]:
         """Records of test trials, in order."""
-        full = isinstance(trainer.task, Measures) or trainer.wants(TEST)
+        full = isinstance(trainer.task, Measures) or any(trainer.whole(TEST, index) for index in trials)
         pieces = (trials[k : k + TESTS] for k in range(0, len(trials), TESTS))
         for done in self._each(trainer, TEST, pieces, full):
             yield from _records(trainer, done)

@@ -92,9 +92,16 @@ class Recorder:
             )
         return {"units": units, "classes": classes}
 
-    def wants(self, phase: int) -> bool:
-        """Whether trials of a phase are kept with more than the answers."""
-        return phase in self.phases and bool(self.experiment.recorded_spikes or self.experiment.record.variables)
+    def keeps(self, phase: int, index: int) -> bool:
+        """Whether spikes or variables of a trial are kept, in a round that is."""
+        experiment = self.experiment
+        if phase not in self.phases or not (experiment.recorded_spikes or experiment.record.variables):
+            return False
+        return not experiment.record.first or self._place(phase, index) < experiment.record.first
+
+    def _place(self, phase: int, index: int) -> int:
+        """Of a trial in its round."""
+        return index if phase == TEST else index % (self.trainer.task.epoch or self.trainer.batch)
 
     def trial(self, file: RunFile, phase: int, record: Record) -> None:
         """Answers, spikes and variables of a trial of a round that is kept, where its phase is, too."""
@@ -103,8 +110,7 @@ class Recorder:
             return
         if judged is not None and judged.answered is not None and judged.wanted is not None:
             file.answers(record.index, PHASES[phase], judged.wanted, judged.answered, trainer.iteration)
-        place = record.index if phase == TEST else record.index % (trainer.task.epoch or trainer.batch)
-        if phase not in self.phases or (most and place >= most):
+        if phase not in self.phases or (most and self._place(phase, record.index) >= most):
             return
         file.trial(
             record.index,

@@ -11,7 +11,7 @@ import numpy as np
 
 from snnplast.config.experiment import Experiment
 from snnplast.errors import UserError
-from snnplast.random_streams import TEST
+from snnplast.random_streams import TEST, TRAINING
 from snnplast.record.buffers import Per
 from snnplast.record.claim import Claim
 from snnplast.record.layout import Kept
@@ -144,7 +144,7 @@ class Session:
         """
         if keep:
             self.trainer.watch = lambda phase, record: self._keep(file, phase, record)
-            self.trainer.wants = lambda phase: self._keeps_round() and self.recorder.wants(phase)
+            self.trainer.whole = self._whole
             if not self.first:
                 file.initial(self.learned.values(), self.start)
         started = time.monotonic()
@@ -180,7 +180,7 @@ class Session:
         last = min((self.rounds + 1) * trainer.updates_per_epoch(), trainer.iterations)
         while trainer.iteration < last:
             step = trainer.update()
-            self.mean.add(step.metrics, len(step.trials))
+            self.mean.add(step.metrics, step.size)
             self.callbacks("on_update", self.moment(step.metrics, step.trials))
             due = self._pace.due(self.rounds + 1, trainer.iteration == last)
             self._pause(file, due or trainer.iteration == trainer.iterations)
@@ -228,6 +228,13 @@ class Session:
         """Whether trials of the round that has begun are kept."""
         number = self.rounds + 1
         return number % self.experiment.record.every == 0 or number == self.total
+
+    def _whole(self, phase: int, index: int) -> bool:
+        """Whether somebody wants to see more of a trial than how well it went."""
+        here = self.trainer.elsewhere is None
+        if phase == TRAINING and (self.trainer.control is not None or (here and self.callbacks.see_trials)):
+            return True
+        return self._keeps_round() and self.recorder.keeps(phase, index)
 
     def _keep(self, file: RunFile, phase: int, record: Record) -> None:
         if self._keeps_round():

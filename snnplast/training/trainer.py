@@ -21,8 +21,10 @@ from snnplast.simulation.agreement import refuse_in_pieces
 from snnplast.simulation.run_trial import simulate
 from snnplast.simulation.simulation import Simulation
 from snnplast.simulation.workers import Workers
+from snnplast.task.stack import Stack
 from snnplast.task.task import Measures, Task, Trial
 from snnplast.task.trial import Record
+from snnplast.training.at_once import AtOnce, summed, tested
 from snnplast.training.chunk import Chunk, Gradients, chunks
 
 if TYPE_CHECKING:
@@ -32,16 +34,23 @@ if TYPE_CHECKING:
 ENGINE = "engine/"
 """Of a checkpoint's names: the state of a continuous run."""
 
+TESTED = 64
+"""Test trials of one call."""
+
 Learned = tuple[list[Gradients], dict[str, float]]
 """Gradients by the signals of the trial, then, for each plasticity, by a signal of 1; and metrics."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one iteration gave. trials: their records, valid until the next iteration. metrics: name -> value."""
+    """What one iteration gave. size: number of trials. metrics: name -> value.
+
+    trials: their records, valid until the next iteration; none where they are not wanted whole.
+    """
 
     iteration: int
     epoch: int
+    size: int
     trials: list[Record]
     metrics: dict[str, float]
 
@@ -57,8 +66,10 @@ class Trainer:
     workers: threads that run the trials of a batch side by side; results are bitwise the same for any number.
     watch: called with (phase, record) of every trial, in order. kept: variables whose history it needs.
     reads: notes the files that trials read.
+    whole: of which trials, by phase and index, records must hold everything. Others may run in one call of compiled
+        code, with the same results: records of tests then hold how well they went, and those of training are left out.
     control: whose gradients of the same trials it is compared with, which is a metric as well.
-    elsewhere: where trials run if not here. wants: whether `watch` wants more of a phase's trials than how they went.
+    elsewhere: where trials run if not here.
     """
 
     simulation: Simulation
@@ -72,7 +83,7 @@ class Trainer:
     reads: Reads = field(default_factory=Reads)
     control: Control | None = None
     elsewhere: Elsewhere | None = None
-    wants: Callable[[int], bool] = lambda phase: False
+    whole: Callable[[int, int], bool] = lambda phase, index: True
     _going: bool = field(default=False, init=False)
     """Whether the next training trial goes on where the last one ended."""
 
@@ -104,6 +115,7 @@ class Trainer:
         if self.task.continuous:
             refuse_in_pieces(self.simulation.plan, self.simulation.plasticities)
         self._workers = Workers(self.simulation, 1 if self.sequential else self.workers)
+        self._calls = AtOnce(self.simulation, self.task)
 
     @property
     def sequential(self) -> bool:
@@ -140,14 +152,14 @@ class Trainer:
             found = gradients | self.control.changed(self.simulation)
             metrics[self.control.name] = self.control.cosine(found, self.control.gradients(records))
         self._apply(gradients)
-        for plasticity in self.simulation.plasticities:
+        for plasticity in self.simulation.plasticities if records else ():
             plasticity.assign(records[-1], self.simulation.values)
         if not np.isfinite(metrics.get("loss", 0.0)):
             raise UserError(
                 f"iteration {self.iteration + 1}: the loss is {metrics['loss']}; a lower learning_rate may help"
             )
         self.iteration += 1
-        return Step(self.iteration, epoch, records, metrics)
+        return Step(self.iteration, epoch, size, records, metrics)
 
     def learned(self, trials: range) -> tuple[dict[str, np.ndarray], list[Record], dict[str, float]]:
         """A batch of training trials: their mean gradient, which nothing is done with yet, records and metrics."""
@@ -215,14 +227,43 @@ class Trainer:
             self.control.close()
 
     def chunks(self, trials: range) -> Iterator[Chunk]:
-        """What chunks of training trials leave, in order."""
+        """What parts of training trials leave, in order."""
         if self.elsewhere is not None:
-            for chunk in self.elsewhere.chunks(self, trials):
-                self._watched(TRAINING, chunk.records)
-                yield chunk
-            return
+            return self._elsewhere(self.elsewhere, trials)
         self._workers.synchronise()
-        several = len(trials) > 1
+        if any(self.whole(TRAINING, index) for index in trials):
+            return self._looped(trials)
+        stack = self._stacked(TRAINING, trials)
+        return self._looped(trials) if stack is None else self._at_once(trials, stack)
+
+    def _elsewhere(self, elsewhere: Elsewhere, trials: range) -> Iterator[Chunk]:
+        for chunk in elsewhere.chunks(self, trials):
+            self._watched(TRAINING, chunk.records)
+            yield chunk
+
+    def _stacked(self, phase: int, trials: range) -> Stack | None:
+        with self.reads.noted():
+            return self._calls.stack(phase, trials)
+
+    def _at_once(self, trials: range, stack: Stack) -> Iterator[Chunk]:
+        """The same in as many calls as there are workers for, of whole chunks."""
+        alone, units = self._workers.count == 1, len(self.simulation.plasticities)
+
+        def run(simulation: Simulation, place: range) -> Chunk | None:
+            part = stack.part(place)
+            outcome = self._calls.run(simulation, part, TRAINING, trials[place.start : place.stop])
+            return None if outcome is None else summed(outcome, units, copy=not alone or len(trials) > 1)
+
+        every = range(len(trials))
+        for place, chunk in self._workers.map(lambda s, p: (p, run(s, p)), [every] if alone else chunks(every)):
+            if chunk is None:
+                yield from self._looped(trials[place.start : place.stop], several=len(trials) > 1)
+            else:
+                yield chunk
+
+    def _looped(self, trials: range, several: bool | None = None) -> Iterator[Chunk]:
+        """The same of chunks, by the loop over their trials, which defines it. several: whether more follow."""
+        several = len(trials) > 1 if several is None else several
 
         def run(simulation: Simulation, items: list[tuple[int, Trial]]) -> Chunk:
             chunk = Chunk()
@@ -245,7 +286,30 @@ class Trainer:
                 yield record
             return
         self._workers.synchronise()
+        for part in (trials[k : k + TESTED] for k in range(0, len(trials), TESTED)):
+            found = None
+            if not any(self.whole(TEST, index) for index in part):
+                stack = self._stacked(TEST, part)
+                found = None if stack is None else self._tested_at_once(part, stack)
+            if found is None:
+                yield from self._tests_looped(part)
+                continue
+            for record in found:
+                if self.watch is not None:
+                    self.watch(TEST, record)
+                yield record
 
+    def _tested_at_once(self, trials: range, stack: Stack) -> list[Record] | None:
+        def run(simulation: Simulation, place: range) -> list[Record] | None:
+            numbers = trials[place.start : place.stop]
+            outcome = self._calls.run(simulation, stack.part(place), TEST, numbers)
+            return None if outcome is None else tested(outcome, simulation, self.task.seed, numbers, stack.steps)
+
+        every = range(len(trials))
+        parts = list(self._workers.map(run, [every] if self._workers.count == 1 else chunks(every)))
+        return None if any(part is None for part in parts) else [record for part in parts for record in part or ()]
+
+    def _tests_looped(self, trials: range) -> Iterator[Record]:
         def run(simulation: Simulation, item: tuple[int, Trial]) -> Record:
             return self._left(TEST, self._simulate(simulation, TEST, *item))
 

@@ -77,7 +77,7 @@ def work(asked: Work) -> bytes | None:
 
 def _done(trainer: Trainer, asked: Work) -> Done:
     done = Done(reads=(trainer.reads.data, trainer.reads.modules))
-    trainer.watch = None
+    trainer.watch, trainer.whole = None, lambda phase, index: asked.full
     if asked.full:
         trainer.watch = lambda phase, record: done.records.append(_held(record, trainer.kept))
     if asked.phase == TRAINING:
