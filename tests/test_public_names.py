@@ -26,14 +26,14 @@ NAMES = {
     """,
     "snnplast.task": """
         ActorCritic Choice Classification ClosedLoop CrossEntropy Encoding Environment Judgement MeanSquaredError
-        Measures Model Objective PixelCode PopulationCode RateCode ReadoutChoice Record Segment ShowsSamples
-        SpikeChoice Spikes Stretch Task Trial
+        Measures Model Objective OneSegment PixelCode PopulationCode RateCode ReadoutChoice Record Segment ShowsSamples
+        SpikeChoice Spikes Stack Stretch Task Trial
     """,
     "snnplast.learning": """
-        Adam Adaptive AfterTrial AnyOptimizer AnySurrogate AnyThirdFactor Assigns Broadcast Context Explores Extends
-        Follows Judged Modulated Optimizer OverBatch Pairing PiecewiseLinear Prepares Pretrained Pretraining Rule SGD
-        Schedule Signal SignalKind Signals Speaks State Surrogate ThirdFactor ThreeFactorRule Timing WithinTrial
-        postsynaptic_trace presynaptic_trace
+        Adam Adaptive AfterTrial AnyOptimizer AnySurrogate AnyThirdFactor Assigns Broadcast Compiled CompiledSignal
+        Context Explores Extends Follows Judged Modulated Optimizer OverBatch Pairing PiecewiseLinear Prepares
+        Pretrained Pretraining Rule SGD Schedule Signal SignalKind Signals Speaks State Surrogate Swept SweptBack
+        ThirdFactor ThreeFactorRule Timing Trials WithinTrial postsynaptic_trace presynaptic_trace
     """,
     "snnplast.testing": "check_model check_neuron check_rule check_third_factor small_network small_samples small_task",
 }
