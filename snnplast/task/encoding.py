@@ -39,7 +39,7 @@ def poisson(
 
 def _by_numpy(values: np.ndarray, steps: int, peak: float, random: Uniforms) -> tuple[np.ndarray, np.ndarray]:
     n, constant = values.shape[-1], values.ndim == 1
-    probability = np.asarray(values, dtype=float).ravel() * peak
+    probability = np.ascontiguousarray(values, dtype=float).ravel() * peak
     if not probability.size:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     certain = probability >= 1
