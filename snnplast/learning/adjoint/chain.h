@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "modulation.h"
+#include "columns.h"
+#include "problem.h"
 
 namespace snnplast::adjoint {
 
@@ -14,7 +15,6 @@ struct Entry {
     int64_t row, column;
     const double* values;
     int64_t stride;
-    const double* at(int64_t t, int64_t first) const { return values + t * stride + first; }
 };
 
 struct Entries {
@@ -45,87 +45,83 @@ struct Chain {
     double* parameters;                          // (parameters, n)
 };
 
-// What is carried from step to step for `width` neurons: lambda, or the states' derivatives.
-struct Carry {
-    std::vector<double> now, next, direct, modulation;
-    Carry(const Problem& p, int64_t width)
-        : now((p.chain ? p.chain->size : 1) * width), next(now.size()), direct(width), modulation(width) {}
-};
+// A block of neurons whose derivative `now` by their states goes from the last step to the first.
+template <int Q>
+class ChainBlock {
+    using Block = Columns<Q>;
+    const Problem& p;
+    const Chain& chain;
+    const int64_t first;
+    std::vector<Block> states;
+    Block *now, *next;
 
-// a times a matrix whose `rows` are given by entries; unit rows elsewhere, and where `mask` is 0.
-inline void times(Carry& c, const Entries& entries, const Rows& rows, const double* mask, int64_t t, int64_t first,
-           int64_t width) {
-    if (rows.count == 0) return;
-    std::copy(c.now.begin(), c.now.end(), c.next.begin());
-    for (int64_t row : rows) {
-        const double* a = c.now.data() + row * width;
-        double* after = c.next.data() + row * width;
-        if (mask)
-            for (int64_t b = 0; b < width; ++b) after[b] -= mask[b] * a[b];
-        else
-            std::fill(after, after + width, 0.0);
+public:
+    ChainBlock(const Problem& problem, int64_t first)
+        : p(problem), chain(*problem.chain), first(first), states(2 * chain.size, Block::all(0.0)) {
+        now = states.data();
+        next = now + chain.size;
     }
-    for (const Entry& e : entries) {
-        const double *a = c.now.data() + e.row * width, *values = e.at(t, first);
-        double* __restrict after = c.next.data() + e.column * width;
-        if (mask)
-            for (int64_t b = 0; b < width; ++b) after[b] += mask[b] * (a[b] * values[b]);
-        else
-            for (int64_t b = 0; b < width; ++b) after[b] += a[b] * values[b];
-    }
-    c.now.swap(c.next);
-}
+    ChainBlock(ChainBlock&&) = default;
 
-// What constants of the neuron gather: weight (the states' derivatives where null) times entries, where `mask` is 1.
-inline void gather(const Problem& p, const Carry& c, const Entries& entries, const double* weight, const double* mask,
-            int64_t t, int64_t first, int64_t width) {
-    for (const Entry& e : entries) {
-        const double *by = weight ? weight : c.now.data() + e.row * width, *values = e.at(t, first);
-        double* total = p.chain->parameters + e.column * p.n + first;
-        for (int64_t b = 0; b < width; ++b) total[b] += by[b] * values[b] * (mask ? mask[b] : 1.0);
+    // One step back from t + 1: A^t of each variable v into `room` columns from rows + v * stride on.
+    void back(int64_t t, const Block& modulation, double* rows, int64_t stride, int64_t room) {
+        Block s = modulation;
+        for (const Entry& e : chain.kicks) s = s + now[e.row] * at(e, t);
+        s = s * in_step(p.psi, t);
+        const Block spiked = chain.spiked ? in_step(chain.spiked, t) : Block::all(1.0);
+        for (const Entry& e : chain.by_slope) gather(e, s * at(e, t));
+        for (const Entry& e : chain.by_reset) gather(e, now[e.row] * at(e, t) * spiked);
+        times<true>(chain.reset, chain.changed, spiked, t);
+        arrive(BEFORE_RESET, t, rows, stride, room);
+        for (const Entry& e : chain.slope) now[e.row] = now[e.row] + s * at(e, t);
+        for (const Entry& e : chain.by_updates) gather(e, now[e.row] * at(e, t));
+        times<false>(chain.updates, chain.updated, spiked, t);
+        arrive(BEFORE_THRESHOLD, t, rows, stride, room);
+        for (const Entry& e : chain.by_flow) gather(e, now[e.row] * at(e, t));
+        for (int64_t x = 0; x < chain.size; ++x) next[x] = Block::all(0.0);
+        for (const Entry& e : chain.flow) next[e.column] = next[e.column] + now[e.row] * at(e, t);
+        std::swap(now, next);
+        arrive(BEFORE_FLOW, t, rows, stride, room);
+        if (t > 0) return;
+        for (const Entry& e : chain.initial) gather(e, now[e.row] * at(e, t));
     }
-}
 
-// One step back in time of a chain: A^t of each variable into rows[variable].
-inline void chain_back(const Problem& p, int64_t t, int64_t first, int64_t width, Carry& c, double* const* rows) {
-    const Chain& chain = *p.chain;
-    const double *psi = p.psi + t * p.n + first, *spiked = chain.spiked ? chain.spiked + t * p.n + first : nullptr;
-    double* __restrict s = c.direct.data();
-    auto arrive = [&](int64_t point) {
+private:
+    SNNPLAST_INLINE Block in_step(const double* values, int64_t t) const {
+        return Block::at(values + t * p.n + first, (p.T - t) * p.n - first);
+    }
+
+    SNNPLAST_INLINE Block at(const Entry& e, int64_t t) const {
+        return e.stride ? in_step(e.values, t) : Block::at(e.values + first, p.n - first);
+    }
+
+    // What a constant of the neuron gathers.
+    void gather(const Entry& e, const Block& more) const {
+        double* total = chain.parameters + e.column * p.n + first;
+        (Block::at(total, p.n - first) + more).store(total, std::min(Block::WIDTH, p.n - first));
+    }
+
+    // A^t of the variables whose spikes arrive here.
+    void arrive(int64_t point, int64_t t, double* rows, int64_t stride, int64_t room) const {
         for (int64_t v = 0; v < chain.n_variables; ++v) {
             if (chain.points[v] != point) continue;
-            const double *a = c.now.data() + chain.states[v] * width, *gate = chain.gates[v];
-            for (int64_t b = 0; b < width; ++b) rows[v][b] = gate ? a[b] * gate[t * p.n + first + b] : a[b];
+            const Block a = now[chain.states[v]];
+            (chain.gates[v] ? a * in_step(chain.gates[v], t) : a).store(rows + v * stride, room);
         }
-    };
-    std::copy(c.modulation.begin(), c.modulation.end(), s);
-    for (const Entry& e : chain.kicks) {
-        const double *a = c.now.data() + e.row * width, *values = e.at(t, first);
-        for (int64_t b = 0; b < width; ++b) s[b] += a[b] * values[b];
     }
-    for (int64_t b = 0; b < width; ++b) s[b] *= psi[b];
-    gather(p, c, chain.by_slope, s, nullptr, t, first, width);
-    gather(p, c, chain.by_reset, nullptr, spiked, t, first, width);
-    times(c, chain.reset, chain.changed, spiked, t, first, width);
-    arrive(BEFORE_RESET);
-    for (const Entry& e : chain.slope) {
-        const double* values = e.at(t, first);
-        double* __restrict a = c.now.data() + e.row * width;
-        for (int64_t b = 0; b < width; ++b) a[b] += s[b] * values[b];
+
+    // now times a matrix whose `rows` are given by entries: unit rows elsewhere and, with MASKED, where `mask` is 0.
+    template <bool MASKED>
+    void times(const Entries& entries, const Rows& rows, const Block& mask, int64_t t) {
+        if (rows.count == 0) return;
+        std::copy(now, now + chain.size, next);
+        for (int64_t row : rows) next[row] = MASKED ? next[row] - mask * now[row] : Block::all(0.0);
+        for (const Entry& e : entries) {
+            const Block more = now[e.row] * at(e, t);
+            next[e.column] = next[e.column] + (MASKED ? mask * more : more);
+        }
+        std::swap(now, next);
     }
-    gather(p, c, chain.by_updates, nullptr, nullptr, t, first, width);
-    times(c, chain.updates, chain.updated, nullptr, t, first, width);
-    arrive(BEFORE_THRESHOLD);
-    gather(p, c, chain.by_flow, nullptr, nullptr, t, first, width);
-    std::fill(c.next.begin(), c.next.end(), 0.0);
-    for (const Entry& e : chain.flow) {
-        const double *a = c.now.data() + e.row * width, *values = e.at(t, first);
-        double* __restrict before = c.next.data() + e.column * width;
-        for (int64_t b = 0; b < width; ++b) before[b] += a[b] * values[b];
-    }
-    c.now.swap(c.next);
-    arrive(BEFORE_FLOW);
-    if (t == 0) gather(p, c, chain.initial, nullptr, nullptr, 0, first, width);
-}
+};
 
 }  // namespace snnplast::adjoint

@@ -56,10 +56,7 @@ struct Columns {
     // Only `left` more values lie in the array; columns beyond it are 0.
     template <class Real>
     SNNPLAST_INLINE static Columns at(const Real* from, int64_t left) {
-        if (__builtin_expect(left >= WIDTH, 1)) return at(from);
-        Real line[WIDTH] = {};
-        std::copy_n(from, left, line);
-        return at(line);
+        return __builtin_expect(left >= WIDTH, 1) ? at(from) : padded(from, left);
     }
 
     SNNPLAST_INLINE void store(double* to) const { SNNPLAST_EACH std::memcpy(to + q * LANES, &of[q], sizeof(Lanes)); }
@@ -87,6 +84,14 @@ struct Columns {
         Columns result;
         SNNPLAST_EACH result.of[q] = of[q] * other.of[q];
         return result;
+    }
+
+private:
+    template <class Real>
+    __attribute__((noinline)) static Columns padded(const Real* from, int64_t left) {
+        Real line[WIDTH] = {};
+        std::copy_n(from, left, line);
+        return at(line);
     }
 };
 

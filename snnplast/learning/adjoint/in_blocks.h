@@ -59,18 +59,17 @@ void sum_spikes(const Sweep& sweep, const Grouped& spikes, const double* rows, c
 
 // A^t of a block into row t of `rows`; of a chain, a matrix of `length` values for each variable.
 template <int Q>
-void run_back(const Modulated& p, int64_t first, int64_t width, double* rows, int64_t length, Scratch& scratch) {
+void run_back(const Modulated& p, int64_t first, double* rows, int64_t length, Scratch& scratch) {
+    const BlockModulation<Q> modulation(p, first, scratch.weights);
     if (p.chain == nullptr) {
         constexpr auto forms = std::array{reversed<Q, false, false>, reversed<Q, false, true>, reversed<Q, true, false>,
                                           reversed<Q, true, true>};
-        return forms[2 * (p.psi != nullptr) + (p.beta != nullptr)](p, first, rows, scratch.weights);
+        return forms[2 * (p.psi != nullptr) + (p.beta != nullptr)](p, first, modulation, rows);
     }
-    Carry carry(p, width);
-    std::vector<double*> now(variables(p));
-    for (int64_t t = p.T - 1; t >= 0; --t) {
-        for (size_t v = 0; v < now.size(); ++v) now[v] = rows + v * length + t * Columns<Q>::WIDTH;
-        step_back(p, t, first, width, carry, nullptr, now.data());
-    }
+    constexpr int64_t WIDTH = Columns<Q>::WIDTH;
+    ChainBlock<Q> block(p, first);
+    for (int64_t t = p.T - 1; t >= 0; --t)
+        block.back(t, modulation.at(t, (p.T - t) * p.n - first), rows + t * WIDTH, length, WIDTH);
 }
 
 template <int Q>
@@ -80,7 +79,7 @@ void in_block(const Modulated& p, const std::vector<const Sweep*>& sweeps, int64
     const int64_t width = std::min(WIDTH, p.n - first), length = (p.T + 1 + longest) * WIDTH;
     double* rows = scratch.adjoint(variables(p) * length);
     for (int64_t v = 0; v < variables(p); ++v) std::fill(rows + v * length + p.T * WIDTH, rows + (v + 1) * length, 0.0);
-    run_back<Q>(p, first, width, rows, length, scratch);
+    run_back<Q>(p, first, rows, length, scratch);
     for (size_t s = 0; s < sweeps.size(); ++s)
         sum_spikes<Q>(*sweeps[s], scratch.groups[s], rows + sweeps[s]->variable * length,
                       sweeps[s]->gain ? sweeps[s]->gain : p.gain, first, width, p.n);
