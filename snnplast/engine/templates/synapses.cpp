@@ -34,9 +34,9 @@
     case snnplast::Walk::ranges:
         for (size_t _n = 0; _n < _pathway.arrived().size(); _n++) {
             const int32_t _arrived = _pathway.arrived()[_n];
-            const snnplast::Run _run = _pathway.range(_arrived), _next = _pathway.range_after(_n);
+            const snnplast::Run _run = _pathway.range(_arrived), _soon = _pathway.range_ahead(_n);
             {% for _array in _own %}
-            snnplast::expect({{_array}}, _next);
+            snnplast::expect({{_array}}, _soon);
             {% endfor %}
             const snnplast::Known {{_near}}{_pathway.neuron(_arrived)};
             for (int32_t _k = 0; _k < _run.count; _k++) {

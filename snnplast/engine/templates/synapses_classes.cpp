@@ -26,9 +26,10 @@ struct Run {
     int32_t first, target, count;
 };
 
-// Asks for what these synapses have in an array: it lies anywhere in memory.
+// Asks for what these synapses have in an array: it lies anywhere in memory. Unless it is inlined early, gcc takes a
+// function that only asks for one that does nothing.
 template <class T>
-inline void expect(const T* values, const Run& run) {
+inline __attribute__((always_inline)) void expect(const T* values, const Run& run) {
     const size_t first = static_cast<size_t>(run.first);
     for (size_t k = first; k < first + run.count; k += 64 / sizeof(T))
         __builtin_prefetch(values + k);
@@ -166,9 +167,10 @@ public:
         return {static_cast<int32_t>(first_[arrived]), 0, static_cast<int32_t>(first_[arrived + 1] - first_[arrived])};
     }
 
-    // That of the neuron whose spike is the next to be seen to, in this step.
-    snnplast::Run range_after(size_t n) const {
-        return n + 1 < arrived().size() ? range(arrived()[n + 1]) : snnplast::Run{0, 0, 0};
+    // That of a neuron whose spike is seen to soon, in this step.
+    snnplast::Run range_ahead(size_t n) const {
+        constexpr size_t SPIKES_AHEAD = 4;
+        return n + SPIKES_AHEAD < arrived().size() ? range(arrived()[n + SPIKES_AHEAD]) : snnplast::Run{0, 0, 0};
     }
 
     // The walk of lists: one list for each spiking neuron, or one of all synapses reached now.

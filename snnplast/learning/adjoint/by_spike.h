@@ -4,28 +4,37 @@
 #include <algorithm>
 #include <vector>
 
+#include "columns.h"
 #include "step_back.h"
 
 namespace snnplast::adjoint {
 
-// Asks for the synapses of the source that comes next, which lie anywhere in memory.
-inline void expect(const Sweep& sweep, int64_t i) {
-    for (int64_t k = sweep.starts[i]; k < sweep.starts[i + 1]; k += 8) {
-        __builtin_prefetch(sweep.out + k, 1);
-        __builtin_prefetch(sweep.post + k);
-    }
+constexpr int64_t SPIKES_AHEAD = 4;
+
+// Asks for the synapses of a source that comes soon, which lie anywhere in memory. Unless it is inlined early, gcc takes
+// a function that only asks for one that does nothing.
+SNNPLAST_INLINE void expect(const Sweep& sweep, int64_t i) {
+    const int64_t begin = sweep.starts[i], end = sweep.starts[i + 1];
+    for (int64_t k = begin; k < end; k += 8) __builtin_prefetch(sweep.out + k, 1);
+    for (int64_t k = begin; k < end; k += 16) __builtin_prefetch(sweep.post + k);
 }
 
 // Adds what the synapses of a source that spiked see at step t. `ring` holds A^t, A^{t+1}, ... by step modulo `rows`.
 inline void visit(const Sweep& sweep, int64_t i, const double* ring, int64_t rows, int64_t t, int64_t n) {
-    const double* now = ring + t % rows * n;
-    for (int64_t k = sweep.starts[i]; k < sweep.starts[i + 1]; ++k)
-        sweep.out[k] += sweep.delays ? ring[(t + sweep.delays[k]) % rows * n + sweep.post[k]] : now[sweep.post[k]];
+    const int64_t begin = sweep.starts[i], end = sweep.starts[i + 1];
+    const int32_t* post = sweep.post;
+    double* __restrict out = sweep.out;
+    if (sweep.delays)
+        for (int64_t k = begin; k < end; ++k) out[k] += ring[(t + sweep.delays[k]) % rows * n + post[k]];
+    else {
+        const double* __restrict now = ring + t % rows * n;
+        for (int64_t k = begin; k < end; ++k) out[k] += now[post[k]];
+    }
 }
 
 inline void by_spike(const Modulated& p, const std::vector<const Sweep*>& sweeps) {
     const int64_t n = p.n;
-    int64_t rows = 2;
+    int64_t rows = 1;
     std::vector<int64_t> left;  // spikes of each sweep that are still to come, backwards
     for (const Sweep* sweep : sweeps) {
         rows = std::max(rows, sweep->longest + 1);
@@ -35,15 +44,15 @@ inline void by_spike(const Modulated& p, const std::vector<const Sweep*>& sweeps
     const int64_t count = variables(p);
     std::vector<double> ring(count * rows * n);
     std::vector<double*> now(count);
-    Carry carry(p, n);
+    Carry carry(p);
     for (int64_t t = p.T - 1; t >= 0; --t) {
         for (int64_t v = 0; v < count; ++v) now[v] = ring.data() + (v * rows + t % rows) * n;
-        step_back(p, t, 0, n, carry, ring.data() + (t + 1) % rows * n, now.data());
+        step_back(p, t, carry, ring.data() + (t + 1) % rows * n, now.data());
         for (size_t s = 0; s < sweeps.size(); ++s) {
             const Sweep& sweep = *sweeps[s];
             while (left[s] && sweep.steps[left[s] - 1] + sweep.latency > t) --left[s];
             for (; left[s] && sweep.steps[left[s] - 1] + sweep.latency == t; --left[s]) {
-                if (left[s] > 1) expect(sweep, sweep.indices[left[s] - 2]);
+                if (left[s] > SPIKES_AHEAD) expect(sweep, sweep.indices[left[s] - 1 - SPIKES_AHEAD]);
                 visit(sweep, sweep.indices[left[s] - 1], ring.data() + sweep.variable * rows * n, rows, t, n);
             }
         }
