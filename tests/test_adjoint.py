@@ -115,6 +115,15 @@ def same(one, other):
     return all(np.array_equal(*pair) for calls in zip(one, other, strict=True) for pair in zip(*calls, strict=True))
 
 
+@pytest.mark.parametrize("adapting", [False, True])
+@pytest.mark.parametrize("n", [7, 32, 100])
+def test_a_history_in_single_precision_is_read_as_what_it_holds(n, adapting):
+    single = problem(n, adapting=adapting)
+    single["psi"] = single["psi"].astype(np.float32)
+    double = single | {"psi": single["psi"].astype(float)}
+    assert same(*([adjoint_sweep(**swept, compiled=True)] for swept in (single, double)))
+
+
 def test_a_call_leaves_nothing_for_the_next():
     swept = [problem(n, adapting=n == 8) for n in (8, 100, 1, 33, 8)]
     first = [adjoint_sweep(**one, compiled=True) for one in swept]

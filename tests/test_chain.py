@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -223,6 +225,27 @@ def test_the_kernel_is_the_numpy_form(d, seed, longest):
     for one, other in zip([*found, *found_by[:2], found_by[3]], [*expected, *by[:2], by[3]], strict=True):
         close(one, other, 1e-12)
     assert not np.any(found_by[2])
+
+
+@COMPILED
+def test_histories_in_single_precision_are_read_as_what_they_hold():
+    """Those of a chain: psi, spikes, gates and everything that varies."""
+
+    def found(precision):
+        def told(array):
+            return array if array is None else array.astype(np.float32).astype(precision)
+
+        def listed(entries):
+            return [(*places, told(values)) for *places, values in entries]
+
+        chain, into = some_chain(3, 1), variables(3)
+        names = "flow", "slope", "updates", "reset", "kicks"
+        chain = replace(chain, spiked=told(chain.spiked), **{name: listed(getattr(chain, name)) for name in names})
+        into = [replace(variable, gate=told(variable.gate)) for variable in into]
+        return chain_sweep(chain, told(some_psi()), signals(), into, projections(3), True)[0]
+
+    for one, other in zip(found(np.float32), found(np.float64), strict=True):
+        assert np.any(one) and np.array_equal(one, other)
 
 
 @COMPILED

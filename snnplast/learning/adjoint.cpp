@@ -8,17 +8,17 @@ using namespace snnplast::adjoint;
 static thread_local Scratch scratch;
 
 extern "C" __attribute__((visibility("default"))) void adjoint_gradient(
-    int64_t T, int64_t n, const double* psi, const double* trial, const double* decay, const double* gain,
+    int64_t T, int64_t n, const History* psi, const double* trial, const double* decay, const double* gain,
     const double* beta, const double* rho, int64_t n_signals, const Signal* signals, int64_t n_sweeps,
     const Sweep* sweeps) {
-    gradient({T, n, psi, trial, decay, gain, beta, rho, n_signals, signals}, n_sweeps, sweeps, scratch);
+    gradient({T, n, *psi, trial, decay, gain, beta, rho, n_signals, signals}, n_sweeps, sweeps, scratch);
 }
 
-extern "C" __attribute__((visibility("default"))) void chain_gradient(int64_t T, int64_t n, const double* psi,
+extern "C" __attribute__((visibility("default"))) void chain_gradient(int64_t T, int64_t n, const History* psi,
                                                                       const double* trial, const Chain* chain,
                                                                       int64_t n_signals, const Signal* signals,
                                                                       int64_t n_sweeps, const Sweep* sweeps) {
-    gradient({T, n, psi, trial, nullptr, nullptr, nullptr, nullptr, n_signals, signals, chain}, n_sweeps, sweeps,
+    gradient({T, n, *psi, trial, nullptr, nullptr, nullptr, nullptr, n_signals, signals, chain}, n_sweeps, sweeps,
              scratch);
 }
 

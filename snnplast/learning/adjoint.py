@@ -18,6 +18,10 @@ _HERE = Path(__file__).parent
 _P, _L = ctypes.c_void_p, ctypes.c_int64
 
 
+class HistoryData(ctypes.Structure):
+    _fields_ = (("values", _P), ("single", _L))
+
+
 class SignalData(ctypes.Structure):
     _fields_ = (("values", _P), ("decay", _P), ("feedback", _P), ("k", _L))
 
@@ -30,7 +34,7 @@ class SweepData(ctypes.Structure):
 
 
 class _Entry(ctypes.Structure):
-    _fields_ = (("row", _L), ("column", _L), ("values", _P), ("stride", _L))
+    _fields_ = (("row", _L), ("column", _L), ("values", HistoryData), ("stride", _L))
 
 
 class _Entries(ctypes.Structure):
@@ -45,7 +49,7 @@ class _Chain(ctypes.Structure):
     _fields_ = (
         ("size", _L),
         *((name, _Entries) for name in ("flow", "updates", "reset", "slope", "kicks")),
-        *(("updated", _Rows), ("changed", _Rows), ("spiked", _P)),
+        *(("updated", _Rows), ("changed", _Rows), ("spiked", HistoryData)),
         *(("n_variables", _L), ("states", _P), ("points", _P), ("gates", _P)),
         *((f"by_{name}", _Entries) for name in ("slope", "reset", "updates", "flow")),
         *(("initial", _Entries), ("parameters", _P)),
@@ -96,6 +100,11 @@ class Held:
         self.held.append(np.ascontiguousarray(array, dtype=dtype))
         return self.held[-1].ctypes.data
 
+    def history(self, array: np.ndarray | None) -> HistoryData:
+        """An array in its own precision."""
+        single = array is not None and array.dtype == np.float32
+        return HistoryData(self.at(array, np.float32 if single else np.float64), single)
+
     def signals(self, signals: Sequence[Carried]) -> Any:
         """Table of step signals."""
         rows = (
@@ -117,7 +126,7 @@ class Held:
         for _, _, values in entries:
             if values.shape not in (self.shape[1:], self.shape):
                 raise ValueError(f"values {values.shape}: the shape {self.shape[1:]} or {self.shape} is needed")
-        rows = (_Entry(r, c, self.at(v), v.shape[1] if v.ndim == 2 else 0) for r, c, v in entries)
+        rows = (_Entry(r, c, self.history(v), v.shape[1] if v.ndim == 2 else 0) for r, c, v in entries)
         table = (_Entry * len(entries))(*rows)
         self.held.append(table)
         return _Entries(table, len(entries))
@@ -140,13 +149,14 @@ def adjoint_gradient(
 ) -> list[np.ndarray]:
     """One array (synapses,) per sweep.
 
-    psi: (T, n) or None for 1. trial: (n,) or None. decay, gain: (n,). adaptation: (beta, rho), (n,) each, or None.
+    psi: (T, n), float64 or float32, or None for 1. trial: (n,) or None. decay, gain: (n,). adaptation: (beta, rho),
+    (n,) each, or None.
     """
     n = decay.size
     held = Held((steps, n))
     outs = [np.empty(s.synapses) for s in sweeps]
     beta, rho = adaptation or (None, None)
-    problem = (held.at(array) for array in (psi, trial, decay, gain, beta, rho))
+    problem = ctypes.byref(held.history(psi)), *(held.at(array) for array in (trial, decay, gain, beta, rho))
     tables = len(signals), held.signals(signals), len(sweeps), held.sweeps(sweeps, outs)
     kernels().adjoint_gradient(steps, n, *problem, *tables)
     return outs
@@ -166,7 +176,7 @@ def chain_gradient(
     held = Held((steps, n))
     outs, totals = [np.empty(s.synapses) for s in sweeps], np.zeros((len(parameters), n))
     table = chain_data(held, chain, variables, parameters, totals)
-    given = held.at(psi), held.at(trial), ctypes.byref(table), len(signals), held.signals(signals)
+    given = ctypes.byref(held.history(psi)), held.at(trial), ctypes.byref(table), len(signals), held.signals(signals)
     kernels().chain_gradient(steps, n, *given, len(sweeps), held.sweeps(sweeps, outs))
     return outs, list(totals)
 
@@ -175,8 +185,8 @@ def chain_data(
     held: Held, chain: Chain, variables: Sequence[Variable], parameters: Sequence[ByParameter], totals: np.ndarray
 ) -> ctypes.Structure:
     """A chain as the kernel takes it. totals: what its parameters gather, (parameters, n)."""
-    gates = [held.at(variable.gate) for variable in variables]
-    held.held.append(gates := (ctypes.c_void_p * len(gates))(*gates))
+    gates = (HistoryData * len(variables))(*(held.history(variable.gate) for variable in variables))
+    held.held.append(gates)
 
     def by(place: str) -> _Entries:
         vectors = [(k, getattr(parameter, place)) for k, parameter in enumerate(parameters)]
@@ -189,7 +199,7 @@ def chain_data(
         *(held.entries([(row, 0, values) for row, values in vector]) for vector in (chain.slope, chain.kicks)),
         held.rows(chain.updated_rows),
         held.rows(chain.reset_rows),
-        held.at(chain.spiked),
+        held.history(chain.spiked),
         len(variables),
         held.at(np.array([v.state for v in variables]), np.int64),
         held.at(np.array([POINTS.index(v.point) for v in variables]), np.int64),

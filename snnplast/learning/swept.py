@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from snnplast.learning.adjoint import Held, SignalData, SweepData, chain_data, kernels
+from snnplast.learning.adjoint import Held, HistoryData, SignalData, SweepData, chain_data, kernels
 from snnplast.learning.capabilities import Swept
 from snnplast.learning.signals import Signal
 from snnplast.native.stage import Fired, Stage, address, place
@@ -19,8 +19,8 @@ _P, _L, _D = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 
 class _Problem(ctypes.Structure):
     _fields_ = (
-        *(("steps", _L), ("n", _L), ("psi", _P), ("trial", _P), ("decay", _P), ("gain", _P), ("beta", _P), ("rho", _P)),
-        *(("n_signals", _L), ("signals", _P), ("chain", _P)),
+        *(("steps", _L), ("n", _L), ("psi", HistoryData), ("trial", _P), ("decay", _P), ("gain", _P), ("beta", _P)),
+        *(("rho", _P), ("n_signals", _L), ("signals", _P), ("chain", _P)),
     )
 
 
@@ -65,7 +65,7 @@ class SweptTrials:
         arrays = (held.at(array) for array in (swept.decay, swept.gain, beta, rho))
         signals_at = len(carried), ctypes.addressof(table)
         chain_at = None if chain is None else ctypes.addressof(chain)
-        problem = _Problem(record.steps, n, place(psi), place(trial), *arrays, *signals_at, chain_at)
+        problem = _Problem(record.steps, n, held.history(psi), place(trial), *arrays, *signals_at, chain_at)
         spikes = (_P * len(self.names))(*(ctypes.addressof(fired[source]) for _, source, _ in swept.projections))
         pointers = [_addresses(group) for group in (given, outs, self._sums, self._totals)]
         data = _SweptTrials(

@@ -13,7 +13,7 @@ namespace snnplast::adjoint {
 // An entry of a matrix or vector per neuron: constant where stride is 0, else one row of n values per step.
 struct Entry {
     int64_t row, column;
-    const double* values;
+    History values;
     int64_t stride;
 };
 
@@ -37,10 +37,10 @@ struct Chain {
     int64_t size;
     Entries flow, updates, reset, slope, kicks;  // slope, kicks: by row
     Rows updated, changed;                       // rows of updates and of reset
-    const double* spiked;                        // (T, n), null: the reset changes nothing
+    History spiked;                              // (T, n), null: the reset changes nothing
     int64_t n_variables;
     const int64_t *states, *points;              // of each A
-    const double* const* gates;                  // (T, n) each, null: open
+    const History* gates;                        // (T, n) each, null: open
     Entries by_slope, by_reset, by_updates, by_flow, initial;  // column: which parameter
     double* parameters;                          // (parameters, n)
 };
@@ -87,12 +87,12 @@ public:
     }
 
 private:
-    SNNPLAST_INLINE Block in_step(const double* values, int64_t t) const {
-        return Block::at(values + t * p.n + first, (p.T - t) * p.n - first);
+    SNNPLAST_INLINE Block in_step(const History& values, int64_t t) const {
+        return Block::at(values, t * p.n + first, (p.T - t) * p.n - first);
     }
 
     SNNPLAST_INLINE Block at(const Entry& e, int64_t t) const {
-        return e.stride ? in_step(e.values, t) : Block::at(e.values + first, p.n - first);
+        return e.stride ? in_step(e.values, t) : Block::at(e.values, first, p.n - first);
     }
 
     // What a constant of the neuron gathers.

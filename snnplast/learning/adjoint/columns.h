@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "problem.h"
+
 namespace snnplast::adjoint {
 
 #if defined(__AVX512F__)
@@ -48,15 +50,21 @@ struct Columns {
         return result;
     }
 
-    template <class Real>
-    SNNPLAST_INLINE static void expect(const Real* from) {
-        SNNPLAST_EACH __builtin_prefetch(from + q * LANES);
+    // Asks for what will be read.
+    SNNPLAST_INLINE static void expect(const History& history, int64_t from) {
+        SNNPLAST_EACH history.single ? __builtin_prefetch(history.singles() + from + q * LANES)
+                                     : __builtin_prefetch(history.doubles() + from + q * LANES);
     }
 
     // Only `left` more values lie in the array; columns beyond it are 0.
     template <class Real>
     SNNPLAST_INLINE static Columns at(const Real* from, int64_t left) {
         return __builtin_expect(left >= WIDTH, 1) ? at(from) : padded(from, left);
+    }
+
+    // From value number `from` on.
+    SNNPLAST_INLINE static Columns at(const History& history, int64_t from, int64_t left) {
+        return history.single ? at(history.singles() + from, left) : at(history.doubles() + from, left);
     }
 
     SNNPLAST_INLINE void store(double* to) const { SNNPLAST_EACH std::memcpy(to + q * LANES, &of[q], sizeof(Lanes)); }

@@ -64,7 +64,7 @@ void run_back(const Modulated& p, int64_t first, double* rows, int64_t length, S
     if (p.chain == nullptr) {
         constexpr auto forms = std::array{reversed<Q, false, false>, reversed<Q, false, true>, reversed<Q, true, false>,
                                           reversed<Q, true, true>};
-        return forms[2 * (p.psi != nullptr) + (p.beta != nullptr)](p, first, modulation, rows);
+        return forms[2 * bool(p.psi) + (p.beta != nullptr)](p, first, modulation, rows);
     }
     constexpr int64_t WIDTH = Columns<Q>::WIDTH;
     ChainBlock<Q> block(p, first);

@@ -1,10 +1,19 @@
-// What the kernel is given. All arrays are row-major float64, times first.
+// What the kernel is given. All arrays are row-major, times first, and of float64 but for histories.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 namespace snnplast::adjoint {
+
+// What was recorded of each neuron, (T, n), or one value of each, (n,): in double precision, or in single precision.
+struct History {
+    const void* values;
+    int64_t single;
+    explicit operator bool() const { return values != nullptr; }
+    const double* doubles() const { return static_cast<const double*>(values); }
+    const float* singles() const { return static_cast<const float*>(values); }
+};
 
 struct Signal {
     const double* values;    // (T, k)
@@ -31,7 +40,7 @@ struct Chain;
 
 struct Problem {
     int64_t T, n;
-    const double* psi;           // (T, n), null: 1
+    History psi;                 // (T, n), null: 1
     const double* trial;         // (n,), null: 0
     const double *decay, *gain;  // (n,), null where there is a chain
     const double *beta, *rho;    // (n,), null: thresholds do not adapt

@@ -63,10 +63,10 @@ void reversed(const Modulated& p, int64_t first, const BlockModulation<Q>& modul
     Block after = Block::all(0.0), lambda = after;
     for (int64_t t = p.T - 1; t >= 0; --t) {
         const int64_t left = (p.T - t) * p.n - first;
-        if (HAS_PSI && t >= AHEAD) Block::expect(p.psi + (t - AHEAD) * p.n + first);
+        if (HAS_PSI && t >= AHEAD) Block::expect(p.psi, (t - AHEAD) * p.n + first);
         Block inside = modulation.at(t, left);
         if (ADAPTS) inside = inside + lambda;
-        const Block direct = HAS_PSI ? Block::at(p.psi + t * p.n + first, left) * inside : inside;
+        const Block direct = HAS_PSI ? Block::at(p.psi, t * p.n + first, left) * inside : inside;
         if (ADAPTS) lambda = rho * lambda - beta * direct;
         after = decay * after + direct;
         after.store(rows + t * Block::WIDTH);

@@ -22,9 +22,11 @@ struct Carry {
 };
 
 // One step back in time of one exponential: A^t into `row`, from A^{t+1} in `later`, which may be the same.
-inline void decay_back(const Problem& p, int64_t t, int64_t first, int64_t width, double* __restrict lambda,
-                       const double* __restrict modulation, const double* later, double* row) {
-    const double *psi = p.psi ? p.psi + t * p.n + first : nullptr, *decay = p.decay + first;
+// psi: of this step, null: 1.
+template <class Real>
+void decay_back(const Problem& p, const Real* psi, int64_t first, int64_t width, double* __restrict lambda,
+                const double* __restrict modulation, const double* later, double* row) {
+    const double* decay = p.decay + first;
 #pragma GCC ivdep
     for (int64_t b = 0; b < width; ++b) {
         const double inside = modulation[b] + lambda[b];
@@ -41,7 +43,12 @@ inline void step_back(const Modulated& p, int64_t t, Carry& c, const double* lat
         for (int64_t first = 0; first < p.n; first += STRETCH) {
             const int64_t width = std::min(STRETCH, p.n - first);
             modulate(p, t, first, width, c.modulation.data());
-            decay_back(p, t, first, width, c.now.data() + first, c.modulation.data(), later + first, rows[0] + first);
+            auto back = [&](auto psi) {
+                if (psi) psi += t * p.n + first;
+                decay_back(p, psi, first, width, c.now.data() + first, c.modulation.data(), later + first,
+                           rows[0] + first);
+            };
+            p.psi.single ? back(p.psi.singles()) : back(p.psi.doubles());
         }
         return;
     }
