@@ -21,7 +21,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from snnplast.learning import Adam, AnyOptimizer, AnyThirdFactor, Signals, Swept, ThreeFactorRule
+from snnplast.learning import Adam, AnyOptimizer, AnyThirdFactor, Part, Signals, ThreeFactorRule
 from snnplast.network import Network, Projection
 from snnplast.rules.references import BELLEC_2020
 from snnplast.task import Record
@@ -57,6 +57,6 @@ class EProp(ThreeFactorRule):
             return gradients
         return {name: gradient / self.average_gradient for name, gradient in gradients.items()}
 
-    def swept(self, network: Network, projections: Sequence[Projection]) -> tuple[Swept, ...] | None:
+    def swept(self, network: Network, projections: Sequence[Projection]) -> tuple[Part, ...] | None:
         found = super().swept(network, projections)
         return found and tuple(replace(one, divisor=float(self.average_gradient)) for one in found)

@@ -18,6 +18,7 @@ The local term stands for the derivative of the neuron's firing rate r_i by the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -31,9 +32,12 @@ from snnplast.learning import (
     AnySurrogate,
     AnyThirdFactor,
     Optimizer,
+    Part,
     PiecewiseLinear,
+    Pulled,
     Schedule,
     Signals,
+    Swept,
     ThreeFactorRule,
 )
 from snnplast.learning.eligibility import gated, learnt_constants
@@ -131,6 +135,16 @@ class IBHebbian(ThreeFactorRule):
                 excess = record.rates(target) - self.homeostasis.target
                 gradients[f"{target}.bias"] = self.homeostasis.rate * excess
         return gradients
+
+    def swept(self, network: Network, projections: Sequence[Projection]) -> tuple[Part, ...] | None:
+        found = super().swept(network, projections)
+        if found is None or self.local == "rate":
+            return None
+        parts = [replace(part, per_step=True) if isinstance(part, Swept) else part for part in found]
+        for target in dict.fromkeys(p.target for p in projections):
+            if self.homeostasis is not None and self._has_homeostasis(network, target):
+                parts.append(Pulled(target, f"{target}.bias", self.homeostasis.rate, self.homeostasis.target))
+        return tuple(parts)
 
     def _has_homeostasis(self, network: Network, target: str) -> bool:
         population = network.populations[target]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
 from snnplast.config.experiment import Experiment
 from snnplast.engine import COMPILED
+from snnplast.errors import UserError
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
@@ -46,3 +49,76 @@ def test_it_is_the_loop_bit_for_bit(case):
         assert at_once[1:] == (metrics, tests)
         assert all(np.array_equal(values[name], at_once[0][name]) for name in values)
     assert len(tests) == {"pattern": 0, "cues": 70}.get(case, 360)
+
+
+SEQUENTIAL = {
+    "layers": ["digits", "rule=ib-hebbian", "model.hidden=[9, 7]", "third_factors.hsic.window=4"],
+    "reference": ["xor", "rule=ib-hebbian", "third_factors.hsic.window=5", "third_factors.hsic.xi=reference"],
+    "spikes": ["xor", "rule=ib-hebbian", "third_factors.hsic.window=3", "rules.ib-hebbian.local=spike"],
+    "no homeostasis": ["xor", "rule=ib-hebbian", "third_factors.hsic.window=3", "rules.ib-hebbian.homeostasis=none"],
+    "transforms": [
+        *("xor", "rule=ib-hebbian", "third_factors.hsic.window=3"),
+        "third_factors.hsic.transforms=['clip', {name='gain-control', memory=0.5}, 'gain-control']",
+    ],
+}
+
+
+@contextmanager
+def sequential(sets, whole, iterations=60):
+    experiment = Experiment.of(*sets)
+    task = experiment.task()
+    simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed, COMPILED)
+    with simulation.engine:
+        trainer = Trainer(simulation, task, iterations=iterations, whole=lambda phase, index: whole)
+        yield trainer
+        trainer.close()
+
+
+def left(trainer, steps):
+    """Everything that learning changes, and metrics of updates and tests."""
+    tests = [trainer.judged(record) for record in trainer.evaluate()]
+    state = {name: values.copy() for name, values in trainer.state().items()}
+    return state, [(step.iteration, step.epoch, step.size, step.metrics) for step in steps], tests
+
+
+def same(one, other):
+    return one[1:] == other[1:] and all(np.array_equal(one[0][name], other[0][name]) for name in one[0])
+
+
+@pytest.mark.parametrize("case", SEQUENTIAL)
+def test_of_rules_that_remember_samples_trials_and_updates_run_in_one_call_once_their_window_is_full(case):
+    sets = SEQUENTIAL[case]
+    window = next(int(text.partition("window=")[2]) for text in sets if "window=" in text)
+    with sequential(sets, whole=True) as trainer:
+        expected = left(trainer, [trainer.update() for _ in range(window + 30)])
+    with sequential(sets, whole=False) as trainer:
+        steps = [trainer.update() for _ in range(window + 30)]
+        assert [bool(step.trials) for step in steps] == [k < window - 1 for k in range(window + 30)]
+        assert same(left(trainer, steps), expected)
+    with sequential(sets, whole=False) as trainer:
+        stretches = [trainer.advance(window + 30)]
+        while trainer.iteration < window + 30:
+            stretches.append(trainer.advance(window + 30 - trainer.iteration))
+        assert [len(stretch) for stretch in stretches] == [1] * (window - 1) + [31]
+        assert same(left(trainer, [step for stretch in stretches for step in stretch]), expected)
+
+
+def test_a_stretch_ends_with_the_epoch():
+    with sequential([*SEQUENTIAL["reference"], "third_factors.hsic.window=2"], whole=False, iterations=2000) as trainer:
+        lengths = []
+        while trainer.iteration < 950:
+            lengths.append(len(trainer.advance(1000)))
+        assert trainer.updates_per_epoch() == 900
+        assert lengths == [1, *[64] * 14, 899 - 14 * 64, 64]
+
+
+def test_what_ends_a_run_in_the_middle_of_a_stretch_is_what_ends_the_loop():
+    sets = [*SEQUENTIAL["reference"], "rules.ib-hebbian.readout_optimizer.learning_rate=1e306"]
+    found = []
+    for advance in (False, True):
+        with sequential(sets, whole=False) as trainer, pytest.raises(UserError) as error:
+            while True:
+                _ = trainer.advance(30) if advance else trainer.update()
+        found.append((str(error.value), trainer.iteration))
+    assert (found[0] == found[1] and "not finite" in found[0][0]) or "the loss is" in found[0][0]
+    assert found[0][1] > 6, "it ended before there was a stretch"

@@ -31,9 +31,9 @@ NAMES = {
     """,
     "snnplast.learning": """
         Adam Adaptive AfterTrial AnyOptimizer AnySurrogate AnyThirdFactor Assigns Broadcast Compiled CompiledSignal
-        Context Explores Extends Follows Judged Modulated Optimizer OverBatch Pairing PiecewiseLinear Prepares
-        Pretrained Pretraining Rule SGD Schedule Signal SignalKind Signals Speaks State Surrogate Swept SweptBack
-        ThirdFactor ThreeFactorRule Timing Trials WithinTrial postsynaptic_trace presynaptic_trace
+        Context Explores Extends Follows Judged Modulated Optimizer OverBatch Pairing Part PiecewiseLinear Prepares
+        Pretrained Pretraining Pulled ReadOnce Rule SGD Schedule Signal SignalKind Signals Speaks State Surrogate Swept
+        SweptBack ThirdFactor ThreeFactorRule Timing Trials WithinTrial postsynaptic_trace presynaptic_trace
     """,
     "snnplast.testing": "check_model check_neuron check_rule check_third_factor small_network small_samples small_task",
 }

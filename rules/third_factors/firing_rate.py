@@ -70,7 +70,12 @@ class FiringRate(Compiled, ThirdFactor):
         return {name: self._pull([record], name) for name in context.targets}
 
     def compiled_signal(
-        self, trials: Trials, context: Context, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]
+        self,
+        trials: Trials,
+        context: Context,
+        state: State,
+        values: Mapping[str, np.ndarray],
+        wiring: Mapping[str, Wiring],
     ) -> CompiledSignal | None:
         given, stages = {}, []
         for name in context.targets:

@@ -18,20 +18,21 @@ a new sample away from all others, whatever their class. The mean cosine with th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from snnplast.learning import Context, State
-from snnplast.network import Network, SpikeSource
+from snnplast.learning import Compiled, CompiledSignal, Context, State, Trials
+from snnplast.network import Network, Wiring
 from snnplast.rules.references import DARUWALLA_2024
-from snnplast.rules.third_factors.hsic_compiled import signals
+from snnplast.rules.third_factors.hsic_compiled import compiled_signal, drives, signals
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor, wanted
 from snnplast.task import Record
 
 
-class HSIC(LayerwiseFactor):
+class HSIC(Compiled, LayerwiseFactor):
     """Gradient of the windowed HSIC objective (Daruwalla & Lipasti 2024), one xi per layer and sample.
 
     Samples are remembered as they were when shown. No signal until N samples have been seen.
@@ -82,6 +83,20 @@ class HSIC(LayerwiseFactor):
         ready = state["seen"] >= self.window
         return {name: self.gradient(state["kernel"], seen, row) if ready else None for name, seen in z.items()}
 
+    def compiled_signal(
+        self,
+        trials: Trials,
+        context: Context,
+        state: State,
+        values: Mapping[str, np.ndarray],
+        wiring: Mapping[str, Wiring],
+    ) -> CompiledSignal | None:
+        own = all(getattr(type(self), name) is getattr(HSIC, name) for name in ("raw", "remember", "gradient"))
+        return compiled_signal(self, trials, context, state) if own else None
+
+    def signal(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
+        return super().signal(record, context, state)
+
     def remember(self, x: np.ndarray, y: np.ndarray, state: State) -> int:
         """Put a sample in the window and update K = k_x - gamma k_y (N, N); returns its row."""
         row = int(state["seen"]) % self.window
@@ -105,7 +120,7 @@ class HSIC(LayerwiseFactor):
 
 def _shown(network: Network) -> list[str]:
     """The sources that show samples."""
-    return [name for name, p in network.populations.items() if isinstance(p, SpikeSource) and p.driven]
+    return [name for name, p in network.populations.items() if drives(p)]
 
 
 def _kernel(a: np.ndarray, row: int, sigma: float) -> np.ndarray:

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnplast.learning import State
+from snnplast.learning import CompiledSignal, Context, State, Trials
 from snnplast.native.functions import functions
+from snnplast.native.stage import Stage, address, header, place, stands
+from snnplast.network import Population, SpikeSource
 
 if TYPE_CHECKING:
     from snnplast.rules.third_factors.hsic import HSIC
 
 _HERE = Path(__file__).parent
 _P, _L, _D = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+_FORMS = ("layer-norm-jacobian", "gain-control", "clip")
+"""In the order of transforms.h."""
+
+
+def drives(population: Population) -> bool:
+    """Whether it is a source that shows samples."""
+    return isinstance(population, SpikeSource) and population.driven
 
 
 class Window(ctypes.Structure):
@@ -60,9 +69,73 @@ def signals(factor: HSIC, x: np.ndarray, y: np.ndarray, z: Mapping[str, np.ndarr
     return found if ready else None
 
 
+class _Source(ctypes.Structure):
+    _fields_ = (("shown", _P), ("size", _L))
+
+
+class _Transform(ctypes.Structure):
+    _fields_ = (("form", _L), ("setting", _D), ("mean_square", _P))
+
+
+class _Target(ctypes.Structure):
+    _fields_ = (("layer", Layer), ("remembered", _P), ("z", _P), ("n_transforms", _L), ("transforms", _P))
+
+
+class _Signals(ctypes.Structure):
+    _fields_ = (
+        *(("window", Window), ("n_sources", _L), ("n_targets", _L)),
+        *(("sources", _P), ("wanted", _P), ("targets", _P), ("x", _P)),
+    )
+
+
+def compiled_signal(factor: HSIC, trials: Trials, context: Context, state: State) -> CompiledSignal | None:
+    """The signal as a stage of trials that run in one call; None where a transform has no compiled form."""
+    network = context.network
+    shown = {name: network.populations[name].size for name, p in network.populations.items() if drives(p)}
+    if not all(stands(type(transform), "__call__", "compiled_form") for transform in factor.transforms):
+        return None
+    given = {name: np.zeros(network.populations[name].size) for name in context.targets}
+    means, x = np.empty(factor.window + 1), np.empty(sum(shown.values()))
+    sources = (_Source * len(shown))(
+        *(_Source(ctypes.addressof(trials.shown(name)), size) for name, size in shown.items())
+    )
+    chains = {name: _transforms(factor, name, state) for name in given}
+    z = {name: trials.representation(name) for name in given}
+    targets = (_Target * len(given))(
+        *(
+            _Target(
+                Layer.of(factor, state[f"{name}.z"], xi),
+                *(place(state[f"{name}.z"]), place(z[name]), len(chains[name]), ctypes.addressof(chains[name])),
+            )
+            for name, xi in given.items()
+        )
+    )
+    wanted = trials.wanted(context.readout)
+    tables = ctypes.addressof(sources), ctypes.addressof(wanted), ctypes.addressof(targets), place(x)
+    data = _Signals(Window.of(factor, state, means), len(shown), len(given), *tables)
+    kept = state, given, means, x, sources, chains, z, targets, wanted, [trials.shown(name) for name in shown]
+
+    def takes(inputs: Mapping[str, Sequence[Any]]) -> bool:
+        """Once the window is full, of samples that do not change."""
+        values = [one for name in shown for one in inputs.get(name, [None])]
+        constant = all(isinstance(one, np.ndarray) and one.ndim == 1 for one in values)
+        return constant and int(state["seen"]) + 1 >= factor.window
+
+    return CompiledSignal(given, [Stage(address(library().hsic_trial), data, kept)], takes=takes)
+
+
+def _transforms(factor: HSIC, population: str, state: State) -> Any:
+    rows = []
+    for number, transform in enumerate(factor.transforms, 1):
+        setting = getattr(transform, "memory", getattr(transform, "limit", 0.0))
+        kept = state.get(f"{population}.{number}-{transform.name}.mean_square")
+        rows.append(_Transform(_FORMS.index(transform.compiled_form), setting, place(kept)))
+    return (_Transform * len(rows))(*rows)
+
+
 def headers() -> dict[str, str]:
     """For a library that learns by HSIC: `#include "hsic.h"`."""
-    return {"hsic.h": (_HERE / "hsic.h").read_text()}
+    return {**header(), **{name: (_HERE / name).read_text() for name in ("hsic.h", "transforms.h")}}
 
 
 @functools.cache

@@ -134,7 +134,12 @@ class ReadoutError(Compiled, Adaptive, ThirdFactor):
         return found
 
     def compiled_signal(
-        self, trials: Trials, context: Context, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]
+        self,
+        trials: Trials,
+        context: Context,
+        state: State,
+        values: Mapping[str, np.ndarray],
+        wiring: Mapping[str, Wiring],
     ) -> CompiledSignal | None:
         if context.read.clock == "trial":
             return None

@@ -20,6 +20,8 @@ class Transform(Description):
     """One named step between a source's raw signal and what the synapses receive."""
 
     name: ClassVar[str]
+    compiled_form: ClassVar[str] = ""
+    """Name of the same in transforms.h, of the class itself that defines `__call__`."""
 
     def init(self, size: int) -> State:
         """State before the first trial for a population of `size` neurons."""
@@ -37,6 +39,7 @@ class LayerNormJacobian(Transform):
     """
 
     name: ClassVar[str] = "layer-norm-jacobian"
+    compiled_form: ClassVar[str] = "layer-norm-jacobian"
 
     def __call__(self, signal: np.ndarray, record: Record, population: str, state: State) -> np.ndarray:
         z = record.representation(population)
@@ -51,6 +54,7 @@ class GainControl(Transform):
     """
 
     name: ClassVar[str] = "gain-control"
+    compiled_form: ClassVar[str] = "gain-control"
 
     memory: Annotated[float, Field(ge=0, lt=1, description="memory of the running mean square")] = 0.99
 
@@ -69,6 +73,7 @@ class Clip(Transform):
     """xi <- clip(xi, -limit, limit). limit: default 5, > 0."""
 
     name: ClassVar[str] = "clip"
+    compiled_form: ClassVar[str] = "clip"
 
     limit: Annotated[float, Field(gt=0, description="largest absolute value")] = 5.0
 

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from snnplast.learning.capabilities import Follows as Follows
     from snnplast.learning.capabilities import Judged as Judged
     from snnplast.learning.capabilities import OverBatch as OverBatch
+    from snnplast.learning.capabilities import Part as Part
     from snnplast.learning.capabilities import Prepares as Prepares
     from snnplast.learning.capabilities import Pretrained as Pretrained
     from snnplast.learning.capabilities import Pretraining as Pretraining
+    from snnplast.learning.capabilities import Pulled as Pulled
+    from snnplast.learning.capabilities import ReadOnce as ReadOnce
     from snnplast.learning.capabilities import Speaks as Speaks
     from snnplast.learning.capabilities import Swept as Swept
     from snnplast.learning.capabilities import SweptBack as SweptBack
@@ -55,7 +58,7 @@ __all__, __getattr__, __dir__ = offers(
         "learning.third_factor": "ThirdFactor Context State AnyThirdFactor",
         "learning.capabilities": (
             "Speaks OverBatch Judged Adaptive Pretrained Pretraining Explores Extends Prepares Assigns Follows "
-            "Compiled CompiledSignal Trials Swept SweptBack"
+            "Compiled CompiledSignal Trials Part Swept ReadOnce Pulled SweptBack"
         ),
         "learning.spike_traces": "presynaptic_trace postsynaptic_trace Pairing",
         "learning.signals": "Signal Signals SignalKind Broadcast Timing",

@@ -212,7 +212,7 @@ def chain_data(
 
 def headers() -> dict[str, str]:
     """The kernel's headers by path, for a library that calls it: `#include "adjoint.h"`."""
-    paths = (_HERE / "adjoint.h", *sorted(_HERE.glob("adjoint/*.h")))
+    paths = (_HERE / "adjoint.h", _HERE / "sums.h", *sorted(_HERE.glob("adjoint/*.h")))
     return {path.relative_to(_HERE).as_posix(): path.read_text() for path in paths}
 
 

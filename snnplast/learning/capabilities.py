@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from snnplast.learning.signals import Broadcast
-from snnplast.native.stage import Fired, Stage
+from snnplast.native.stage import Fired, Shown, Stage
 from snnplast.network.network import Network
 from snnplast.network.projection import Projection, Wiring
 from snnplast.task.task import Task
@@ -157,7 +157,7 @@ class Swept:
     psi: what its rule calls the recorded surrogate derivative, None for 1. decay, gain: (n,), of the membrane;
     adaptation: beta and rho, (n,) each, or None. linear: instead of all these, what linearises any neuron from the
     record of a trial; what it finds in histories stays where these are.
-    divisor: what the gradient of a trial is divided by.
+    divisor: what the gradient of a trial is divided by; per_step: it is the number of steps.
     """
 
     target: str
@@ -168,16 +168,44 @@ class Swept:
     adaptation: tuple[np.ndarray, np.ndarray] | None = None
     linear: Callable[[Record], tuple[Linear, Sequence[np.ndarray]]] | None = None
     divisor: float = 1.0
+    per_step: bool = False
+
+
+@dataclass(frozen=True)
+class ReadOnce:
+    """Of weights onto a readout that acts once per trial: u_i E_k, and E_k for a bias.
+
+    projections: name, and the 'population.variable' u that it carries. divisor: what both are divided by.
+    """
+
+    target: str
+    projections: tuple[tuple[str, str], ...]
+    biased: bool
+    divisor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """Of a parameter that holds firing rates: rate (r_i - goal), r_i that of a neuron of the target, in Hz."""
+
+    target: str
+    parameter: str
+    rate: float
+    goal: float
+
+
+Part = Swept | ReadOnce | Pulled
+"""Of the gradient of a trial."""
 
 
 class SweptBack:
-    """A rule whose gradient is that of sweeps back in time, which batches in one call of compiled code may make.
+    """A rule whose gradient is made of parts with a compiled form, which batches in one call may make.
 
     It counts for the class that defines both this and `gradient`: who changes one says what becomes of the other.
     """
 
-    def swept(self, network: Network, projections: Sequence[Projection]) -> Sequence[Swept] | None:
-        """The sweeps of a trial, in the order of `gradient`; None where its gradient is something else."""
+    def swept(self, network: Network, projections: Sequence[Projection]) -> Sequence[Part] | None:
+        """The parts of a trial's gradient, in its order; None where it is something else."""
         raise NotImplementedError
 
 
@@ -194,6 +222,18 @@ class Trials(Protocol):
         """Its spikes of the present trial."""
         ...
 
+    def shown(self, source: str) -> Shown:
+        """The values that a source is given in each trial."""
+        ...
+
+    def wanted(self, readout: str) -> Shown:
+        """What the objective's readout should say at the end of each trial, (n,)."""
+        ...
+
+    def representation(self, population: str) -> np.ndarray:
+        """Its rate representation z (n,) in the present trial."""
+        ...
+
 
 @dataclass(frozen=True)
 class CompiledSignal:
@@ -201,11 +241,13 @@ class CompiledSignal:
 
     given: population -> where it is when all stages have run: (n,) with timing "trial", else a `Broadcast`.
     stages: run in each trial, behind its judgement. refresh: called before each batch, whose weights are there.
+    takes: whether it is there for trials that are shown these inputs; None: for all. Other batches take the loop.
     """
 
     given: Mapping[str, np.ndarray | Broadcast]
     stages: Sequence[Stage] = ()
     refresh: Callable[[], None] | None = None
+    takes: Callable[[Mapping[str, Sequence[Any]]], bool] | None = None
 
 
 class Compiled:
@@ -215,7 +257,12 @@ class Compiled:
     """
 
     def compiled_signal(
-        self, trials: Trials, context: Context, values: Mapping[str, np.ndarray], wiring: Mapping[str, Wiring]
+        self,
+        trials: Trials,
+        context: Context,
+        state: State,
+        values: Mapping[str, np.ndarray],
+        wiring: Mapping[str, Wiring],
     ) -> CompiledSignal | None:
         """Its signal, bit for bit that of `signal`; None where there is no such form. values: live views of weights."""
         raise NotImplementedError

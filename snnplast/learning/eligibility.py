@@ -25,7 +25,7 @@ import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.learning.capabilities import Swept, SweptBack
+from snnplast.learning.capabilities import Part, ReadOnce, Swept, SweptBack
 from snnplast.learning.derived import DerivedTraces, Identity, derived_traces, latency
 from snnplast.learning.gathering import Gathering, gathered_by_neurons, gathered_by_synapses
 from snnplast.learning.gradient import adjoint_sweep
@@ -116,10 +116,10 @@ class ThreeFactorRule(SweptBack, AfterTrial):
                 gradients |= swept_gradient(record, swept_population(record.network, target, incoming), given)
         return gradients
 
-    def swept(self, network: Network, projections: Sequence[Projection]) -> tuple[Swept, ...] | None:
+    def swept(self, network: Network, projections: Sequence[Projection]) -> tuple[Part, ...] | None:
         if self.evaluation == "online":
             return None
-        found: list[Swept | None] = []
+        found: list[Part | None] = []
         for target in dict.fromkeys(projection.target for projection in projections):
             incoming = [projection for projection in projections if projection.target == target]
             population = network.populations[target]
@@ -128,6 +128,9 @@ class ThreeFactorRule(SweptBack, AfterTrial):
                 found.append(swept_population(network, target, incoming))
             elif isinstance(population, SpikingPopulation):
                 found.append(derived_traces(network, target, Identity(self)).swept(incoming))
+            elif isinstance(population, RateReadout):
+                carried = tuple((p.name, f"{p.source}.{p.variable}") for p in incoming)
+                found.append(ReadOnce(target, carried, population.biased))
             else:
                 found.append(None)
         if None in found:

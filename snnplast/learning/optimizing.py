@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from snnplast.native.functions import functions
-from snnplast.native.stage import place
+from snnplast.native.stage import Stage, address, header, place
 
 if TYPE_CHECKING:
     from snnplast.learning.optimizer import Limit, Optimizer, State
@@ -88,6 +88,36 @@ class Updates:
         library().optimizer_update(ctypes.byref(self.settings), ctypes.byref(self.parameter), progress)
 
 
+class _Updated(ctypes.Structure):
+    _fields_ = (
+        *(("count", _L), ("optimizers", _P), ("parameters", _P), ("losses", _P)),
+        *(("before", _L), ("iterations", _L)),
+    )
+
+
+class UpdatedTrials:
+    """Updates as a stage of trials each of which changes parameters. gradients: where those of a trial are, by name.
+
+    Raises `ValueError` where a parameter has no compiled updates.
+    """
+
+    def __init__(self, updates: Mapping[str, Updates], gradients: Mapping[str, np.ndarray]) -> None:
+        own = [(updates[name], gradient) for name, gradient in gradients.items()]
+        settings = [update.settings for update, _ in own]
+        if any(one is None for one in settings):
+            raise ValueError("an optimiser, or a parameter, without compiled updates")
+        optimizers = (Settings * len(own))(*settings)
+        parameters = (Parameter * len(own))(*(update.parameter for update, _ in own))
+        for parameter, (_, gradient) in zip(parameters, own, strict=True):
+            parameter.gradient = place(gradient)
+        self._data = _Updated(len(own), ctypes.addressof(optimizers), ctypes.addressof(parameters))
+        self.stage = Stage(address(library().update_after_trial), self._data, (optimizers, parameters, own))
+
+    def expect(self, losses: np.ndarray, before: int, iterations: int) -> None:
+        """What comes next. losses: where those of the trials will be. before, iterations: updates, done and of all."""
+        self._data.losses, self._data.before, self._data.iterations = place(losses), before, iterations
+
+
 def headers() -> Mapping[str, str]:
     """For a library that learns: `#include "optimizer.h"`."""
     return {"optimizer.h": (_HERE / "optimizer.h").read_text()}
@@ -96,6 +126,7 @@ def headers() -> Mapping[str, str]:
 @functools.cache
 def library() -> Any:
     """The functions, compiled."""
-    found = functions({**headers(), "optimizer.cpp": (_HERE / "optimizer.cpp").read_text()}, "optimizer.cpp")
+    source = (_HERE / "optimizer.cpp").read_text()
+    found = functions({**header(), **headers(), "optimizer.cpp": source}, "optimizer.cpp")
     found.optimizer_update.argtypes, found.optimizer_update.restype = (_P, _P, _D), None
     return found

@@ -10,7 +10,8 @@ import numpy as np
 from snnplast.learning.adjoint import Held, HistoryData, SignalData, SweepData, chain_data, kernels
 from snnplast.learning.capabilities import Swept
 from snnplast.learning.signals import Signal
-from snnplast.native.stage import Fired, Stage, address, place
+from snnplast.learning.sums import Sums, SumsData
+from snnplast.native.stage import Fired, Stage, address, addresses, place
 from snnplast.network.projection import Wiring
 from snnplast.task.trial import Record
 
@@ -27,11 +28,11 @@ class _Problem(ctypes.Structure):
 class _SweptTrials(ctypes.Structure):
     _fields_ = (
         *(("problem", _Problem), ("n_sweeps", _L), ("sweeps", _P), ("fired", _P), ("n_given", _L), ("given", _P)),
-        *(("trial", _P), ("divisor", _D), ("chunk", _L), ("outs", _P), ("sums", _P), ("totals", _P), ("synapses", _P)),
+        *(("trial", _P), ("divisor", _D), ("sums", SumsData)),
     )
 
 
-class SweptTrials:
+class SweptTrials(Sums):
     """Gradients of weights onto one population, summed over the trials of a call: first in chunks, then over these.
 
     record: of the trials; its histories are where those of each trial will be. signals: of the population, whose
@@ -41,11 +42,9 @@ class SweptTrials:
     def __init__(
         self, swept: Swept, record: Record, signals: Sequence[Signal], fired: Mapping[str, Fired], chunk: int
     ) -> None:
-        self.chunk, self.names = chunk, [name for name, _, _ in swept.projections]
+        super().__init__({name: record.wiring[name].post.size for name, _, _ in swept.projections}, chunk)
         n = record.network.populations[swept.target].size
         held = Held((record.steps, n))
-        sizes = np.array([record.wiring[name].post.size for name in self.names])
-        self._sums, self._totals, outs = ([np.empty(size) for size in sizes] for _ in range(3))
         given = [signal.values for signal in signals if signal.timing == "trial"]
         carried = [signal for signal in signals if signal.timing == "step"]
         trial = np.empty(n) if given else None
@@ -67,13 +66,12 @@ class SweptTrials:
         chain_at = None if chain is None else ctypes.addressof(chain)
         problem = _Problem(record.steps, n, held.history(psi), place(trial), *arrays, *signals_at, chain_at)
         spikes = (_P * len(self.names))(*(ctypes.addressof(fired[source]) for _, source, _ in swept.projections))
-        pointers = [_addresses(group) for group in (given, outs, self._sums, self._totals)]
+        places, divisor = addresses(given), float(record.steps) if swept.per_step else swept.divisor
         data = _SweptTrials(
             *(problem, len(self.names), ctypes.addressof(sweeps), ctypes.addressof(spikes), len(given)),
-            *(ctypes.addressof(pointers[0]), place(trial), swept.divisor, chunk),
-            *(*map(ctypes.addressof, pointers[1:]), place(sizes)),
+            *(ctypes.addressof(places), place(trial), divisor, self.data),
         )
-        kept = held, table, sweeps, spikes, pointers, given, carried, outs, trial, sizes, psi, fired, chain
+        kept = held, table, sweeps, spikes, places, given, carried, trial, psi, fired, chain, self
         self.stage = Stage(address(kernels().swept_trial), data, kept)
 
     @staticmethod
@@ -94,15 +92,3 @@ class SweptTrials:
         )
         hollow = wiring.layout == "no-diagonal"
         return SweepData(None, None, 0, wiring.shape[0], late, hollow, *synapses, None, variable, held.at(gain))
-
-    def gathered(self, trials: int) -> dict[str, np.ndarray]:
-        """Projection -> the sum over all trials of the call: views, until the next one."""
-        found = self._sums if trials < self.chunk else self._totals
-        if trials % self.chunk and trials > self.chunk:
-            for total, rest in zip(self._totals, self._sums, strict=True):
-                total += rest
-        return dict(zip(self.names, found, strict=True))
-
-
-def _addresses(arrays: Sequence[np.ndarray]) -> ctypes.Array[ctypes.c_void_p]:
-    return (_P * len(arrays))(*map(place, arrays))

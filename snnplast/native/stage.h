@@ -17,4 +17,8 @@ struct Fired {  // the spikes of a population in the present trial, ascending in
     int64_t count;
 };
 
+struct Shown {  // values of each trial of the call
+    const double* const* values;
+};
+
 }  // namespace snnplast

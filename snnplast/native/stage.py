@@ -7,6 +7,7 @@ part does is defined by its Python form; its compiled form computes the same bit
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,12 @@ class Fired(ctypes.Structure):
     _fields_ = (("steps", ctypes.c_void_p), ("indices", ctypes.c_void_p), ("count", ctypes.c_int64))
 
 
+class Shown(ctypes.Structure):
+    """Values of the trials of a call: a table with where those of each are, which is another one in each call."""
+
+    _fields_ = (("values", ctypes.c_void_p),)
+
+
 def header() -> dict[str, str]:
     """`#include "stage.h"`, for a library with stages of its own."""
     return {"stage.h": Path(__file__).with_name("stage.h").read_text()}
@@ -47,6 +54,11 @@ def place(array: np.ndarray | None) -> Address | None:
         return None
     assert array.flags.c_contiguous
     return array.ctypes.data
+
+
+def addresses(arrays: Sequence[np.ndarray]) -> ctypes.Array[ctypes.c_void_p]:
+    """A table of where arrays are."""
+    return (ctypes.c_void_p * len(arrays))(*map(place, arrays))
 
 
 def stands(kind: type, definition: str, form: str) -> bool:

@@ -21,20 +21,23 @@ from snnplast.learning.capabilities import (
     Explores,
     Judged,
     OverBatch,
+    Part,
     Prepares,
+    Pulled,
     Speaks,
     Swept,
     SweptBack,
 )
+from snnplast.learning.once import PulledTrials, ReadOnceTrials
 from snnplast.learning.rule import AfterTrial
 from snnplast.learning.signals import Signal
 from snnplast.learning.swept import SweptTrials
-from snnplast.native.stage import Fired, Stage, stands
+from snnplast.native.stage import Fired, Shown, Stage, addresses, stands
 from snnplast.network.neurons import SpikingPopulation
 from snnplast.network.population import PoissonSource, SpikeSource
 from snnplast.simulation.plasticity import Plasticity
 from snnplast.simulation.simulation import Simulation
-from snnplast.simulation.stages import Input, JudgedTrials, Program, Simulated, Tally, addresses
+from snnplast.simulation.stages import Input, JudgedTrials, Program, Responded, Simulated, Tally
 from snnplast.task.stack import Stack
 from snnplast.task.trial import Record, Spikes
 
@@ -56,8 +59,8 @@ class Outcome:
     learning: np.ndarray
 
 
-def swept_by(plasticity: Plasticity, simulation: Simulation) -> Sequence[Swept] | None:
-    """The sweeps that make the gradients of a rule; None where there is no such form."""
+def parts_of(plasticity: Plasticity, simulation: Simulation) -> Sequence[Part] | None:
+    """What makes the gradients of a rule; None where there is no such form."""
     rule = plasticity.rule
     if not isinstance(rule, SweptBack) or not stands(type(rule), "gradient", "swept"):
         return None
@@ -69,17 +72,19 @@ def loops(simulation: Simulation) -> str:
     network, plan, objective = simulation.network, simulation.plan, simulation.objective
     if objective is None or not objective.compiled:
         return "the objective has no compiled form"
-    readout = network.populations[objective.readout]
-    if network.trial_clocked or f"{objective.readout}.y" not in plan.recorded:
-        return "something acts once per trial"
-    if simulation.noise or simulation.persistent() or plan.gates or plan.gathered or any(plan.flags.values()):
+    once = network.populations[objective.readout].clock == "trial"
+    if f"{objective.readout}.y" not in (simulation.responses if once else plan.recorded):
+        return "nothing of the readout's activity is kept"
+    if plan.flags.get("work") or plan.flags.get("explore"):
+        return "code of a population waits for phases of its own"
+    if simulation.noise or simulation.persistent() or plan.gates or plan.gathered:
         return "a population is noisy or lasting, or synapses keep traces"
-    if simulation.written(f"{objective.readout}.target") or readout.clock != "step":
+    if simulation.written(f"{objective.readout}.target"):
         return "the network hears what is wanted of it"
     for plasticity in simulation.plasticities:
         if not isinstance(plasticity.rule, AfterTrial) or isinstance(plasticity.rule, Prepares | Assigns | Explores):
             return f"rule {plasticity.rule.name!r} changes weights or explores within trials"
-        if plasticity.sequential or swept_by(plasticity, simulation) is None:
+        if parts_of(plasticity, simulation) is None:
             return f"the gradient of rule {plasticity.rule.name!r} has no compiled form"
         for source in plasticity.sources:
             factor = source.factor
@@ -98,25 +103,29 @@ class OneCall:
 
     def __init__(self, simulation: Simulation, steps: int, chunk: int) -> None:
         self.simulation, self.steps = simulation, steps
-        self._handle = handle = self._taken()
         network, plan, objective = simulation.network, simulation.plan, simulation.objective
         assert objective is not None
+        self._once = network.populations[objective.readout].clock == "trial"
+        self._handle = handle = self._taken()
         self.fired_by = {name: Fired() for name in simulation.spiking}
         begins = [(simulation.engine[to], simulation.engine[origin]) for to, origin in plan.begins.items()]
         self._simulated = Simulated(handle, steps, begins, self.fired_by)
-        first = 0 if objective.window is None else max(0, steps - objective.window)
-        self._judged = JudgedTrials(objective.compiled, handle.history[f"{objective.readout}.y"], first)
-        self._swept: list[SweptTrials] = []
-        record = Record(network, plan.wiring, simulation.values, steps=steps, history=handle.history, names=plan.names)
+        first = 0 if objective.window is None or self._once else max(0, steps - objective.window)
+        history = {name: rows[:steps] for name, rows in handle.history.items()}
+        activity = (
+            simulation.engine[f"{objective.readout}.y"][None] if self._once else history[f"{objective.readout}.y"]
+        )
+        self._judged = JudgedTrials(objective.compiled, activity, first)
+        self._summed: list[SweptTrials | ReadOnceTrials | PulledTrials] = []
+        self._shown_by = {name: Shown() for name in network.populations}
+        record = Record(network, plan.wiring, simulation.values, steps=steps, history=history, names=plan.names)
         self._signals: list[CompiledSignal] = []
         heard: list[Stage] = []
         for plasticity in simulation.plasticities:
             signals = self._heard(plasticity)
             heard += [stage for one in self._signals for stage in one.stages]
-            for swept in swept_by(plasticity, simulation) or ():
-                given = signals.get(swept.target)
-                if given:
-                    self._swept.append(SweptTrials(swept, record, given, self.fired_by, chunk))
+            for part in parts_of(plasticity, simulation) or ():
+                self._summed += self._part(part, record, signals.get(part.target), chunk)
         fan_out: dict[str, np.ndarray] = {}
         for name, projection in network.projections.items():
             if projection.simulated and projection.kind == "spiking":
@@ -124,21 +133,51 @@ class OneCall:
                 fan_out[projection.source] = fan_out.get(projection.source, 0) + own
         neurons = [name for name in simulation.spiking if isinstance(network.populations[name], SpikingPopulation)]
         learned = [p for plasticity in simulation.plasticities for p in plasticity.projections]
+        self._visits = sum(plan.wiring[p.name].pre.size for p in learned if p.every == "trial")
         self._spikes = [Tally(self.fired_by[name]) for name in neurons]
         self._operations = [Tally(self.fired_by[name], each) for name, each in fan_out.items()]
         self._learning = [
-            Tally(self.fired_by[p.source], plan.wiring[p.name].fan_out().astype(np.int64)) for p in learned
+            Tally(self.fired_by[p.source], plan.wiring[p.name].fan_out().astype(np.int64))
+            for p in learned
+            if p.every == "step"
         ]
         tallies = [*self._spikes, *self._operations]
-        before = [self._simulated.stage, self._judged.stage, *(tally.stage for tally in tallies)]
-        learn = [*heard, *(summed.stage for summed in self._swept), *(tally.stage for tally in self._learning)]
-        self._test, self._train = Program(before), Program([*before, *learn])
+        response = [self._responded().stage] if network.trial_clocked else []
+        before = [self._simulated.stage, *response, self._judged.stage, *(tally.stage for tally in tallies)]
+        learn = [*heard, *(summed.stage for summed in self._summed), *(tally.stage for tally in self._learning)]
+        self.learning = [*before, *learn]
+        self._test, self._train = Program(before), Program(self.learning)
 
     def _taken(self) -> Handle:
-        handle = self.simulation.engine.handle(self.steps)
+        handle = self.simulation.engine.handle(self.steps + self.simulation.network.trial_clocked)
         if handle is None or any(rows.dtype != float for rows in handle.history.values()):
             raise Unfit
         return handle
+
+    def _responded(self) -> Responded:
+        simulation, network = self.simulation, self.simulation.network
+        normalised = {name: p.rate_representation for name, p in network.populations.items()}
+        represented = {
+            name: (norm.offset, simulation.engine[f"{name}.z"]) for name, norm in normalised.items() if norm is not None
+        }
+        flags = [simulation.engine[f"{name}.{flag}"] for name, flag in simulation.plan.flags["response"].items()]
+        if any(values.dtype != float for values in (*flags, *(z for _, z in represented.values()))):
+            raise Unfit
+        return Responded(self._handle, self.steps * network.dt, represented, flags, self.fired_by)
+
+    def _part(
+        self, part: Part, record: Record, given: list[Signal] | None, chunk: int
+    ) -> list[SweptTrials | ReadOnceTrials | PulledTrials]:
+        network = self.simulation.network
+        if isinstance(part, Pulled):
+            fired, duration = self.fired_by[part.target], self.steps * network.dt
+            return [PulledTrials(part, fired, duration, network.populations[part.target].size, chunk)]
+        if not given:
+            return []
+        if isinstance(part, Swept):
+            return [SweptTrials(part, record, given, self.fired_by, chunk)]
+        carried = {variable: self.simulation.engine[variable] for _, variable in part.projections}
+        return [ReadOnceTrials(part, record.wiring, carried, given[0].values, chunk)]
 
     def error(self, readout: str) -> np.ndarray:
         """See `Trials`."""
@@ -150,15 +189,34 @@ class OneCall:
         """See `Trials`."""
         return self.fired_by[population]
 
+    def shown(self, source: str) -> Shown:
+        """See `Trials`."""
+        return self._shown_by[source]
+
+    def wanted(self, readout: str) -> Shown:
+        """See `Trials`."""
+        if self.simulation.objective is None or readout != self.simulation.objective.readout:
+            raise Unfit
+        return self._shown_by[readout]
+
+    def representation(self, population: str) -> np.ndarray:
+        """See `Trials`."""
+        if not self.simulation.network.trial_clocked:
+            raise Unfit
+        return self.simulation.engine[f"{population}.z"]
+
     def _heard(self, plasticity: Plasticity) -> dict[str, list[Signal]]:
         """What each population hears, in the order of `Plasticity.signals`."""
         simulation, objective = self.simulation, self.simulation.objective
         signals: dict[str, list[Signal]] = {name: [] for name in plasticity.targets}
         if objective is not None and objective.readout not in plasticity.targets:
-            signals[objective.readout] = [Signal(self._judged.error, "step")]
+            error, once = self._judged.error, self._once
+            signals[objective.readout] = [Signal(error[0] if once else error, "trial" if once else "step")]
         for source in plasticity.sources:
             assert isinstance(source.factor, Compiled)
-            found = source.factor.compiled_signal(self, source.context, simulation.values, simulation.plan.wiring)
+            found = source.factor.compiled_signal(
+                self, source.context, source.state, simulation.values, simulation.plan.wiring
+            )
             if found is None:
                 raise Unfit
             self._signals.append(found)
@@ -177,14 +235,7 @@ class OneCall:
 
     def run(self, stack: Stack, seed: int, phase: int, numbers: Sequence[int], learning: bool) -> Iterator[int]:
         """Run trials; yields after each part of them, when Python may have a look, how many are done."""
-        inputs = list(self._inputs(stack))
-        self._simulated.show(seed, phase, np.array(numbers, np.int64), inputs)
-        self._judged.expect(stack.targets)
-        for tally in (*self._spikes, *self._operations, *self._learning):
-            tally.expect(len(numbers))
-        for signal in self._signals:
-            if signal.refresh is not None:
-                signal.refresh()
+        self.show(stack, seed, phase, numbers)
         program, done = self._train if learning else self._test, 0
         while done < len(numbers):
             count = program.run(done, len(numbers) - done, CHUNK)
@@ -192,6 +243,26 @@ class OneCall:
                 raise RuntimeError("the compiled network failed")
             done += count
             yield done
+
+    def show(self, stack: Stack, seed: int, phase: int, numbers: Sequence[int]) -> None:
+        """What the next trials are."""
+        inputs = list(self._inputs(stack))
+        self._simulated.show(seed, phase, np.array(numbers, np.int64), inputs)
+        self._expect(stack.targets)
+        for tally in (*self._spikes, *self._operations, *self._learning):
+            tally.expect(len(numbers))
+        for signal in self._signals:
+            if signal.refresh is not None:
+                signal.refresh()
+
+    def _expect(self, targets: Sequence[np.ndarray]) -> None:
+        """What is wanted in the next trials, at every step and at the end."""
+        assert self.simulation.objective is not None
+        whole = [np.ascontiguousarray(target, dtype=float) for target in targets]
+        last = [target if target.ndim == 1 else target[-1] for target in whole]
+        self._judged.expect(last if self._once else whole)
+        self._last = last, addresses(last)
+        self._shown_by[self.simulation.objective.readout].values = _at(self._last[1])
 
     def _inputs(self, stack: Stack) -> Iterator[Input]:
         network = self.simulation.network
@@ -211,6 +282,7 @@ class OneCall:
             values = [np.ascontiguousarray(row, dtype=float) for row in shown]
             table, peak = addresses(values), population.peak_rate * network.dt
             self._shown += [values, table]
+            self._shown_by[name].values = _at(table)
             yield Input(number, population.size, peak, values[0].ndim == 1, sources.index(name), _at(table), None, None)
         for name, source in self.simulation.backgrounds.items():
             ones = np.ones(source.size)
@@ -219,8 +291,25 @@ class OneCall:
             peak, number = (source.rate or 0.0) * network.dt, self._handle.sources[name]
             yield Input(number, source.size, peak, 1, sources.index(name), _at(table), None, None)
 
-    def fits(self, stack: Stack) -> bool:
+    @property
+    def refreshed(self) -> bool:
+        """Whether a signal follows weights from call to call."""
+        return any(signal.refresh is not None for signal in self._signals)
+
+    @property
+    def losses(self) -> np.ndarray:
+        """Where those of the trials are."""
+        return self._judged.losses
+
+    @property
+    def gradients(self) -> dict[str, np.ndarray]:
+        """Where those of the present trial are, if each is a chunk of its own."""
+        return {name: array for summed in self._summed for name, array in summed.latest.items()}
+
+    def fits(self, stack: Stack, learning: bool) -> bool:
         """Whether a stack is what the loop would take without a word; the loop says what is wrong with another."""
+        if learning and not all(signal.takes is None or signal.takes(stack.inputs) for signal in self._signals):
+            return False
         network, trials = self.simulation.network, len(stack.targets)
         needed = {p.source for p in network.projections.values()}
         for name, population in network.populations.items():
@@ -246,9 +335,9 @@ class OneCall:
         objective = self.simulation.objective
         assert objective is not None
         wanted, answered = self._judged.choices if objective.classifies else (None, None)
-        gradients = {name: total for swept in self._swept for name, total in swept.gathered(trials).items()}
-        sums = (_total(tallies, trials) for tallies in (self._spikes, self._operations, self._learning))
-        return Outcome(gradients, self._judged.losses, wanted, answered, *sums)
+        gradients = {name: total for summed in self._summed for name, total in summed.gathered(trials).items()}
+        spikes, operations, learning = (_total(t, trials) for t in (self._spikes, self._operations, self._learning))
+        return Outcome(gradients, self._judged.losses, wanted, answered, spikes, operations, learning + self._visits)
 
 
 class Unfit(Exception):

@@ -12,7 +12,7 @@ import numpy as np
 
 from snnplast.engine import Calls, Handle
 from snnplast.native.functions import functions
-from snnplast.native.stage import Fired, Stage, address, header, place
+from snnplast.native.stage import Fired, Stage, address, addresses, header, place
 from snnplast.random_streams import SOURCES, key_of
 from snnplast.task.encoding import headers as encoding
 from snnplast.task.judging import Judged, judges
@@ -52,9 +52,7 @@ class Simulated:
         self, handle: Handle, steps: int, begins: Sequence[tuple[np.ndarray, np.ndarray]], fired: Mapping[str, Fired]
     ) -> None:
         copies = (_Copy * len(begins))(*(_Copy(place(to), place(origin), to.nbytes) for to, origin in begins))
-        recorded = (_Recorded * len(fired))(
-            *(_Recorded(handle.recorders[name], ctypes.addressof(one)) for name, one in fired.items())
-        )
+        recorded = _recorded(handle, fired)
         self._data = data = _Simulated(calls=handle.calls, steps=steps, n_begins=len(begins), n_recorded=len(fired))
         data.begins, data.recorded = ctypes.addressof(copies), ctypes.addressof(recorded)
         self.stage = Stage(address(library().simulate_trial), data, (copies, recorded, begins, fired))
@@ -66,6 +64,51 @@ class Simulated:
         data.stream[:] = SOURCES, phase
         data.numbers, data.n_inputs, data.inputs = place(numbers), len(inputs), ctypes.addressof(table)
         self._shown = table, numbers, inputs
+
+
+class _Represented(ctypes.Structure):
+    _fields_ = (("fired", _P), ("n", _L), ("duration", _D), ("offset", _D), ("z", _P))
+
+
+class _Responded(ctypes.Structure):
+    _fields_ = (
+        *(("calls", Calls), ("n_represented", _L), ("n_flags", _L), ("n_recorded", _L)),
+        *(("represented", _P), ("flags", _P), ("recorded", _P)),
+    )
+
+
+class Responded:
+    """The step in which everything happens that is clocked once per trial.
+
+    duration: of a trial before it, s. represented: population -> offset of its `LayerNorm`, and where z is, (n,).
+    flags: variables that are 1 meanwhile.
+    """
+
+    def __init__(
+        self,
+        handle: Handle,
+        duration: float,
+        represented: Mapping[str, tuple[float, np.ndarray]],
+        flags: Sequence[np.ndarray],
+        fired: Mapping[str, Fired],
+    ) -> None:
+        rows = (_Represented * len(represented))(
+            *(
+                _Represented(ctypes.addressof(fired[name]), z.size, duration, offset, place(z))
+                for name, (offset, z) in represented.items()
+            )
+        )
+        recorded, places = _recorded(handle, fired), addresses(flags)
+        tables = (ctypes.addressof(table) for table in (rows, places, recorded))
+        data = _Responded(handle.calls, len(rows), len(flags), len(fired), *tables)
+        self.stage = Stage(
+            address(library().respond_to_trial), data, (rows, places, recorded, represented, flags, fired)
+        )
+
+
+def _recorded(handle: Handle, fired: Mapping[str, Fired]) -> Any:
+    rows = (_Recorded(handle.recorders[name], ctypes.addressof(one)) for name, one in fired.items())
+    return (_Recorded * len(fired))(*rows)
 
 
 class _JudgedTrials(ctypes.Structure):
@@ -129,19 +172,17 @@ class Program:
         self._table = (_Stage * len(stages))(*(_Stage(s.function, ctypes.addressof(s.data)) for s in stages))
 
     def run(self, first: int, trials: int, budget: int) -> int:
-        """Run trials from place `first` on, fewer once `budget` ns have passed; returns how many, negative: failed."""
+        """Run trials from place `first` on, fewer once `budget` ns have passed; returns how many.
+
+        -1 - n: one failed after n others.
+        """
         return library().run_trials(self._table, len(self._stages), first, trials, budget)
-
-
-def addresses(arrays: Sequence[np.ndarray]) -> ctypes.Array[ctypes.c_void_p]:
-    """A table of where arrays are."""
-    return (_P * len(arrays))(*map(place, arrays))
 
 
 @functools.cache
 def library() -> Any:
     """The functions of trials.cpp."""
-    source = Path(__file__).with_name("trials.cpp").read_text()
-    found = functions({**header(), **encoding(), **judging(), "trials.cpp": source}, "trials.cpp")
+    own = {name: Path(__file__).with_name(name).read_text() for name in ("trials.cpp", "response.h")}
+    found = functions({**header(), **encoding(), **judging(), **own}, "trials.cpp")
     found.run_trials.argtypes, found.run_trials.restype = (_P, _L, _L, _L, _L), _L
     return found

@@ -3,6 +3,7 @@
 
 #include "judge.h"
 #include "poisson.h"
+#include "response.h"
 #include "stage.h"
 
 #define API extern "C" __attribute__((visibility("default")))
@@ -88,6 +89,26 @@ static int64_t simulate(const Simulated& s, int64_t trial) {
     return 0;
 }
 
+struct Responded {
+    Engine engine;
+    int64_t n_represented, n_flags, n_recorded;
+    const Represented* represented;
+    double* const* flags;  // 1 in the step of the response
+    const Recorded* recorded;
+};
+
+static int64_t respond(const Responded& r) {
+    for (int64_t k = 0; k < r.n_represented; ++k) represent(r.represented[k]);
+    for (int64_t k = 0; k < r.n_flags; ++k) *r.flags[k] = 1.0;
+    if (r.engine.steps(1, INT64_MAX / 2) != 1) return FAILED;
+    for (int64_t k = 0; k < r.n_flags; ++k) *r.flags[k] = 0.0;
+    for (int64_t k = 0; k < r.n_recorded; ++k) {  // spikes of this step are not the trial's, but may have moved those
+        Fired& fired = *r.recorded[k].fired;
+        r.engine.fired(static_cast<int>(r.recorded[k].recorder), &fired.steps, &fired.indices);
+    }
+    return 0;
+}
+
 struct JudgedTrials {
     double (*judge)(const task::Judged*);
     task::Judged judged;                  // of the window; target, wanted and answered are those of the trial
@@ -126,18 +147,21 @@ using namespace snnplast;
 
 API int64_t simulate_trial(void* data, int64_t trial) { return simulate(*static_cast<Simulated*>(data), trial); }
 
+API int64_t respond_to_trial(void* data, int64_t) { return respond(*static_cast<Responded*>(data)); }
+
 API int64_t judge_trial(void* data, int64_t trial) { return judge(*static_cast<JudgedTrials*>(data), trial); }
 
 API int64_t count_trial(void* data, int64_t trial) { return count(*static_cast<Tally*>(data), trial); }
 
-// Runs trials from `first` on, fewer once `budget` nanoseconds have passed; returns how many, or FAILED.
+// Runs trials from `first` on, fewer once `budget` nanoseconds have passed; returns how many, or -1 less those that
+// were done when one failed.
 API int64_t run_trials(const Stage* stages, int64_t n_stages, int64_t first, int64_t trials, int64_t budget) {
     using ticks = std::chrono::steady_clock;
     const auto end = ticks::now() + std::chrono::nanoseconds(budget);
     int64_t done = 0;
     while (done < trials) {
         for (int64_t k = 0; k < n_stages; ++k)
-            if (stages[k].run(stages[k].data, first + done) == FAILED) return FAILED;
+            if (stages[k].run(stages[k].data, first + done) == FAILED) return FAILED - done;
         if (++done < trials && ticks::now() > end) break;
     }
     return done;

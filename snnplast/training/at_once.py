@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from snnplast.learning.optimizing import Updates
 from snnplast.random_streams import TRAINING
 from snnplast.simulation.one_call import OneCall, Outcome, Unfit, loops
 from snnplast.simulation.simulation import Simulation
+from snnplast.simulation.stretch import Stretch
 from snnplast.task.objective import Judgement
 from snnplast.task.stack import OneSegment, Stack, known_beforehand
 from snnplast.task.task import Measures, Task
@@ -24,6 +26,7 @@ class AtOnce:
         fits = known_beforehand(task) and not task.continuous and not isinstance(task, Measures)
         self.reason = loops(simulation) if fits else "the task does not say that its trials are known beforehand"
         self._calls: dict[tuple[int, int], OneCall | None] = {}
+        self._stretches: dict[int, Stretch | None] = {}
 
     def stack(self, phase: int, numbers: Sequence[int]) -> Stack | None:
         """Trials in one piece; None where they take the loop."""
@@ -33,11 +36,34 @@ class AtOnce:
     def run(self, simulation: Simulation, stack: Stack, phase: int, numbers: Sequence[int]) -> Outcome | None:
         """What trials have left, gradients of training trials too, which are views; None where they take the loop."""
         call = self._call(simulation, stack.steps)
-        if call is None or not call.fits(stack):
+        if call is None or not call.fits(stack, learning=phase == TRAINING):
             return None
         for _ in call.run(stack, self.task.seed, phase, numbers, learning=phase == TRAINING):
             simulation.engine.steps(0)  # heeds a wish to stop
         return call.outcome()
+
+    def stretched(
+        self, simulation: Simulation, stack: Stack, numbers: Sequence[int], updates: Mapping[str, Updates], run: range
+    ) -> tuple[Outcome, int] | None:
+        """What training trials have left that change parameters one by one, and how many could; None: the loop's.
+
+        run: the updates of the whole run from the first of these on.
+        """
+        stretch = self._stretch(simulation, stack.steps, updates)
+        if stretch is None or not stretch.call.fits(stack, learning=True):
+            return None
+        done = stretch.run(stack, self.task.seed, numbers, run.start, run.stop)
+        return stretch.call.outcome(), done
+
+    def _stretch(self, simulation: Simulation, steps: int, updates: Mapping[str, Updates]) -> Stretch | None:
+        stretch = self._stretches.get(steps)
+        if steps not in self._stretches or (stretch is not None and not stretch.call.valid()):
+            try:
+                stretch = Stretch(simulation, steps, updates)
+            except Unfit:
+                stretch = None
+            self._stretches[steps] = stretch
+        return stretch
 
     def _call(self, simulation: Simulation, steps: int) -> OneCall | None:
         key = id(simulation), steps

@@ -7,9 +7,10 @@ A callback is a function of a `Moment`, called after every update, or an object 
     on_end(moment)       after the last round, before the weights are kept
     on_begin(moment)     before the first update of a new run, or of the rest of one
 
-One whose `on_update` looks at metrics alone says `needs_trials = False`: batches may then run in one call, which leaves
-no records. One that is a context manager is entered before the network is built, and left however the run ends. What a
-callback raises ends the run, which can then go on from its last update. A callback for any logger is three lines:
+One whose `on_update` looks at metrics alone says `needs_trials = False`: batches, and several updates where each
+follows one trial, may then run in one call, which leaves no records, and no weights in between. One that is a context
+manager is entered before the network is built, and left however the run ends. What a callback raises ends the run,
+which can then go on from its last update. A callback for any logger is three lines:
 
     class Log:
         def on_round(self, moment):

@@ -116,12 +116,14 @@ class Session:
         """The file of the run, in memory without a claim. tell: takes a sentence about where it had to go."""
         return self.recorder.open(claim, self.per, self.kept, tell)
 
-    def moment(self, metrics: Mapping[str, float] | None = None, trials: Sequence[Record] = ()) -> Moment:
-        """Where the run stands."""
+    def moment(
+        self, metrics: Mapping[str, float] | None = None, trials: Sequence[Record] = (), iteration: int | None = None
+    ) -> Moment:
+        """Where the run stands, or stood after an iteration."""
         trainer = self.trainer
         return Moment(
             self.experiment.title,
-            trainer.iteration,
+            trainer.iteration if iteration is None else iteration,
             trainer.iterations,
             min(self.rounds + 1, self.total),
             self.total,
@@ -179,9 +181,9 @@ class Session:
         trainer = self.trainer
         last = min((self.rounds + 1) * trainer.updates_per_epoch(), trainer.iterations)
         while trainer.iteration < last:
-            step = trainer.update()
-            self.mean.add(step.metrics, step.size)
-            self.callbacks("on_update", self.moment(step.metrics, step.trials))
+            for step in trainer.advance(last - trainer.iteration):
+                self.mean.add(step.metrics, step.size)
+                self.callbacks("on_update", self.moment(step.metrics, step.trials, step.iteration))
             due = self._pace.due(self.rounds + 1, trainer.iteration == last)
             self._pause(file, due or trainer.iteration == trainer.iterations)
         row = self.mean.values()

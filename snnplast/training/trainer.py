@@ -24,7 +24,7 @@ from snnplast.simulation.workers import Workers
 from snnplast.task.stack import Stack
 from snnplast.task.task import Measures, Task, Trial
 from snnplast.task.trial import Record
-from snnplast.training.at_once import AtOnce, summed, tested
+from snnplast.training.at_once import AtOnce, measured, summed, tested
 from snnplast.training.chunk import Chunk, Gradients, chunks
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ ENGINE = "engine/"
 
 TESTED = 64
 """Test trials of one call."""
+
+STRETCH = 64
+"""Updates of one call, where each trial is followed by one."""
 
 Learned = tuple[list[Gradients], dict[str, float]]
 """Gradients by the signals of the trial, then, for each plasticity, by a signal of 1; and metrics."""
@@ -84,6 +87,8 @@ class Trainer:
     control: Control | None = None
     elsewhere: Elsewhere | None = None
     whole: Callable[[int, int], bool] = lambda phase, index: True
+    _ended: UserError | None = field(default=None, init=False)
+    """Why there are no further updates."""
     _going: bool = field(default=False, init=False)
     """Whether the next training trial goes on where the last one ended."""
 
@@ -141,6 +146,41 @@ class Trainer:
         while self.iteration < self.iterations:
             yield self.update()
 
+    def advance(self, most: int) -> list[Step]:
+        """The next updates, at most so many: several where each follows one trial and all can run in one call, or one.
+
+        Nobody sees parameters between updates of one call.
+        """
+        if self._ended is not None:
+            raise self._ended
+        return self._at_a_stretch(min(most, STRETCH)) or [self.update()]
+
+    def _at_a_stretch(self, most: int) -> list[Step]:
+        here, per_epoch = self.iteration, self.updates_per_epoch()
+        most = min(most, per_epoch - here % per_epoch) if self.task.epoch else most
+        if most < 2 or self.batch > 1 or self.control is not None or self.elsewhere is not None:
+            return []
+        first, _ = self._batch_of(here // per_epoch)
+        trials = range(first, first + most)
+        if any(self.whole(TRAINING, index) for index in trials):
+            return []
+        stack, run = self._stacked(TRAINING, trials), range(here, self.iterations)
+        found = None if stack is None else self._calls.stretched(self.simulation, stack, trials, self._updates, run)
+        if found is None:
+            return []
+        outcome, done = found
+        steps = [Step(here + k + 1, (here + k) // per_epoch, 1, [], measured(outcome, k)) for k in range(done)]
+        self.iteration += done
+        if done < most:
+            try:
+                self._check(outcome.gradients)
+                self._check_loss(float(outcome.losses[done]))
+            except UserError as error:
+                if not steps:
+                    raise
+                self._ended = error
+        return steps
+
     def update(self) -> Step:
         """One iteration: a batch of trials, the mean gradient, one optimiser step per parameter."""
         epoch = self.iteration // self.updates_per_epoch()
@@ -154,12 +194,13 @@ class Trainer:
         self._apply(gradients)
         for plasticity in self.simulation.plasticities if records else ():
             plasticity.assign(records[-1], self.simulation.values)
-        if not np.isfinite(metrics.get("loss", 0.0)):
-            raise UserError(
-                f"iteration {self.iteration + 1}: the loss is {metrics['loss']}; a lower learning_rate may help"
-            )
+        self._check_loss(metrics.get("loss", 0.0))
         self.iteration += 1
         return Step(self.iteration, epoch, size, records, metrics)
+
+    def _check_loss(self, loss: float) -> None:
+        if not np.isfinite(loss):
+            raise UserError(f"iteration {self.iteration + 1}: the loss is {loss}; a lower learning_rate may help")
 
     def learned(self, trials: range) -> tuple[dict[str, np.ndarray], list[Record], dict[str, float]]:
         """A batch of training trials: their mean gradient, which nothing is done with yet, records and metrics."""
@@ -436,13 +477,16 @@ class Trainer:
         place = (self.iteration % self.updates_per_epoch()) * self.batch
         return epoch * self.task.epoch + place, min(self.batch, self.task.epoch - place)
 
-    def _apply(self, gradients: dict[str, np.ndarray]) -> None:
+    def _check(self, gradients: Mapping[str, np.ndarray]) -> None:
         for name, gradient in gradients.items():
             if not np.isfinite(np.sum(gradient)):
                 raise UserError(
                     f"iteration {self.iteration + 1}: the gradient of {name!r} is not finite; "
                     "a lower learning_rate, clip or bounds may help"
                 )
+
+    def _apply(self, gradients: dict[str, np.ndarray]) -> None:
+        self._check(gradients)
         progress = self.iteration / self.iterations
         for name, gradient in gradients.items():
             self._updates[name](gradient, progress)

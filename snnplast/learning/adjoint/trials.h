@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "../adjoint.h"
+#include "../sums.h"
 #include "stage.h"
 
 namespace snnplast::adjoint {
@@ -17,14 +18,8 @@ struct SweptTrials {
     const double* const* given;  // signals of the trial, (n,) each
     double* trial;               // their sum
     double divisor;
-    int64_t chunk;                            // trials that are summed before their sum is added to others
-    double *const *outs, *const *sums, *const *totals;  // of each sweep: of a trial, of a chunk, of the chunks before
-    const int64_t* synapses;
+    Sums sums;  // of each sweep
 };
-
-inline void add(const double* __restrict values, double* __restrict total, int64_t count) {
-    for (int64_t k = 0; k < count; ++k) total[k] += values[k];
-}
 
 inline int64_t sweep_trial(SweptTrials& s, int64_t trial, Scratch& scratch) {
     for (int64_t g = 0; g < s.n_given; ++g) {
@@ -33,26 +28,16 @@ inline int64_t sweep_trial(SweptTrials& s, int64_t trial, Scratch& scratch) {
         else
             add(s.given[g], s.trial, s.problem.n);
     }
-    const bool first = trial % s.chunk == 0;
     for (int64_t k = 0; k < s.n_sweeps; ++k) {
         s.sweeps[k].steps = s.fired[k]->steps;
         s.sweeps[k].indices = s.fired[k]->indices;
         s.sweeps[k].count = s.fired[k]->count;
-        s.sweeps[k].out = first ? s.sums[k] : s.outs[k];
+        s.sweeps[k].out = room(s.sums, k, trial);
     }
     gradient(s.problem, s.n_sweeps, s.sweeps, scratch);
-    for (int64_t k = 0; k < s.n_sweeps; ++k) {
-        double* out = s.sweeps[k].out;
-        const int64_t count = s.synapses[k];
-        if (s.divisor != 1.0)
-            for (int64_t i = 0; i < count; ++i) out[i] /= s.divisor;
-        if (!first) add(out, s.sums[k], count);
-        if (trial % s.chunk != s.chunk - 1) continue;
-        if (trial < s.chunk)
-            std::copy(s.sums[k], s.sums[k] + count, s.totals[k]);
-        else
-            add(s.sums[k], s.totals[k], count);
-    }
+    for (int64_t k = 0; k < s.n_sweeps && s.divisor != 1.0; ++k)
+        for (int64_t i = 0; i < s.sums.sizes[k]; ++i) s.sweeps[k].out[i] /= s.divisor;
+    sum_up(s.sums, trial);
     return 0;
 }
 
