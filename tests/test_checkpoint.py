@@ -115,8 +115,13 @@ KINDS = {
         18,
     ),
     "two workers, few trials kept": (["train.workers=2", "rules.e-prop.batch=4", "record.first=3"], 18),
+    "single precision": (['engine={ name = "compiled", precision = "single" }', "record.weights=every 1"], 18),
 }
-every_kind = pytest.mark.parametrize("kind", KINDS)
+COMPILED = pytest.mark.skipif(not compiler_available(), reason="no C++ compiler on the PATH")
+every_kind = pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=[pytest.mark.slow, COMPILED] if k == "single precision" else ()) for k in KINDS],
+)
 
 
 @pytest.fixture(autouse=True)

@@ -97,7 +97,7 @@ class Experiment(Shown):
         others : the rules that projections name, connect(..., rule="delta").
         compare : a rule whose gradients of the same trials are compared with, such as BPTT(): the metric
             `cosine_to_bptt`.
-        engine : "compiled" or "runtime", or an `EngineChoice` (of snnplast.engine) with its target.
+        engine : "compiled" or "runtime", or an `EngineChoice` (of snnplast.engine) with its target or precision.
         record : the file of the run (HDF5); None or "" for none; a `Recording` says what else is kept.
 
         Raises
@@ -198,7 +198,7 @@ class Experiment(Shown):
             ("rule", listed(dict.fromkeys([self.rule.name, *self.others]))),
             ("third factor", listed(factor.name for factor in self.rule.factors)),
             ("length", f"{length}, batch {self.rule.trials}, seed {train.seed}"),
-            ("engine", self.engine.name),
+            ("engine", self.engine.summary),
             ("record", self.record.path),
         ]
         return f"Experiment: {self.title}", [(name, text) for name, text in rows if text]

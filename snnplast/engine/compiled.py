@@ -99,13 +99,17 @@ class Blueprint:
         return replace(self, connections=tuple(connections), initial=begins)
 
 
-def draw_up(construct: Callable[[], BrianModel], device: internals_cpp.EngineDevice | None = None) -> Blueprint:
+def draw_up(
+    construct: Callable[[], BrianModel],
+    device: internals_cpp.EngineDevice | None = None,
+    precision: str = "double",
+) -> Blueprint:
     """Construct the network under a private device, generate its sources, compile them or find them compiled.
 
-    device: another one than `EngineDevice()`.
+    device: another one than `EngineDevice()`. precision: see `EngineChoice`.
     """
     device = device or internals_cpp.EngineDevice()
-    with internals.private_brian(device, **internals_cpp.PREFERENCES):
+    with internals.private_brian(device, **internals_cpp.preferences(precision)):
         model = construct()
         generated = working(
             lambda place: internals_cpp.generate(device, model.network, place, model.namespace), cache_directory()
@@ -179,10 +183,11 @@ class CompiledEngine(Engine):
     Parameters
     ----------
     construct : makes the Brian2 objects, or the `Blueprint` of an engine to be cloned: its `plan`.
+    precision : of its variables, "double" or "single"; that of a blueprint is its own.
     """
 
-    def __init__(self, construct: Callable[[], BrianModel] | Blueprint) -> None:
-        plan = construct if isinstance(construct, Blueprint) else draw_up(construct)
+    def __init__(self, construct: Callable[[], BrianModel] | Blueprint, precision: str = "double") -> None:
+        plan = construct if isinstance(construct, Blueprint) else draw_up(construct, precision=precision)
         pairs = [(c.sources, c.targets) for c in plan.connections]
         library = Library(plan.image, plan.static_arrays, pairs, plan.seed)
         if library.program_length != plan.program_length:

@@ -32,6 +32,12 @@ PREFERENCES: dict[str, Any] = {
     "core.stop_on_keyboard_interrupt": False,  # or the library would install a signal handler
     "codegen.cpp.extra_compile_args": [],  # or a compiler would be started for each flag of a makefile nobody runs
 }
+REALS = {"double": np.float64, "single": np.float32}
+
+
+def preferences(precision: str) -> dict[str, Any]:
+    """Brian2's preferences for variables of "double" or "single" precision."""
+    return PREFERENCES | {"core.default_float_dtype": REALS[precision]}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from snnplast.errors import UserError, short, unknown
 
 ENGINES = ("compiled", "runtime")
 TARGETS = ("auto", "numpy", "cython")
+PRECISIONS = ("double", "single")
 
 
 def _one_of(what: str, names: tuple[str, ...]) -> AfterValidator:
@@ -30,10 +31,17 @@ class EngineChoice(Description):
     name: "compiled" (default; needs a C++ compiler, see `compiler_available`) or "runtime".
     target: how the runtime engine makes its code: "numpy", "cython", or "auto" (default) for Cython where it works.
         The compiled engine makes C++ and leaves it at "auto".
-    Raises `UserError` for an unknown name or target, and for a target of the compiled engine.
+    precision: of the compiled engine's variables, weights included: "double" (default, 64 bits) or "single" (32 bits),
+        half the memory, and faster where that counts; but some spikes come at other times, and what follows from them
+        differs (benchmarks/README.md measures it). Times stay in double precision, and so do gradients that are made
+        after a trial.
+    Raises `UserError` for an unknown name, target or precision, for a target of the compiled engine, and for single
+    precision of the runtime engine.
 
     >>> EngineChoice(name="runtime", target="numpy").target
     'numpy'
+    >>> EngineChoice(precision="single").summary
+    'compiled, single precision'
     >>> EngineChoice(name=3)
     Traceback (most recent call last):
     snnplast.description.WrongValue: EngineChoice.name = 3: input should be a valid string
@@ -43,14 +51,28 @@ class EngineChoice(Description):
     target: Annotated[
         str, _one_of("target", TARGETS), Field(description="'auto', 'numpy' or 'cython': code of the runtime engine")
     ] = "auto"
+    precision: Annotated[
+        str,
+        _one_of("precision", PRECISIONS),
+        Field(description="'double' or 'single': of the compiled engine"),
+    ] = "double"
 
     @model_validator(mode="after")
-    def _compiled_has_no_target(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.name == "compiled" and self.target != "auto":
             raise UserError(
                 f"the compiled engine has no target {self.target!r}; 'auto', or the runtime engine, is allowed"
             )
+        if self.name == "runtime" and self.precision != "double":
+            raise UserError(
+                f"the runtime engine has no {self.precision} precision; 'double', or the compiled engine, is allowed"
+            )
         return self
+
+    @property
+    def summary(self) -> str:
+        """Its name, and its precision where that is single."""
+        return self.name if self.precision == "double" else f"{self.name}, {self.precision} precision"
 
     @classmethod
     def of(cls, given: str | EngineChoice, place: str) -> EngineChoice:
@@ -79,4 +101,4 @@ def open_engine(construct: Callable[[], BrianModel], choice: EngineChoice = COMP
         return RuntimeEngine(construct, choice.target)
     from snnplast.engine.compiled import CompiledEngine
 
-    return CompiledEngine(construct)
+    return CompiledEngine(construct, choice.precision)

@@ -29,7 +29,7 @@ def judged(
 ) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
     """Error (T, n), loss, wanted and answered (stretches,) of the steps of a window. form: name of the function."""
     step = 0 if target.strides[0] == 0 else target.shape[1]
-    y, target = np.ascontiguousarray(y), np.ascontiguousarray(target[:1] if step == 0 else target)
+    y, target = (np.ascontiguousarray(rows, dtype=float) for rows in (y, target[:1] if step == 0 else target))
     error, choices = np.empty(y.shape), np.empty((2, stretches.size), np.int64)
     places = (array.ctypes.data for array in (stretches, error, *choices))
     data = Judged(*y.shape, y.ctypes.data, target.ctypes.data, step, stretches.size, *places)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from snnplast.config.experiment import Experiment
 from snnplast.engine import NUMPY, EngineChoice, compiler_available
+from snnplast.errors import UserError
 from snnplast.simulation.simulation import Simulation
 from snnplast.task.task import Task
 from snnplast.training.pretrain import open_simulation
@@ -13,8 +14,18 @@ NO_COMPILER = "no C++ compiler on the PATH: the runtime engine takes the place o
 
 
 def available_engine(wanted: EngineChoice) -> EngineChoice:
-    """The engine asked for, or, where there is no compiler, the one that needs none."""
-    return wanted if wanted.name != "compiled" or compiler_available() else NUMPY
+    """The engine asked for, or, where there is no compiler, the one that needs none.
+
+    Raises `UserError` where single precision is asked for, which only the compiled one has.
+    """
+    if wanted.name != "compiled" or compiler_available():
+        return wanted
+    if wanted.precision != NUMPY.precision:
+        raise UserError(
+            f"engine.precision = {wanted.precision!r}: only the compiled engine has it, and there is no C++ compiler "
+            "on the PATH; 'double' is allowed"
+        )
+    return NUMPY
 
 
 def simulation_of(experiment: Experiment, task: Task, engine: EngineChoice) -> Simulation:

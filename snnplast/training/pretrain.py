@@ -50,7 +50,7 @@ def pretrain(pretraining: Pretraining, engine: EngineChoice) -> Values:
         simulation = open_simulation(pretraining.network, task.objective, rule, pretraining.seed, engine)
         return _packed(_learned(pretraining, simulation))
 
-    return _unpacked(cached(cache_key({"pretraining": pretraining.key}, engine.name), learn, _fit))
+    return _unpacked(cached(cache_key({"pretraining": pretraining.key}, engine.summary), learn, _fit))
 
 
 def _learned(pretraining: Pretraining, simulation: Simulation) -> Values:

@@ -41,7 +41,7 @@ def origin(engine: EngineChoice, experiment: Experiment, task: Task) -> dict[str
 
     engine: the one that is really used. task: `experiment.task()`.
     """
-    found = {**versions(), "engine": engine.name, "processor": processor()[:12]}
+    found = {**versions(), "engine": engine.summary, "processor": processor()[:12]}
     if engine.target != "numpy":
         found["compiler"] = compiler_version()
     if digest := digest_of(task):

@@ -13,6 +13,7 @@ KINDS = [
         EngineChoice(name="runtime", target="cython"), id="runtime-cython", marks=[needs_compiler, pytest.mark.slow]
     ),
     pytest.param(COMPILED, id="compiled", marks=needs_compiler),
+    pytest.param(EngineChoice(precision="single"), id="compiled-single", marks=[needs_compiler, pytest.mark.slow]),
 ]
 
 
