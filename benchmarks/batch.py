@@ -24,7 +24,7 @@ def measure(batch: int, workers: int, iterations: int, repeats: int) -> tuple[fl
     task = experiment.task()
     simulation = open_simulation(experiment.network, task.objective, experiment.rule, experiment.train.seed)
     with simulation.engine:
-        trainer = Trainer(simulation, task, iterations=10**6, workers=workers)
+        trainer = Trainer(simulation, task, iterations=10**6, workers=workers, whole=lambda phase, index: False)
         trainer.update()
         wall, cpu, spikes = [], [], []
         for _ in range(repeats):

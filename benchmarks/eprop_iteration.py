@@ -22,6 +22,7 @@ from snnplast.network.readouts import LeakyReadout
 from snnplast.network.weights import Normal
 from snnplast.rules.e_prop import EProp
 from snnplast.task.objective import MeanSquaredError
+from snnplast.task.stack import OneSegment
 from snnplast.task.task import Task, Trial
 from snnplast.task.trial import Segment
 from snnplast.training.pretrain import open_simulation
@@ -31,7 +32,7 @@ INPUTS, STEPS, TAU, THRESHOLD = 100, 1000, 30.0, 0.03
 ALPHA = np.exp(-1 / TAU)
 
 
-class Pattern(Task):
+class Pattern(OneSegment, Task):
     """Fresh Poisson input in every trial; the target is a sine over the trial."""
 
     def __init__(self) -> None:
@@ -116,7 +117,7 @@ def main() -> None:
     task = Pattern()
     simulation = open_simulation(network(arguments.n), task.objective, rule, seed=1)
     values = {name: array.copy() for name, array in simulation.values.items()}
-    trainer = Trainer(simulation, task, iterations=10**9)
+    trainer = Trainer(simulation, task, iterations=10**9, whole=lambda phase, index: False)
     trainer.update()
     spikes = []
     cpu, wall = time.process_time(), time.perf_counter()

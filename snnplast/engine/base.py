@@ -155,7 +155,8 @@ class Engine(ABC):
     def handle(self, steps: int) -> Handle | None:
         """Of a network at step 0: what compiled code needs to run it for up to `steps` steps; None where none can.
 
-        It is good until the next call of a method that changes the engine. What compiled code has done is seen here.
+        The same one is given as long as the memory of histories stays where it is. To be asked for before each use:
+        what was handed over and recorded earlier is forgotten then.
         """
         return None
 

@@ -228,6 +228,7 @@ class CompiledEngine(Engine):
         self._histories = {name: library.add_history(plan.variables[name]) for name in plan.recorded}
         self._rows = {name: np.empty((0, self._views[name].size), self._views[name].dtype) for name in plan.recorded}
         self._capacity = 0
+        self._handles: dict[int, Handle] = {}
         self._series: dict[str, tuple[int, np.ndarray]] = {}
 
     def _restart(self, keep: Collection[str] = (), seed: int | None = None) -> None:
@@ -304,6 +305,7 @@ class CompiledEngine(Engine):
 
     def _make_room(self, length: int) -> None:
         self._capacity = length = max(length, 2 * self._capacity)
+        self._handles.clear()
         for name, number in self._histories.items():
             longer = np.empty((length, self._rows[name].shape[1]), self._rows[name].dtype)
             longer[: self.t] = self._rows[name][: self.t]
@@ -372,12 +374,15 @@ class CompiledEngine(Engine):
         self.reset()
         if steps > self._capacity:
             self._make_room(steps)
-        return Handle(
+        if steps in self._handles:
+            return self._handles[steps]
+        self._handles[steps] = handle = Handle(
             Calls(*(address(getattr(library, name)) for name, _ in Calls._fields_)),
             {name: number for name, (number, _, _) in self._inputs.items()},
             {name: number for name, (number, _) in self._recorders.items()},
             {name: rows[:steps] for name, rows in self._rows.items()},
         )
+        return handle
 
     def clone(self) -> CompiledEngine:
         self._alive()

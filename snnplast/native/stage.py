@@ -53,7 +53,7 @@ def place(array: np.ndarray | None) -> Address | None:
     if array is None:
         return None
     assert array.flags.c_contiguous
-    return array.ctypes.data
+    return array.__array_interface__["data"][0]
 
 
 def addresses(arrays: Sequence[np.ndarray]) -> ctypes.Array[ctypes.c_void_p]:

@@ -229,9 +229,8 @@ class OneCall:
         return signals
 
     def valid(self) -> bool:
-        """Whether the engine's memory is where it was."""
-        handle = self._taken()
-        return all(rows.ctypes.data == self._handle.history[name].ctypes.data for name, rows in handle.history.items())
+        """Whether the engine, which is ready then, has its memory where it was."""
+        return self.simulation.engine.handle(self.steps) is self._handle
 
     def run(self, stack: Stack, seed: int, phase: int, numbers: Sequence[int], learning: bool) -> Iterator[int]:
         """Run trials; yields after each part of them, when Python may have a look, how many are done."""

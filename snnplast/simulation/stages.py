@@ -55,13 +55,16 @@ class Simulated:
         recorded = _recorded(handle, fired)
         self._data = data = _Simulated(calls=handle.calls, steps=steps, n_begins=len(begins), n_recorded=len(fired))
         data.begins, data.recorded = ctypes.addressof(copies), ctypes.addressof(recorded)
+        self._seed: int | None = None
         self.stage = Stage(address(library().simulate_trial), data, (copies, recorded, begins, fired))
 
     def show(self, seed: int, phase: int, numbers: np.ndarray, inputs: Sequence[Input]) -> None:
         """What the next trials are. numbers: int64, of each of them."""
         data, table = self._data, (Input * len(inputs))(*inputs)
-        data.key[:] = key_of(seed).tolist()
-        data.stream[:] = SOURCES, phase
+        if seed != self._seed:
+            data.key[:] = key_of(seed).tolist()
+            self._seed = seed
+        data.stream[0], data.stream[1] = SOURCES, phase
         data.numbers, data.n_inputs, data.inputs = place(numbers), len(inputs), ctypes.addressof(table)
         self._shown = table, numbers, inputs
 

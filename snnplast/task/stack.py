@@ -50,7 +50,7 @@ class Stack:
 class OneSegment:
     """Of a task each trial of which is one segment, known before the trial runs: a batch can run in one call.
 
-    A class that derives from it, with trials of its own, says so again: `class Own(OneSegment, Other)`.
+    A class that derives from it, with trials of its own, says so again: `class Own(Other, OneSegment)`.
     """
 
     def stack(self: Task, phase: int, indices: Sequence[int]) -> Stack | None:  # type: ignore[misc]

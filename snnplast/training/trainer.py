@@ -120,7 +120,7 @@ class Trainer:
         if self.task.continuous:
             refuse_in_pieces(self.simulation.plan, self.simulation.plasticities)
         self._workers = Workers(self.simulation, 1 if self.sequential else self.workers)
-        self._calls = AtOnce(self.simulation, self.task)
+        self.calls = AtOnce(self.simulation, self.task)
 
     @property
     def sequential(self) -> bool:
@@ -284,7 +284,7 @@ class Trainer:
 
     def _stacked(self, phase: int, trials: range) -> Stack | None:
         with self.reads.noted():
-            return self._calls.stack(phase, trials)
+            return self.calls.stack(phase, trials)
 
     def _at_once(self, trials: range, stack: Stack) -> Iterator[Chunk]:
         """The same in as many calls as there are workers for, of whole chunks."""
@@ -292,7 +292,7 @@ class Trainer:
 
         def run(simulation: Simulation, place: range) -> Chunk | None:
             part = stack.part(place)
-            outcome = self._calls.run(simulation, part, TRAINING, trials[place.start : place.stop])
+            outcome = self.calls.run(simulation, part, TRAINING, trials[place.start : place.stop])
             return None if outcome is None else summed(outcome, units, copy=not alone or len(trials) > 1)
 
         every = range(len(trials))
@@ -343,7 +343,7 @@ class Trainer:
     def _tested_at_once(self, trials: range, stack: Stack) -> list[Record] | None:
         def run(simulation: Simulation, place: range) -> list[Record] | None:
             numbers = trials[place.start : place.stop]
-            outcome = self._calls.run(simulation, stack.part(place), TEST, numbers)
+            outcome = self.calls.run(simulation, stack.part(place), TEST, numbers)
             return None if outcome is None else tested(outcome, simulation, self.task.seed, numbers, stack.steps)
 
         every = range(len(trials))
