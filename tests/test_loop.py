@@ -42,6 +42,7 @@ class Hinge(MeanSquaredError):
         return super()._judge(np.maximum(y, 0), target, stretches)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -26,6 +26,11 @@ CASES = {
 }
 
 
+def some(cases, *fast):
+    """Cases whose networks are compiled in every run of the tests, and those that are slow tests."""
+    return [case if case in fast else pytest.param(case, marks=pytest.mark.slow) for case in cases]
+
+
 def trained(sets, whole, workers=1, updates=3):
     """Weights, metrics of updates and of tests."""
     experiment = Experiment.of(*sets)
@@ -41,7 +46,7 @@ def trained(sets, whole, workers=1, updates=3):
     return values, [step.metrics for step in steps], tests
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", some(CASES, "digits", "pattern"))
 def test_it_is_the_loop_bit_for_bit(case):
     values, metrics, tests = trained(CASES[case], whole=True)
     for workers in (1, 2):
@@ -85,7 +90,7 @@ def same(one, other):
     return one[1:] == other[1:] and all(np.array_equal(one[0][name], other[0][name]) for name in one[0])
 
 
-@pytest.mark.parametrize("case", SEQUENTIAL)
+@pytest.mark.parametrize("case", some(SEQUENTIAL, "reference"))
 def test_of_rules_that_remember_samples_trials_and_updates_run_in_one_call_once_their_window_is_full(case):
     sets = SEQUENTIAL[case]
     window = next(int(text.partition("window=")[2]) for text in sets if "window=" in text)
