@@ -165,7 +165,7 @@ class Trainer:
         if any(self.whole(TRAINING, index) for index in trials):
             return []
         stack, run = self._stacked(TRAINING, trials), range(here, self.iterations)
-        found = None if stack is None else self._calls.stretched(self.simulation, stack, trials, self._updates, run)
+        found = None if stack is None else self.calls.stretched(self.simulation, stack, trials, self._updates, run)
         if found is None:
             return []
         outcome, done = found
