@@ -52,19 +52,25 @@ class ChainBlock {
     const Problem& p;
     const Chain& chain;
     const int64_t first;
-    std::vector<Block> states;
+    std::vector<Block> states, constants;  // constants: of the entries that are, in the order in which a step asks
     Block *now, *next;
+    const Block* constant;  // the next one
 
 public:
     ChainBlock(const Problem& problem, int64_t first)
         : p(problem), chain(*problem.chain), first(first), states(2 * chain.size, Block::all(0.0)) {
         now = states.data();
         next = now + chain.size;
+        for (const Entries* each : {&chain.kicks, &chain.by_slope, &chain.by_reset, &chain.reset, &chain.slope,
+                                    &chain.by_updates, &chain.updates, &chain.by_flow, &chain.flow, &chain.initial})
+            for (const Entry& e : *each)
+                if (e.stride == 0) constants.push_back(Block::at(e.values, first, p.n - first));
     }
     ChainBlock(ChainBlock&&) = default;
 
     // One step back from t + 1: A^t of each variable v into `room` columns from rows + v * stride on.
     void back(int64_t t, const Block& modulation, double* rows, int64_t stride, int64_t room) {
+        constant = constants.data();
         Block s = modulation;
         for (const Entry& e : chain.kicks) s = s + now[e.row] * at(e, t);
         s = s * in_step(p.psi, t);
@@ -91,8 +97,8 @@ private:
         return Block::at(values, t * p.n + first, (p.T - t) * p.n - first);
     }
 
-    SNNPLAST_INLINE Block at(const Entry& e, int64_t t) const {
-        return e.stride ? in_step(e.values, t) : Block::at(e.values, first, p.n - first);
+    SNNPLAST_INLINE Block at(const Entry& e, int64_t t) {
+        return e.stride ? in_step(e.values, t) : *constant++;
     }
 
     // What a constant of the neuron gathers.
@@ -113,7 +119,7 @@ private:
     // now times a matrix whose `rows` are given by entries: unit rows elsewhere and, with MASKED, where `mask` is 0.
     template <bool MASKED>
     void times(const Entries& entries, const Rows& rows, const Block& mask, int64_t t) {
-        if (rows.count == 0) return;
+        if (rows.count + entries.count == 0) return;
         std::copy(now, now + chain.size, next);
         for (int64_t row : rows) next[row] = MASKED ? next[row] - mask * now[row] : Block::all(0.0);
         for (const Entry& e : entries) {
