@@ -1,13 +1,15 @@
-"""Brian2's C++ generator, but for one kind of statement: what a boolean switches off is masked, not jumped over."""
+"""Brian2's C++ generator, but for two things: masks instead of branches, and exponentials that are kept."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from snnplast.brian import CPPCodeGenerator, Function, get_identifiers
+from snnplast.brian import DEFAULT_FUNCTIONS, CPPCodeGenerator, Function, get_identifiers
 
 FLOATS = ("double", "float")
 NOTHING = ("0", "0.0")
+_EXP, _KEPT = re.compile(r"\bexp\("), "snnplast::kept_exp<__COUNTER__>("
 
 
 class EngineGenerator(CPPCodeGenerator):
@@ -26,6 +28,13 @@ class EngineGenerator(CPPCodeGenerator):
         declared, operator = (f"{kind} ", "=") if statement.op == ":=" else ("", statement.op)
         masked = f"snnplast::masked<{kind}>({self.translate_expression(value)}, {switch})"
         return f"{declared}{statement.var} {operator} {masked};"
+
+    def translate_statement_sequence(self, sc_statements: Any, ve_statements: Any) -> Any:
+        """Exponentials before a loop, of a time step and a time constant, are found anew when those change."""
+        scalar, vector, keywords = super().translate_statement_sequence(sc_statements, ve_statements)
+        if self.variables.get("exp") is DEFAULT_FUNCTIONS["exp"]:
+            scalar = {block: [_EXP.sub(_KEPT, line) for line in lines] for block, lines in scalar.items()}
+        return scalar, vector, keywords
 
     def _harmless(self, expression: str) -> bool:
         """Whether it may be evaluated in vain: it draws no random number, and divides no integers."""

@@ -1,6 +1,7 @@
 // Included before Brian2's generated sources: what they are to use instead of files, exit and assert.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
@@ -100,6 +101,20 @@ inline Real masked(Real x, bool on) {
     bits &= -static_cast<Bits>(on);
     std::memcpy(&x, &bits, sizeof x);
     return x;
+}
+
+// exp(x), found anew only where x is not what it was: in the code before a loop it is the same step by step.
+template <int place, class X>
+inline auto kept_exp(X x) -> decltype(exp(x)) {
+    static bool known = false;
+    static X last;
+    static decltype(exp(x)) found;
+    if (!known || !(x == last)) {
+        last = x;
+        found = exp(x);
+        known = true;
+    }
+    return found;
 }
 
 // 64 marks, bytes that are 0 or 1, as bits of a word; eight at a time are gathered in the topmost byte of a product.

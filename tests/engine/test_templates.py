@@ -236,6 +236,28 @@ def test_masks_are_bitwise_brian2s_branches():
     assert values["spikes"].shape[1] > 50
 
 
+def leaky() -> BrianModel:
+    """Neurons that decay with a time constant they share."""
+    clock = Clock(1 * ms, name="the_clock")
+    equations = "dv/dt = -v/tau : 1\ntau : second (shared, constant)"
+    group = NeuronGroup(3, equations, method="exact", clock=clock, name="group")
+    names = {f"group.{v}": group.variables[v] for v in ("v", "tau")}
+    return BrianModel(Network(group, name="net"), names, initial={"group.v": 1.0, "group.tau": 0.02})
+
+
+@pytest.mark.slow
+def test_an_exponential_that_is_kept_follows_its_time_constant():
+    found = []
+    for own in (True, False):
+        engine = CompiledEngine(draw_up(leaky, EngineDevice(own)))
+        for tau in (0.02, 0.02, 0.005, 0.02):
+            engine["group.tau"][:] = tau
+            engine.steps(2)
+            found.append(engine["group.v"].copy())
+    np.testing.assert_array_equal(found[:4], found[4:])
+    np.testing.assert_allclose(found[3][0], np.exp(-0.3 - 0.4), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("code", "masked"),
     [
