@@ -84,7 +84,8 @@ def sweep(console: Console, asked: Sweep) -> None:
     else:
         run(points)
     if done := next((point for point in points if point not in failed), None):
-        _show(console, directory, axes, points, _shown(done, asked.metric or [asked.search] * bool(asked.search)))
+        wanted = asked.metric or ([asked.search] if asked.search else [])
+        _show(console, directory, axes, points, _shown(done, wanted))
     if failed:
         raise UserError(f"{len(failed)} of {len(points)} runs failed, the first: {next(iter(failed.values()))}")
 

@@ -57,10 +57,13 @@ class BrianModel:
     """Where random numbers of the compiled engine begin; without it, anywhere."""
 
 
+CALLS = ("reset", "steps", "set_spikes", "fired")
+
+
 class Calls(ctypes.Structure):
     """Functions of a running network for compiled code: reset, steps, set_spikes and fired of interface.cpp."""
 
-    _fields_ = tuple((name, ctypes.c_void_p) for name in ("reset", "steps", "set_spikes", "fired"))
+    _fields_ = tuple((name, ctypes.c_void_p) for name in CALLS)
 
 
 @dataclass(frozen=True)

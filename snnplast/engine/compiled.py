@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from snnplast.engine import internals, internals_cpp, unity
-from snnplast.engine.base import CHUNK, BrianModel, Calls, Engine, Handle, Interrupted
+from snnplast.engine.base import CALLS, CHUNK, BrianModel, Calls, Engine, Handle, Interrupted
 from snnplast.engine.events import Events
 from snnplast.engine.inputs import SpikeInput, check_state, checked_count, checked_initial, checked_series, known
 from snnplast.engine.library import Library
@@ -377,7 +377,7 @@ class CompiledEngine(Engine):
         if steps in self._handles:
             return self._handles[steps]
         self._handles[steps] = handle = Handle(
-            Calls(*(address(getattr(library, name)) for name, _ in Calls._fields_)),
+            Calls(*(address(getattr(library, name)) for name in CALLS)),
             {name: number for name, (number, _, _) in self._inputs.items()},
             {name: number for name, (number, _) in self._recorders.items()},
             {name: rows[:steps] for name, rows in self._rows.items()},

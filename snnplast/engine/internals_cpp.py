@@ -176,8 +176,9 @@ class EngineDevice(CPPStandaloneDevice):
             self.array_cache[variables["N"]][0] += len(connection.sources)
             for name, values in pairs:
                 earlier = self.array_cache.get(variables[name])
-                first = earlier is None or not earlier.size
-                self.array_cache[variables[name]] = values if first else np.append(earlier, values)
+                if earlier is not None and earlier.size:
+                    values = np.append(earlier, values)
+                self.array_cache[variables[name]] = values
 
     def seal(self) -> None:
         """From now on, every access through a Brian2 object raises. What it held is let go: it dies late, in cycles."""

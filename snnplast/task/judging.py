@@ -34,7 +34,7 @@ def judged(
     places = (array.ctypes.data for array in (stretches, error, *choices))
     data = Judged(*y.shape, y.ctypes.data, target.ctypes.data, step, stretches.size, *places)
     loss = getattr(judges(), form)(ctypes.byref(data))
-    return error, loss, *choices
+    return error, loss, choices[0], choices[1]
 
 
 def headers() -> dict[str, str]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from snnplast.learning.optimizing import Updates
 from snnplast.random_streams import TRAINING
-from snnplast.simulation.one_call import OneCall, Outcome, Unfit, loops
+from snnplast.simulation.loops import loops
+from snnplast.simulation.one_call import OneCall, Outcome, Unfit
 from snnplast.simulation.simulation import Simulation
 from snnplast.simulation.stretch import Stretch
 from snnplast.task.objective import Judgement

@@ -12,7 +12,8 @@ from snnplast.random_streams import TRAINING
 from snnplast.task.task import Task, Trial
 from snnplast.task.trial import Record, Segment
 from snnplast.training.chunk import Chunk
-from snnplast.training.trainer import Learned, Trainer
+from snnplast.training.trainer import Trainer
+from snnplast.training.trials import Learned
 from snnplast.training.witness import Witness
 
 
