@@ -6,6 +6,7 @@ the place, the value and what is allowed.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -88,8 +89,8 @@ def _span(place: str, array: np.ndarray) -> tuple[float, float]:
     """Smallest and largest entry; (inf, -inf) where there is none. What is not finite is refused."""
     lowest, highest = np.inf, -np.inf
     for block in _blocks(array):
-        low, high = float(block.min()), float(block.max())
-        if not (np.isfinite(low) and np.isfinite(high)):
+        low, high = float(np.minimum.reduce(block, axis=None)), float(np.maximum.reduce(block, axis=None))
+        if not (math.isfinite(low) and math.isfinite(high)):
             wrong = block[~np.isfinite(block)].flat[0]
             raise UserError(f"{_at(place)}finite numbers are needed, not {wrong}")
         lowest, highest = min(lowest, low), max(highest, high)

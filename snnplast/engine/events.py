@@ -18,12 +18,15 @@ class Events:
 
     def clear(self) -> None:
         self._steps = self._indices = np.empty(0, self._dtype)
+        self._addresses: tuple[int, int] | None = None
         self.count = 0
 
     @property
     def addresses(self) -> tuple[int, int]:
         """Of both buffers, until more is added."""
-        return self._steps.ctypes.data, self._indices.ctypes.data
+        if self._addresses is None:
+            self._addresses = self._steps.ctypes.data, self._indices.ctypes.data
+        return self._addresses
 
     @property
     def steps(self) -> np.ndarray:
@@ -39,6 +42,7 @@ class Events:
         if self.count > self._steps.size:
             length = max(self.count, 2 * self._steps.size)
             self._steps, self._indices = (_longer(old, first, length) for old in (self._steps, self._indices))
+            self._addresses = None
         return self._steps[first : self.count], self._indices[first : self.count]
 
     def append(self, steps: np.ndarray | int, indices: np.ndarray) -> None:

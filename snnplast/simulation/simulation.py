@@ -70,6 +70,15 @@ class Simulation:
 
     def written(self, series: str) -> list[str]:
         """Simulated variables that take the values of a series of the task's."""
+        if series not in self._written:
+            self._written[series] = self._find_written(series)
+        return self._written[series]
+
+    @cached_property
+    def _written(self) -> dict[str, list[str]]:
+        return {}
+
+    def _find_written(self, series: str) -> list[str]:
         owner, _, variable = series.partition(".")
         wanted = self.objective is not None and owner == self.objective.readout and variable in ("target", "in_window")
         owners = (owner, *self.judged) if wanted else (owner,)
