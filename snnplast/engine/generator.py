@@ -1,4 +1,4 @@
-"""Brian2's C++ generator, but for two things: masks instead of branches, and exponentials that are kept."""
+"""Brian2's C++ generator, but for three things: masks and `clip` without branches, exponentials that are kept."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from snnplast.brian import DEFAULT_FUNCTIONS, CPPCodeGenerator, Function, get_id
 FLOATS = ("double", "float")
 NOTHING = ("0", "0.0")
 _EXP, _KEPT = re.compile(r"\bexp\("), "snnplast::kept_exp<__COUNTER__>("
+_CLIP = re.compile(r"\b_clip\(")
 
 
 class EngineGenerator(CPPCodeGenerator):
@@ -28,6 +29,12 @@ class EngineGenerator(CPPCodeGenerator):
         declared, operator = (f"{kind} ", "=") if statement.op == ":=" else ("", statement.op)
         masked = f"snnplast::masked<{kind}>({self.translate_expression(value)}, {switch})"
         return f"{declared}{statement.var} {operator} {masked};"
+
+    def translate_expression(self, expr: str) -> str:
+        """Brian2's `clip` returns early, which makes branches of it."""
+        text = super().translate_expression(expr)
+        own = self.variables.get("clip") is DEFAULT_FUNCTIONS["clip"]
+        return _CLIP.sub("snnplast::clip(", text) if own else text
 
     def translate_statement_sequence(self, sc_statements: Any, ve_statements: Any) -> Any:
         """Exponentials before a loop, of a time step and a time constant, are found anew when those change."""

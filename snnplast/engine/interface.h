@@ -103,6 +103,13 @@ inline Real masked(Real x, bool on) {
     return x;
 }
 
+// Brian2's clip for every value and any bounds, without an early return: vector code.
+template <class T>
+inline T clip(T value, double low, double high) {
+    const T upper = value > high ? static_cast<T>(high) : value;
+    return value < low ? static_cast<T>(low) : upper;
+}
+
 // exp(x), found anew only where x is not what it was: in the code before a loop it is the same step by step.
 template <int place, class X>
 inline auto kept_exp(X x) -> decltype(exp(x)) {

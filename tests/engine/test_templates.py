@@ -198,7 +198,7 @@ def gated() -> BrianModel:
     inputs = sources(clock)
     group = NeuronGroup(
         67,  # no whole number of vectors, nor of words of marks
-        "dv/dt = (x - v)/(10*ms) : 1\nx : 1\npsi : 1\ninverse : 1\nsum : 1\nnoise : 1\nk : integer",
+        "dv/dt = (x - v)/(10*ms) : 1\nx : 1\npsi : 1\nclipped : 1\ninverse : 1\nsum : 1\nnoise : 1\nk : integer",
         threshold="v > 0.3",
         reset="v = 0",
         refractory="(2 + i % 3)*ms",
@@ -209,6 +209,7 @@ def gated() -> BrianModel:
     code = """
     k += 1
     psi = int(not_refractory)*clip(1 - abs((v - 0.3)/0.3), 0, 1)
+    clipped = clip(v/(v - 0.3*int(k > 2)), clip(v, 0.1, 0.5), 0.3)
     inverse = int(not_refractory)/v
     sum -= int(not_refractory)*v
     noise = int(not_refractory)*randn() + 5 % (1 + k*int(not_refractory))
@@ -216,7 +217,7 @@ def gated() -> BrianModel:
     group.run_regularly(code, when="before_thresholds", name="gates", clock=clock)
     synapses = Synapses(inputs, group, "w : 1", on_pre="x_post += w", clock=clock, name="synapses")
     synapses.connect(i=pairs(10, 67)[0], j=pairs(10, 67)[1])
-    names = ("v", "x", "psi", "inverse", "sum", "noise", "k")
+    names = ("v", "x", "psi", "clipped", "inverse", "sum", "noise", "k")
     return BrianModel(
         Network(inputs, group, synapses, name="net"),
         {f"group.{v}": group.variables[v] for v in names} | {"synapses.w": synapses.variables["w"]},
