@@ -127,3 +127,14 @@ def test_what_ends_a_run_in_the_middle_of_a_stretch_is_what_ends_the_loop():
         found.append((str(error.value), trainer.iteration))
     assert (found[0] == found[1] and "not finite" in found[0][0]) or "the loss is" in found[0][0]
     assert found[0][1] > 6, "it ended before there was a stretch"
+
+
+@pytest.mark.parametrize("feedback", ["random", pytest.param("symmetric", marks=pytest.mark.slow)])
+def test_updates_behind_every_trial_run_at_a_stretch_unless_signals_follow_the_weights(feedback):
+    factor = f"rules.e-prop.third_factor={{name='readout-error', feedback='{feedback}'}}"
+    sets = ["digits", "model.hidden=12", "rules.e-prop.batch=1", "rules.e-prop.regularisers=['firing-rate']", factor]
+    with sequential(sets, whole=True) as trainer:
+        expected = left(trainer, [trainer.update() for _ in range(12)])
+    with sequential(sets, whole=False) as trainer:
+        stretches = [trainer.advance(12)] if feedback == "random" else [trainer.advance(12) for _ in range(12)]
+        assert same(left(trainer, [step for stretch in stretches for step in stretch]), expected)

@@ -151,4 +151,5 @@ class ReadoutError(Compiled, Adaptive, ThirdFactor):
                 feedback[target][wires.pre, wires.post] = weights
 
         error = trials.error(context.readout)
-        return CompiledSignal({target: Broadcast(error, own) for target, own in feedback.items()}, refresh=refresh)
+        given = {target: Broadcast(error, own) for target, own in feedback.items()}
+        return CompiledSignal(given, refresh=refresh, follows=self.feedback != "random")

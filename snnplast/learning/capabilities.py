@@ -241,12 +241,14 @@ class CompiledSignal:
 
     given: population -> where it is when all stages have run: (n,) with timing "trial", else a `Broadcast`.
     stages: run in each trial, behind its judgement. refresh: called before each batch, whose weights are there.
+    follows: whether these change with every update, so that each needs a refresh before the next.
     takes: whether it is there for trials that are shown these inputs; None: for all. Other batches take the loop.
     """
 
     given: Mapping[str, np.ndarray | Broadcast]
     stages: Sequence[Stage] = ()
     refresh: Callable[[], None] | None = None
+    follows: bool = False
     takes: Callable[[Mapping[str, Sequence[Any]]], bool] | None = None
 
 

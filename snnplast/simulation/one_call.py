@@ -248,9 +248,9 @@ class OneCall:
             yield Input(number, source.size, peak, 1, sources.index(name), _at(table), None, None)
 
     @property
-    def refreshed(self) -> bool:
+    def follows(self) -> bool:
         """Whether a signal follows weights from call to call."""
-        return any(signal.refresh is not None for signal in self._signals)
+        return any(signal.follows for signal in self._signals)
 
     @property
     def losses(self) -> np.ndarray:

@@ -21,7 +21,7 @@ class Stretch:
 
     def __init__(self, simulation: Simulation, steps: int, updates: Mapping[str, Updates]) -> None:
         self.call = OneCall(simulation, steps, chunk=1)
-        if self.call.refreshed or simulation.plan.tied():
+        if self.call.follows or simulation.plan.tied():
             raise Unfit
         try:
             self._updated = UpdatedTrials(updates, self.call.gradients)
