@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -41,6 +41,9 @@ class BrianModel:
     """Populations whose own spikes are recorded."""
     recorded: tuple[str, ...] = ()
     """Names of neuron variables whose value at the end of each step is kept."""
+    backwards: frozenset[str] = frozenset()
+    """Those of `recorded` that need not be kept as a whole: `Engine.backwards` shows them. Steps are taken again for
+    it, so nothing may change them but what `reset` restores, and what the engine is given."""
     initial: dict[str, np.ndarray | float] = field(default_factory=dict)
     """Values written once, right after opening."""
     lasting: frozenset[str] = frozenset()
@@ -120,7 +123,18 @@ class Engine(ABC):
     @property
     @abstractmethod
     def history(self) -> Mapping[str, np.ndarray]:
-        """Recorded variables since the last reset: name -> array (t, n), valid until the next `steps` or `reset`."""
+        """Recorded variables since the last reset: name -> array (t, n), valid until the next `steps` or `reset`.
+
+        Without those that `backwards` alone shows, because all of their steps would be too large.
+        """
+
+    def backwards(self, name: str, steps: int) -> Iterator[tuple[int, np.ndarray]]:
+        """The first `steps` steps of a recorded variable in blocks, the last one first: (first step, rows (k, n)).
+
+        Rows are good until the next block. Meanwhile nothing else may be done with the engine, which is afterwards as
+        it was before.
+        """
+        yield 0, self.history[name][:steps]
 
     @abstractmethod
     def spikes(self, population: str) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from snnplast.engine import internals, internals_cpp, unity
+from snnplast.engine.again import Again
 from snnplast.engine.base import CALLS, CHUNK, BrianModel, Calls, Engine, Handle, Interrupted
 from snnplast.engine.events import Events
 from snnplast.engine.inputs import SpikeInput, check_state, checked_count, checked_initial, checked_series, known
@@ -74,6 +75,7 @@ class Blueprint:
     sources: dict[str, SourcePlan]
     spiking: dict[str, int]
     recorded: tuple[str, ...]
+    backwards: frozenset[str]
     state: tuple[int, ...]
     times: tuple[int, ...]
     event_spaces: tuple[int, ...]
@@ -111,12 +113,17 @@ def draw_up(
     device = device or internals_cpp.EngineDevice()
     with internals.private_brian(device, **internals_cpp.preferences(precision)):
         model = construct()
-        generated = working(
-            lambda place: internals_cpp.generate(device, model.network, place, model.namespace), cache_directory()
-        )
-        blueprint = _describe(device, model, generated)
-        device.seal()
-    return blueprint
+        try:  # nothing large is held on to: Brian2's parser leaves cycles with this frame in them
+            return _describe(device, model, _generated(device, model))
+        finally:
+            model.initial.clear()
+            device.seal()
+
+
+def _generated(device: internals_cpp.EngineDevice, model: BrianModel) -> internals_cpp.Generated:
+    return working(
+        lambda place: internals_cpp.generate(device, model.network, place, model.namespace), cache_directory()
+    )
 
 
 def _describe(device: internals_cpp.EngineDevice, model: BrianModel, generated: internals_cpp.Generated) -> Blueprint:
@@ -157,12 +164,13 @@ def _describe(device: internals_cpp.EngineDevice, model: BrianModel, generated: 
         },
         spiking={name: array(group.variables["_spikespace"]) for name, group in spiking.items()},
         recorded=model.recorded,
+        backwards=model.backwards,
         state=tuple(k for k in map(array, restored) if k not in lasting),
         times=tuple(array(v) for v in restored if v.name in internals.TIMES and array(v) not in lasting),
         event_spaces=tuple(map(array, internals.event_spaces(model.network))),
         delays=tuple(sorted(delays & set(variables.values()))),
         timestep=array(clock.variables["timestep"]),
-        initial=model.initial,
+        initial=dict(model.initial),
         program_length=length,
         growing={name: growing(variable) for name, variable in model.growing.items()},
         read_only=frozenset(name for name, variable in model.variables.items() if variable.read_only),
@@ -187,7 +195,9 @@ class CompiledEngine(Engine):
     """
 
     def __init__(self, construct: Callable[[], BrianModel] | Blueprint, precision: str = "double") -> None:
-        plan = construct if isinstance(construct, Blueprint) else draw_up(construct, precision=precision)
+        self._open(construct if isinstance(construct, Blueprint) else draw_up(construct, precision=precision))
+
+    def _open(self, plan: Blueprint) -> None:
         pairs = [(c.sources, c.targets) for c in plan.connections]
         library = Library(plan.image, plan.static_arrays, pairs, plan.seed)
         if library.program_length != plan.program_length:
@@ -229,7 +239,9 @@ class CompiledEngine(Engine):
         self._rows = {name: np.empty((0, self._views[name].size), self._views[name].dtype) for name in plan.recorded}
         self._capacity = 0
         self._handles: dict[int, Handle] = {}
-        self._series: dict[str, tuple[int, np.ndarray]] = {}
+        self._series: dict[str, tuple[int, np.ndarray, int]] = {}
+        swept = {name: (self._histories[name], self._rows[name]) for name in plan.recorded if name in plan.backwards}
+        self._again = Again(library, swept, lambda: (self.state(), dict(self._series)), self._put_back)
 
     def _restart(self, keep: Collection[str] = (), seed: int | None = None) -> None:
         """Time, queues, inputs and everything kept since the last reset; and the non-lasting variables."""
@@ -246,6 +258,10 @@ class CompiledEngine(Engine):
 
     def _forget(self) -> None:
         """What was handed over and recorded since the last reset."""
+        if self._again.forget():
+            for name in self.plan.backwards:
+                rows = self._rows[name]
+                self._alive().set_history(self._histories[name], rows.ctypes.data, len(rows))
         for _, spikes, _ in self._inputs.values():
             spikes.clear()
         for _, events in self._recorders.values():
@@ -283,16 +299,19 @@ class CompiledEngine(Engine):
         rows = checked_series(name, values, self[name])
         known_series = self._series.get(name)
         number = known_series[0] if known_series else library.add_series(self.plan.variables[name])
-        self._series[name] = (number, rows)
-        library.set_series(number, rows.ctypes.data, len(rows))
+        self._series[name] = (number, rows, self.t)
+        library.set_series(number, rows.ctypes.data, len(rows), self.t)
 
     def steps(self, n: int) -> None:
         library = self._alive()
         now = self.t
         end = now + checked_count(n)
         self._heed_stop()
+        begins = True
         while now < end:
-            block = min(BLOCK, end - now)
+            beyond = now >= self._again.kept
+            most = self._again.go_on(now, begins) if beyond else self._again.kept - now
+            block, begins = min(BLOCK, end - now, most), False
             if now + block > self._capacity:
                 self._make_room(now + block)
             now += library.checked(library.steps(block, CHUNK))
@@ -307,10 +326,20 @@ class CompiledEngine(Engine):
         self._capacity = length = max(length, 2 * self._capacity)
         self._handles.clear()
         for name, number in self._histories.items():
-            longer = np.empty((length, self._rows[name].shape[1]), self._rows[name].dtype)
-            longer[: self.t] = self._rows[name][: self.t]
-            self._rows[name] = longer
-            self._alive().set_history(number, longer.ctypes.data, length)
+            rows = self._rows[name]
+            most = min(length, self._again.kept) if name in self.plan.backwards else length
+            if len(rows) < most:
+                longer = np.empty((most, rows.shape[1]), rows.dtype)
+                longer[: self.t] = rows[: self.t]
+                self._rows[name] = longer
+                self._alive().set_history(number, longer.ctypes.data, most)
+
+    def backwards(self, name: str, steps: int) -> Iterator[tuple[int, np.ndarray]]:
+        self._alive()
+        known("recorded variable", name, self._rows)
+        if name in self.plan.backwards:
+            yield from self._again.backwards(name, self.t, steps)
+        yield 0, self._rows[name][: min(steps, self.t)]
 
     def stop(self) -> None:
         self._stop = True
@@ -318,7 +347,8 @@ class CompiledEngine(Engine):
     @property
     def history(self) -> Mapping[str, np.ndarray]:
         self._alive()
-        return MappingProxyType({name: rows[: self.t] for name, rows in self._rows.items()})
+        partly = self.plan.backwards if self.t > self._again.kept else ()
+        return MappingProxyType({name: rows[: self.t] for name, rows in self._rows.items() if name not in partly})
 
     def spikes(self, population: str) -> tuple[np.ndarray, np.ndarray]:
         library = self._alive()
@@ -360,18 +390,31 @@ class CompiledEngine(Engine):
         return found
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        library, plan = self._alive(), self.plan
         check_state(state, self.state())
         self._restart()
+        self._write(state)
+
+    def _put_back(self, kept: tuple[Mapping[str, np.ndarray], Mapping[str, tuple[int, np.ndarray, int]]]) -> None:
+        """State, and the series that are running then."""
+        state, series = kept
+        self._write(state)
+        for name, (number, _, _) in self._series.items():
+            _, rows, start = series.get(name, (number, np.empty(0), 0))
+            self._alive().set_series(number, rows.ctypes.data, len(rows), start)
+
+    def _write(self, state: Mapping[str, np.ndarray]) -> None:
+        library, plan = self._alive(), self.plan
         for k in (*plan.state, *plan.event_spaces):
             library.view(k, plan.dtypes[k])[:] = state[f"array/{k}"]
         for k in range(library.checked(library.n_pathways())):
             pairs = np.ascontiguousarray(state[f"in flight/{k}"], np.int32)
             library.checked(library.put_in_flight(k, pairs.ctypes.data, len(pairs)))
 
-    def handle(self, steps: int) -> Handle:
+    def handle(self, steps: int) -> Handle | None:
         library = self._alive()
         self.reset()
+        if steps > self._again.kept:
+            return None
         if steps > self._capacity:
             self._make_room(steps)
         if steps in self._handles:

@@ -291,11 +291,11 @@ SNN_API void snn_set_spikes(int source, const int32_t* steps, const int32_t* ind
     s.cursor = std::lower_bound(steps, steps + count, now) - steps;
 }
 
-SNN_API void snn_set_series(int which, const char* rows, int64_t count) {
+SNN_API void snn_set_series(int which, const char* rows, int64_t count, int64_t start) {
     snnplast::Series& s = snnplast::series[which];
     s.rows = rows;
     s.count = count;
-    s.start = snnplast::the_clock().timestep[0];
+    s.start = start;
 }
 
 SNN_API void snn_set_history(int which, char* buffer, int64_t rows) {
@@ -317,6 +317,29 @@ SNN_API int64_t snn_steps(int64_t n, int64_t budget) {
                 break;
         }
         return taken;
+    });
+}
+
+// Takes steps `first` to `first` + `n` - 1 once more, from the state that was put back; no spike is recorded twice.
+SNN_API int64_t snn_again(int64_t first, int64_t n) {
+    using namespace snnplast;
+    return guarded([&] {
+        check(clocks().size() == 1, "steps are taken again where there is one clock");
+        Clock& clock = the_clock();
+        clock.timestep[0] = first;
+        clock.t[0] = static_cast<double>(first) * clock.dt[0];
+        for (Source& s : sources)
+            s.cursor = std::lower_bound(s.steps, s.steps + s.count, first) - s.steps;
+        std::vector<size_t> known;
+        for (const Recorder& r : recorders)
+            known.push_back(r.steps.size());
+        for (int64_t k = 0; k < n; k++)
+            one_step();
+        for (size_t k = 0; k < recorders.size(); k++) {
+            recorders[k].steps.resize(known[k]);
+            recorders[k].indices.resize(known[k]);
+        }
+        return static_cast<int64_t>(0);
     });
 }
 

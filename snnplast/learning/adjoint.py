@@ -137,8 +137,12 @@ class Held:
         return _Rows(self.at(numbers, np.int64), numbers.size)
 
 
+Blocks = Iterable[tuple[int, np.ndarray]]
+"""A history in blocks of steps, the last block first: (first step, rows (steps, n)). Rows are good until the next."""
+
+
 def adjoint_gradient(
-    psi: np.ndarray | None,
+    psi: np.ndarray | Blocks | None,
     steps: int,
     trial: np.ndarray | None,
     signals: Sequence[Carried],
@@ -149,16 +153,24 @@ def adjoint_gradient(
 ) -> list[np.ndarray]:
     """One array (synapses,) per sweep.
 
-    psi: (T, n), float64 or float32, or None for 1. trial: (n,) or None. decay, gain: (n,). adaptation: (beta, rho),
-    (n,) each, or None.
+    psi: (T, n), float64 or float32, or None for 1; where all sweeps have starts, also in blocks of steps.
+    trial: (n,) or None. decay, gain: (n,). adaptation: (beta, rho), (n,) each, or None.
     """
     n = decay.size
     held = Held((steps, n))
     outs = [np.empty(s.synapses) for s in sweeps]
     beta, rho = adaptation or (None, None)
-    problem = ctypes.byref(held.history(psi)), *(held.at(array) for array in (trial, decay, gain, beta, rho))
+    constants = tuple(held.at(array) for array in (trial, decay, gain, beta, rho))
     tables = len(signals), held.signals(signals), len(sweeps), held.sweeps(sweeps, outs)
-    kernels().adjoint_gradient(steps, n, *problem, *tables)
+    if psi is None or isinstance(psi, np.ndarray):
+        kernels().adjoint_gradient(steps, n, ctypes.byref(held.history(psi)), *constants, *tables)
+        return outs
+    running = kernels().stretches_begin(steps, n, *constants, *tables)
+    try:
+        for first, rows in psi:
+            kernels().stretches_back(running, ctypes.byref(Held(rows.shape).history(rows)), first, first + len(rows))
+    finally:
+        kernels().stretches_end(running)
     return outs
 
 
@@ -224,4 +236,8 @@ def kernels() -> Any:
     library.adjoint_gradient.argtypes = (_L, _L, *[_P] * 6, _L, _P, _L, _P)
     library.chain_gradient.argtypes = (_L, _L, _P, _P, _P, _L, _P, _L, _P)
     library.adjoint_gradient.restype = library.chain_gradient.restype = None
+    library.stretches_begin.argtypes = (_L, _L, *[_P] * 5, _L, _P, _L, _P)
+    library.stretches_begin.restype = _P
+    library.stretches_back.argtypes, library.stretches_back.restype = (_P, _P, _L, _L), None
+    library.stretches_end.argtypes, library.stretches_end.restype = (_P,), None
     return library

@@ -82,7 +82,7 @@ class ThreeFactorRule(SweptBack, AfterTrial):
                 raise UserError(f"rule {self.name!r}: {error}") from None
         post = Fragment(("psi : 1",), updates=(Update(f"psi = {self.postsynaptic(target)}", *slots.SURROGATE),))
         if not online:
-            return Injection(post=post, recorded=("post.psi",))
+            return Injection(post=post, recorded=("post.psi",), backwards=("post.psi",))
         read = Gathering(kinds)("eligibility").read
         if _traced_per_synapse(network, projection):
             post = merge(projection.name, [post, _trace_constants(network, target)])
@@ -274,7 +274,7 @@ def swept_population(network: Network, target: str, incoming: Sequence[Projectio
 def swept_gradient(record: Record, swept: Swept, signals: Sequence[Signal]) -> dict[str, np.ndarray]:
     """Projection -> gradient."""
     assert swept.decay is not None and swept.gain is not None
-    psi = None if swept.psi is None else record.kept(swept.projections[0][0], swept.psi)
+    psi = None if swept.psi is None else record.backwards(swept.projections[0][0], swept.psi)
     projections = [(record.wiring[name], record.spikes[source], late) for name, source, late in swept.projections]
     found = adjoint_sweep(
         psi, signals, record.steps, swept.decay, swept.gain, projections, record.compiled, swept.adaptation

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-from snnplast.learning.adjoint import Carried, Sweep, adjoint_gradient, chain_gradient
+from snnplast.learning.adjoint import Blocks, Carried, Sweep, adjoint_gradient, chain_gradient
 from snnplast.learning.chain import ByParameter, Chain, Variable, run_back
 from snnplast.learning.signals import Signal
 from snnplast.network.projection import Wiring
@@ -72,7 +72,7 @@ def modulation(signals: Sequence[Signal]) -> np.ndarray:
 
 
 def adjoint_sweep(
-    psi: np.ndarray | None,
+    psi: np.ndarray | Blocks | None,
     signals: Sequence[Signal],
     steps: int,
     decay: np.ndarray,
@@ -85,12 +85,14 @@ def adjoint_sweep(
 
     Delays of a wiring come on top of the latency. Time and memory of a sparse wiring follow its synapses and their
     spikes, never sources x n.
-    psi: (T, n), or None for 1. steps: T. decay, gain: (n,), of the membrane or readout.
+    psi: (T, n), or None for 1; compiled, and where all wirings are sparse, also in blocks. steps: T.
+    decay, gain: (n,), of the membrane or readout.
     adaptation: (beta, rho), (n,) each, of an adaptive threshold; see `adaptive_adjoint`.
     compiled: by one fused C++ kernel, otherwise by scipy; they agree up to rounding.
     """
     if compiled:
         return _by_kernel(psi, signals, steps, decay, gain, projections, adaptation)
+    assert psi is None or isinstance(psi, np.ndarray)
     total = modulation(signals)
     direct = total if psi is None else psi * total
     if adaptation is not None and psi is not None:
@@ -101,7 +103,7 @@ def adjoint_sweep(
 
 
 def _by_kernel(
-    psi: np.ndarray | None,
+    psi: np.ndarray | Blocks | None,
     signals: Sequence[Signal],
     steps: int,
     decay: np.ndarray,

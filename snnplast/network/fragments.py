@@ -171,6 +171,8 @@ class Injection:
     ones by their name, those of neurons as 'post.sum'.
     Where another rule means something else by a name, both code and record get another one; the rule asks the record
     by its own: `record.kept(projection, 'post.psi')`, `record.gathered(projection, 'gradient')`.
+    backwards: those of `recorded` that the rule asks for in blocks of steps, from the last to the first
+    (`record.backwards(projection, 'post.psi')`): where all would be too large, steps are taken again for them.
     beside: `pre` belongs beside the source neurons, where their spikes arrive when they do at the synapses, and not
     into them.
 
@@ -184,6 +186,7 @@ class Injection:
     synapse: Fragment = Fragment()
     recorded: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
+    backwards: tuple[str, ...] = ()
     beside: bool = False
 
     def renamed(self, location: str, names: Mapping[str, str]) -> Injection:
@@ -191,8 +194,8 @@ class Injection:
         suffixed = {f"{old}_{location}": f"{new}_{location}" for old, new in names.items()}
         changed = {location: getattr(self, location).renamed(names), "synapse": self.synapse.renamed(suffixed)}
         placed = {f"{location}.{old}": f"{location}.{new}" for old, new in names.items()}
-        recorded, read = (tuple(placed.get(name, name) for name in named) for named in (self.recorded, self.read))
-        return replace(self, recorded=recorded, read=read, **changed)
+        lists = {key: tuple(placed.get(name, name) for name in getattr(self, key)) for key in _LISTS}
+        return replace(self, **lists, **changed)
 
     def joined(self, *others: Injection) -> Injection:
         """One out of several pieces, their code in this order; two meanings of one name raise `UserError`.
@@ -202,12 +205,14 @@ class Injection:
         """
         parts = (self, *others)
         places = {place: merge(place, [getattr(part, place) for part in parts]) for place in _PLACES}
-        recorded = tuple(dict.fromkeys(name for part in parts for name in part.recorded))
-        read = tuple(dict.fromkeys(name for part in parts for name in part.read))
-        return replace(self, **places, recorded=recorded, read=read, beside=any(part.beside for part in parts))
+        lists = {key: tuple(dict.fromkeys(name for part in parts for name in getattr(part, key))) for key in _LISTS}
+        whole = {name for part in parts for name in set(part.recorded) - set(part.backwards)}
+        lists["backwards"] = tuple(name for name in lists["backwards"] if name not in whole)
+        return replace(self, **places, **lists, beside=any(part.beside for part in parts))
 
 
 _PLACES = ("pre", "post", "synapse")
+_LISTS = ("recorded", "read", "backwards")
 
 
 def substitute(code: str, names: Mapping[str, str]) -> str:

@@ -54,6 +54,7 @@ class _Builder:
         for name in plan.network.attachments:
             self._normaliser(name)
         self.model.network.add(*self.objects)
+        self.model.backwards = plan.backwards
         self.model.lasting = frozenset(self._lasting()) & self.model.variables.keys()
 
     def _source(self, name: str, size: int) -> None:

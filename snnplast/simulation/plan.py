@@ -53,6 +53,8 @@ class Plan:
     gains: dict[str, str] = field(default_factory=dict)
     """Population -> constant that its weighted input is multiplied by, where there is one."""
     recorded: tuple[str, ...] = ()
+    whole: set[str] = field(default_factory=set)
+    """Those of which somebody asks for all steps at once, and not for blocks from the last to the first."""
     read: tuple[str, ...] = ()
     """Variables of synapses and neurons that rules read after each trial: 'owner.variable'."""
     asked: tuple[str, ...] = ()
@@ -88,6 +90,13 @@ class Plan:
             naming = (name for name, code in self.populations.items() if flag in code.identifiers() - code.names())
             found[phase] = dict.fromkeys(naming, flag)
         return found
+
+    @property
+    def backwards(self) -> frozenset[str]:
+        """Those of `recorded` that are asked for in blocks, and of which a step can be taken again as it was."""
+        lasting = any(population.lasting for population in self.network.populations.values())
+        changing = lasting or self.gates or self.learned
+        return frozenset() if changing else frozenset(self.recorded) - self.whole
 
     @property
     def gathered(self) -> list[str]:
@@ -135,7 +144,7 @@ def plan(
             wiring[name], weights[name] = _mirrored(wiring[p.weights.of], weights[p.weights.of])
         else:
             wiring[name], weights[name] = _drawn(network, name, seed)
-    merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys(recorded)))
+    merged = Plan(network, wiring, weights, recorded=tuple(dict.fromkeys(recorded)), whole=set(recorded))
     kept: list[str] = []
     gathered: list[str] = []
     for name, population in network.populations.items():
@@ -172,6 +181,8 @@ def plan(
         owner = {"pre": key, "post": p.target, "synapse": name}
         placed, read = (_placed(owner, named) for named in (injection.recorded, injection.read))
         kept += placed
+        asked_whole = [v for v in injection.recorded if v not in injection.backwards or wiring[name].layout != "sparse"]
+        merged.whole |= set(_placed(owner, asked_whole))
         gathered += read
         merged.names[name] = dict(zip([*called, *asked], [*placed, *read], strict=True))
     merged.recorded = tuple(dict.fromkeys([*merged.recorded, *kept]))

@@ -92,6 +92,7 @@ class _Running:
         engine, plan = simulation.engine, simulation.plan
         record = Record(simulation.network, plan.wiring, simulation.values, index, seed, simulation.compiled)
         record.names = plan.names
+        record.blocks = lambda name: engine.backwards(name, record.steps)
         record.spikes = _SoFar(simulation.spiking, engine.spikes)
         record.history = _SoFar(tuple(engine.history), lambda name: engine.history[name])
         self.record = record
@@ -149,7 +150,7 @@ class _Running:
         simulation.open_gates(False)
         _check_shown(simulation.network, record)
         self.shown = True
-        record.spikes, record.history = dict(record.spikes), dict(record.history)
+        record.spikes, record.history = dict(record.spikes), dict(simulation.engine.history)
         record.series = {name: joined(name, parts, record.steps) for name, parts in self.given.items()}
         record.accumulated = {name: simulation.engine[name].copy() for name in simulation.plan.gathered}
 

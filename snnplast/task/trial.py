@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -127,6 +127,7 @@ class Record(Shown):
     names: projection -> what its rule calls a variable ('post.psi', 'synapse.gradient') -> its name here.
     phases: the other phases that the trial has.
     judgement: what the task's objective says of the trial, at its end; None without an objective.
+    blocks: shows in blocks what `history` has no place for, see `backwards`; None where it has for everything.
 
     >>> from snnplast import LIF
     >>> net = Network(); net.add("hidden", LIF(3))
@@ -151,6 +152,7 @@ class Record(Shown):
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     phases: dict[Phase, Stretch] = field(default_factory=dict)
     judgement: Judgement | None = None
+    blocks: Callable[[str], Iterator[tuple[int, np.ndarray]]] | None = field(default=None, init=False)
     _of_spikes: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = field(
         default_factory=dict, init=False, compare=False
     )
@@ -171,6 +173,17 @@ class Record(Shown):
     def kept(self, projection: str, variable: str) -> np.ndarray:
         """History (T, n) of a neuron's variable that a projection's rule records, e.g. 'post.psi'."""
         return self.history[self.names[projection][variable]]
+
+    def backwards(self, projection: str, variable: str) -> np.ndarray | Iterator[tuple[int, np.ndarray]]:
+        """As `kept`; or in blocks (first step, rows (k, n)), the last first, where all steps would be too large.
+
+        That is for variables that an injection has among `backwards`. Rows are good until the next block, and all of it
+        until the next trial.
+        """
+        name = self.names[projection][variable]
+        if name in self.history or self.blocks is None:
+            return self.history[name]
+        return self.blocks(name)
 
     def gathered(self, projection: str, variable: str) -> np.ndarray:
         """What the synapses of a projection gathered (n_synapses,) in a variable that its rule reads.
