@@ -21,6 +21,7 @@ constexpr int MOST = 4;  // vectors of a block
 #define SNNPLAST_INLINE inline __attribute__((always_inline))
 #define SNNPLAST_EACH _Pragma("GCC unroll 4") for (int q = 0; q < Q; ++q)
 
+// Operators act on each column alone: a neuron's bits depend neither on LANES nor on Q.
 template <int Q>
 struct Columns {
     static constexpr int64_t WIDTH = Q * LANES;

@@ -36,6 +36,7 @@ void offsets_of(const Sweep& sweep, int64_t i, int64_t first, int64_t width, int
     }
 }
 
+// Sums of a block, source by source, in the order of its spikes.
 template <int Q>
 void sum_spikes(const Sweep& sweep, const Grouped& spikes, const double* rows, const double* gain, int64_t first,
                 int64_t width, int64_t n) {
