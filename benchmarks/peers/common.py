@@ -62,3 +62,15 @@ def dense(given: dict[str, Any], trial: int) -> np.ndarray:
     mine = given["spike_trials"] == trial
     x[given["spike_steps"][mine], given["spike_indices"][mine]] = 1
     return x
+
+
+def learn(given: dict[str, Any], train: Callable[[int], None], test: Callable[[], float]) -> None:
+    """Train for epochs until the test accuracy is reached; give it and the CPU seconds of training after each."""
+    accuracies: list[float] = []
+    spent: list[float] = []
+    for epoch in range(given["epochs"]):
+        spent.append(sum(spent[-1:]) + seconds(lambda: train(epoch), 1))  # noqa: B023  called at once
+        accuracies.append(float(test()))
+        if accuracies[-1] >= given["threshold"] or spent[-1] >= given["patience"]:
+            break
+    give(accuracies=accuracies, seconds=spent)
