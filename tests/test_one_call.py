@@ -61,6 +61,7 @@ SEQUENTIAL = {
     "reference": ["xor", "rule=ib-hebbian", "third_factors.hsic.window=5", "third_factors.hsic.xi=reference"],
     "spikes": ["xor", "rule=ib-hebbian", "third_factors.hsic.window=3", "rules.ib-hebbian.local=spike"],
     "no homeostasis": ["xor", "rule=ib-hebbian", "third_factors.hsic.window=3", "rules.ib-hebbian.homeostasis=none"],
+    "zero": ["xor", "rule=ib-hebbian", "rules.ib-hebbian.third_factor=zero"],
     "transforms": [
         *("xor", "rule=ib-hebbian", "third_factors.hsic.window=3"),
         "third_factors.hsic.transforms=['clip', {name='gain-control', memory=0.5}, 'gain-control']",
@@ -93,7 +94,7 @@ def same(one, other):
 @pytest.mark.parametrize("case", some(SEQUENTIAL, "reference"))
 def test_of_rules_that_remember_samples_trials_and_updates_run_in_one_call_once_their_window_is_full(case):
     sets = SEQUENTIAL[case]
-    window = next(int(text.partition("window=")[2]) for text in sets if "window=" in text)
+    window = next(int(text.partition("window=")[2]) for text in [*sets, "window=1"] if "window=" in text)
     with sequential(sets, whole=True) as trainer:
         expected = left(trainer, [trainer.update() for _ in range(window + 30)])
     with sequential(sets, whole=False) as trainer:

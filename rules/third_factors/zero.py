@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
-from snnplast.learning import Context, SignalKind, State, ThirdFactor
+from snnplast.learning import Compiled, CompiledSignal, Context, SignalKind, State, ThirdFactor, Trials
+from snnplast.network import Wiring
 from snnplast.task import Record
 
 
-class Zero(ThirdFactor):
+class Zero(Compiled, ThirdFactor):
     """xi_j = 0 for every neuron in every trial: hidden weights stay as they are, the rest of the rule goes on.
 
     >>> import snnplast as snn
@@ -29,3 +31,13 @@ class Zero(ThirdFactor):
 
     def signal(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray]:
         return {name: np.zeros(record.network.populations[name].size) for name in context.targets}
+
+    def compiled_signal(
+        self,
+        trials: Trials,
+        context: Context,
+        state: State,
+        values: Mapping[str, np.ndarray],
+        wiring: Mapping[str, Wiring],
+    ) -> CompiledSignal:
+        return CompiledSignal({name: np.zeros(context.network.populations[name].size) for name in context.targets})

@@ -74,6 +74,8 @@ class Display:
         self._opened.enter_context(self._progress)
 
     def on_update(self, moment: Moment) -> None:
+        if not self._moving:
+            return
         recent = self._row | {name: value for name, value in moment.metrics.items() if name in SHOWN}
         place = self._place(moment.iteration - 1)
         self._progress.update(self._bar, completed=moment.iteration, description=place, metrics=_short(recent))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -18,7 +19,7 @@ class Mean:
 
     def add(self, metrics: Mapping[str, float], weight: float) -> None:
         for name, value in metrics.items():
-            known = not np.isnan(value)
+            known = not math.isnan(value)
             self._sums[name] = self._sums.get(name, 0.0) + (weight * value if known else 0.0)
             self._weights[name] += weight * known
 

@@ -120,16 +120,16 @@ class Session:
         self, metrics: Mapping[str, float] | None = None, trials: Sequence[Record] = (), iteration: int | None = None
     ) -> Moment:
         """Where the run stands, or stood after an iteration."""
-        trainer = self.trainer
+        trainer, total, per = self.trainer, self.total, self.per
         return Moment(
             self.experiment.title,
             trainer.iteration if iteration is None else iteration,
             trainer.iterations,
-            min(self.rounds + 1, self.total),
-            self.total,
-            self.per,
+            min(self.rounds + 1, total),
+            total,
+            per,
             trainer.updates_per_epoch(),
-            trainer.judging if trainer.task.tests and self.per == "epoch" else (),
+            trainer.judging if trainer.task.tests and per == "epoch" else (),
             trainer.simulation.values,
             metrics or {},
             tuple(trials),
