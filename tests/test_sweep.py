@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
 import shlex
@@ -9,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +24,7 @@ from snnplast.errors import UserError
 from snnplast.record.reading import read_run
 from snnplast.training.callbacks import Callbacks
 from snnplast.training.run import perform
-from snnplast.training.sweep import Axis, grid
+from snnplast.training.sweep import Axis, grid, run_all
 
 OVER = ["--over", "model.hidden=3,4", "--over", "rule=e-prop,frozen", "--seeds", "0,5"]
 SETS = ["--set", "rules.frozen.batch=2"]
@@ -135,6 +138,25 @@ def test_the_list_has_what_is_left_to_run(tiny, capsys):
     capsys.readouterr()
     assert main([*words, "--list"]) == 0
     assert capsys.readouterr().out == f"snnplast resume experiment.sweep/hidden=4,seed=7.h5\n{third}\n"
+
+
+class Elsewhere(ThreadPoolExecutor):
+    """Its thread stands in another directory."""
+
+    def submit(self, function, *given):
+        return super().submit(in_root, function, *given)
+
+
+def in_root(function, *given):
+    with contextlib.chdir("/"):
+        return function(*given)
+
+
+def test_workers_may_stand_elsewhere_as_long_as_the_directory_is_theirs_too(tiny, capsys):
+    (tiny.path / "out").mkdir()
+    points = grid("experiment.toml", [], [Axis("model.hidden", ("3",))], [0], Path("out"))
+    assert [wrong for _, wrong in run_all(points, Elsewhere)] == [""]
+    assert read_run("out/hidden=3,seed=0.h5").status == "finished"
 
 
 @pytest.mark.parametrize("where", [THREADS, ["--jobs", "2"]], ids=["threads", "processes"])

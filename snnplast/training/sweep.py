@@ -5,8 +5,10 @@ What is complete is not run again, and what was cut off goes on, so a sweep may 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import platform
 import shlex
 import sys
 import threading
@@ -134,9 +136,10 @@ def run_all(
     or machine have changed. force: runs with other settings that stand in the files of some points may be overwritten.
     """
     crew = Crew(executor)
-    runs = {k: _Part(k, Experiment.of(point.target, *point.sets), inexact, force) for k, point in enumerate(points)}
+    here = os.getcwd()
+    runs = [_Part(k, Experiment.of(p.target, *p.sets), here, inexact, force) for k, p in enumerate(points)]
     try:
-        for part, done in crew.each(_run, runs.values()):
+        for part, done in crew.each(_run, runs):
             try:
                 done.result()
                 wrong = ""
@@ -172,10 +175,11 @@ def command(point: Point, inexact: bool = False, force: bool = False) -> str:
 
 
 class _Part(NamedTuple):
-    """A run as it is sent to who runs it."""
+    """A run as it is sent to who runs it. directory: where its paths start."""
 
     number: int
     experiment: Experiment
+    directory: str
     inexact: bool
     force: bool
 
@@ -186,7 +190,11 @@ _turn = threading.Lock()
 
 def _run(part: _Part) -> None:
     experiment = part.experiment
-    with _turn, told_by_parent():
+    if not os.path.isdir(part.directory):
+        raise UserError(
+            f"executor: {platform.node()} has no directory '{part.directory}': workers share that of the runs"
+        )
+    with _turn, contextlib.chdir(part.directory), told_by_parent():
         match left(experiment):  # `check_earlier` has looked at what is there
             case "run":
                 perform(experiment, force=part.force, tell=_tell)
