@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from concurrent.futures import BrokenExecutor, CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -139,3 +140,36 @@ def test_a_killed_process_of_a_pool_costs_its_work_once_more(tmp_path):
     pids = [done.result() for _, done in crew.each(die_once, paths)]
     assert len(pids) == 2 and os.getpid() not in pids
     crew.close()
+
+
+def linger(path):
+    """Leaves its process in a file, and takes its time where it is the first there."""
+    first = not Path(path).exists()
+    with Path(path).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    while first:
+        time.sleep(0.01)
+
+
+def die_beside(path):
+    """Kills its process once somebody lingers."""
+    while not Path(path).exists():
+        time.sleep(0.01)
+    return die_once(f"{path}.spent")
+
+
+@pytest.mark.slow
+def test_what_is_left_of_a_broken_pool_has_ended_before_its_work_begins_again(tmp_path):
+    crew = Crew(lambda: Processes(2))
+    work = [(linger, tmp_path / "pid"), (die_beside, tmp_path / "pid")]
+    assert len([done.result() for _, done in crew.each(call, work)]) == 2
+    crew.close()
+    before, after = map(int, (tmp_path / "pid").read_text().split())
+    assert before != after
+    with pytest.raises(ProcessLookupError):
+        os.kill(before, 0)
+
+
+def call(pair):
+    function, path = pair
+    return function(path)

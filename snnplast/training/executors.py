@@ -38,11 +38,11 @@ class Processes(ProcessPoolExecutor):
         spawn = multiprocessing.get_context("spawn")  # a fork would share Brian2's state and loaded libraries
         super().__init__(count, mp_context=spawn, initializer=_on_its_own)
 
-    def interrupt(self) -> None:
+    def interrupt(self, number: int = signal.SIGINT) -> None:
         """Ctrl-C for what is under way; it is heard by what listens to its parent (`told_by_parent`)."""
         for process in multiprocessing.active_children():
-            if process.pid in self._processes:
-                os.kill(process.pid or 0, signal.SIGINT)
+            if process.pid in (self._processes or ()):
+                os.kill(process.pid or 0, number)
 
 
 def _on_its_own() -> None:
@@ -157,7 +157,9 @@ class Crew:
         self._broken += 1
         if self._broken > 1 or isinstance(self._wanted, Executor):
             raise UserError(f"executor: its workers are gone, or take no work: {told(error)}") from error
-        self._executor.shutdown(wait=False)
+        if isinstance(self._executor, Processes):  # those that are left heed nothing else
+            self._executor.interrupt(signal.SIGKILL)
+        self._executor.shutdown()  # what still ends there is not begun again beside it
         self._executor = self._wanted()
 
     def interrupt(self) -> None:
