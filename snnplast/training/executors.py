@@ -36,7 +36,10 @@ class Processes(ProcessPoolExecutor):
 
     def __init__(self, count: int | None = None) -> None:
         spawn = multiprocessing.get_context("spawn")  # a fork would share Brian2's state and loaded libraries
+        count = count or os.cpu_count() or 1
         super().__init__(count, mp_context=spawn, initializer=_on_its_own)
+        for _ in range(count):  # all start now: Python may not notice the death of one that starts amid other work
+            self.submit(int)
 
     def interrupt(self, number: int = signal.SIGINT) -> None:
         """Ctrl-C for what is under way; it is heard by what listens to its parent (`told_by_parent`)."""
