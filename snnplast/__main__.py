@@ -4,4 +4,5 @@ import sys
 
 from snnplast.cli.command import main
 
-sys.exit(main())
+if __name__ == "__main__":  # and not where a process of MPI imports it
+    sys.exit(main())

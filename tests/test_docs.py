@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from snnplast.cli.command import _parse, main
+from snnplast.config.experiment import Experiment
 from snnplast.engine import compiler_available
+from snnplast.record.reading import read_run
 
 DOCS = Path(__file__).parents[1] / "docs"
 compiling = pytest.mark.skipif(not compiler_available(), reason="needs a C++ compiler")
 
 
+def blocks(page, language):
+    """Fenced blocks of one language, as they stand."""
+    return re.findall(rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(), re.M | re.S)
+
+
 def executed(page):
     """What the code of a page leaves, block after block."""
     scope = {}
-    for block in re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(), re.M | re.S):
+    for block in blocks(page, "python"):
         exec(block, scope)
     return scope
+
+
+def commands(page):
+    """The words of what a page has the shell do with `snnplast`."""
+    lines = re.findall(r"^    (?:.*-m )?(snnplast .*)", (DOCS / page).read_text(), re.M)
+    return [shlex.split(line.partition(" > ")[0])[1:] for line in lines]
 
 
 @compiling
@@ -34,3 +52,61 @@ def test_a_network_learns_within_its_trials():
     weights = run.weights["input_to_hidden"]
     assert bounds == (0, 1) and weights.min() >= 0 and weights.max() <= 1 and np.unique(weights).size > 100
     assert run.metrics["spikes_per_trial"][-1] > 10
+
+
+@pytest.fixture
+def cluster(folder, monkeypatch):
+    """A directory with `cluster.py` and `array.sh` of the page."""
+    folder.write("cluster.py", blocks("cluster.md", "python")[0])
+    folder.write("array.sh", blocks("cluster.md", "bash")[0])
+    monkeypatch.syspath_prepend(str(folder.path))
+    monkeypatch.delitem(sys.modules, "cluster", raising=False)
+    return folder
+
+
+def test_a_cluster_is_told_what_the_shell_takes(cluster):
+    for words in commands("cluster.md"):
+        _parse(words)
+        sets = [text.partition(",")[0] for flag, text in itertools.pairwise(words) if flag == "--over"]
+        Experiment.of(words[1], *sets)
+        if "--executor" in words:
+            module, _, name = words[words.index("--executor") + 1].partition(":")
+            assert module == "cluster" and f"def {name}()" in (cluster.path / "cluster.py").read_text()
+    assert len(commands("cluster.md")) == 5
+
+
+def test_a_line_of_an_array_is_a_run(cluster, capsys):
+    main(["sweep", "xor", "--over", "model.hidden=4,5", "--seeds", "0", "--set", "train.epochs=1", "--list"])
+    (cluster.path / "runs.txt").write_text(capsys.readouterr().out)
+    (cluster.path / "bin").mkdir()
+    cluster.write("bin/snnplast", "#!/bin/sh\nprintf '%s\\n' \"$@\"").chmod(0o755)
+    told = {"PATH": f"{cluster.path}/bin:/usr/bin:/bin", "SLURM_ARRAY_TASK_ID": "2"}
+    done = subprocess.run(["bash", "array.sh"], env=told, capture_output=True, text=True, check=True)
+    first, *words = done.stdout.splitlines()
+    assert first == "run" and words[0] == "xor" and "model.hidden=5" in words
+    Experiment.of("xor", *[text for flag, text in itertools.pairwise(words) if flag == "--set"])
+
+
+@compiling
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["processes", "dask"])
+def test_the_executors_of_a_cluster_run_a_sweep_and_a_batch(cluster, name):
+    if name == "dask":
+        pytest.importorskip("distributed")
+    few = ["--set", "rule=e-prop", "--set", "rules.e-prop.batch=16", "--set", "train.epochs=1"]
+    there = ["--executor", f"cluster:{name}"]
+    assert main(["sweep", "xor", "--over", "model.hidden=6", "--seeds", "0", *few, *there]) == 0
+    alone = ["--set", "model.hidden=6", "--set", "train.seed=0", "--quiet", "--set"]
+    assert main(["run", "xor", *few, *alone, "record.path=shared.h5", *there]) == 0
+    assert main(["run", "xor", *few, *alone, "record.path=here.h5"]) == 0
+    runs = [read_run(path) for path in ("here.h5", "shared.h5", "xor.sweep/hidden=6,seed=0.h5")]
+    for name, values in runs[0].weights.items():
+        assert all(np.array_equal(values, run.weights[name]) for run in runs)
+
+
+@compiling
+@pytest.mark.slow
+def test_the_python_of_a_cluster_runs(cluster):
+    cluster.write("program.py", blocks("cluster.md", "python")[1] + "    print(len(run.metrics['test_loss']))\n")
+    done = subprocess.run([sys.executable, "program.py"], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
