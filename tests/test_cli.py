@@ -209,7 +209,7 @@ def test_without_a_compiler_the_runtime_engine_takes_over_and_says_so(tiny, snnp
     status, out, _ = snnplast("run", "experiment.toml", "--set", "engine=compiled")
     assert status == 0
     assert out.startswith("no C++ compiler on the PATH: the runtime engine takes the place of the compiled one\n")
-    assert re.search(r"^engine +runtime$", out, re.M)
+    assert re.search(r"^engine +runtime; trial by trial", out, re.M)
 
 
 @pytest.mark.parametrize(

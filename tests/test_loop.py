@@ -48,7 +48,7 @@ class Hinge(MeanSquaredError):
     [
         ({"rule": EProp(batch=4, regularisers=[Own()])}, "third factor 'firing-rate' has no compiled form of its own"),
         ({"rule": Scaled(batch=4)}, "the gradient of rule 'scaled' has no compiled form"),
-        ({"rule": EProp(batch=4, evaluation="online")}, "a population is noisy or lasting, or synapses keep traces"),
+        ({"rule": EProp(batch=4, evaluation="online")}, "weights change, or gather gradients, within trials"),
         (
             {"rule": EProp(batch=4, regularisers=["batch-firing-rate"])},
             "third factor 'batch-firing-rate'",

@@ -94,7 +94,7 @@ def _summary(performed: Performed, figures: list[Path]) -> dict[str, str]:
         "data": data_of(session.experiment),
         "rule": f"{rule.name}, {rule.face}{heard}",
         "weights": f"begun with those of {session.start}" if session.start else "",
-        "engine": performed.engine.summary,
+        "engine": f"{performed.engine.summary}; {trainer.way}",
         "training": f"{length}, {session.seconds:.1f} s",
     }
     if path is None:

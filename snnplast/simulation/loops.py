@@ -39,8 +39,12 @@ def loops(simulation: Simulation) -> str:
         return "nothing of the readout's activity is kept"
     if plan.flags.get("work") or plan.flags.get("explore"):
         return "code of a population waits for phases of its own"
-    if simulation.noise or simulation.persistent() or plan.gates or plan.gathered:
-        return "a population is noisy or lasting, or synapses keep traces"
+    if simulation.noise:
+        return f"{next(iter(simulation.noise))!r} is noisy"
+    if lasting := simulation.persistent():
+        return f"{next(iter(lasting))!r} outlives trials"
+    if plan.gates or plan.gathered:
+        return "weights change, or gather gradients, within trials"
     if simulation.written(f"{objective.readout}.target"):
         return "the network hears what is wanted of it"
     for plasticity in simulation.plasticities:

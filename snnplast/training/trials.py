@@ -45,6 +45,13 @@ class Trials:
     _fan_out: dict[str, np.ndarray]
     _going: bool
 
+    @property
+    def way(self) -> str:
+        """How trials run, in words, where nobody wants to see more of them than how they went."""
+        if self.elsewhere is not None:
+            return "trials on the workers of an executor"
+        return f"trial by trial, for {self.calls.reason}" if self.calls.reason else "batches in one call"
+
     def chunks(self, trials: range) -> Iterator[Chunk]:
         """What parts of training trials leave, in order."""
         if self.elsewhere is not None:
