@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -75,16 +77,45 @@ def test_a_cluster_is_told_what_the_shell_takes(cluster):
     assert len(commands("cluster.md")) == 5
 
 
-def test_a_line_of_an_array_is_a_run(cluster, capsys):
-    main(["sweep", "xor", "--over", "model.hidden=4,5", "--seeds", "0", "--set", "train.epochs=1", "--list"])
-    (cluster.path / "runs.txt").write_text(capsys.readouterr().out)
+@pytest.fixture
+def array(cluster, capsys, monkeypatch):
+    """The lines of a sweep, and the program that they call."""
+
+    def listed(*words):
+        main(["sweep", "xor", "--over", "model.hidden=4,5", "--seeds", "0", *words, "--list"])
+        text = capsys.readouterr().out
+        (cluster.path / "runs.txt").write_text(text)
+        return text.splitlines()
+
     (cluster.path / "bin").mkdir()
-    cluster.write("bin/snnplast", "#!/bin/sh\nprintf '%s\\n' \"$@\"").chmod(0o755)
-    told = {"PATH": f"{cluster.path}/bin:/usr/bin:/bin", "SLURM_ARRAY_TASK_ID": "2"}
-    done = subprocess.run(["bash", "array.sh"], env=told, capture_output=True, text=True, check=True)
+    program = f'#!/bin/sh\nexec {sys.executable} -m snnplast "$@"\n'
+    cluster.write("bin/snnplast", program).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{cluster.path}/bin:/usr/bin:/bin")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "2")
+    return listed
+
+
+def test_a_line_of_an_array_is_a_run(array, cluster):
+    array()
+    cluster.write("bin/snnplast", "#!/bin/sh\nprintf '%s\\n' \"$@\"")
+    done = subprocess.run(["bash", "array.sh"], capture_output=True, text=True, check=True)
     first, *words = done.stdout.splitlines()
     assert first == "run" and words[0] == "xor" and "model.hidden=5" in words
     Experiment.of("xor", *[text for flag, text in itertools.pairwise(words) if flag == "--set"])
+
+
+@compiling
+@pytest.mark.slow
+def test_a_job_of_an_array_whose_time_is_up_is_listed_to_go_on(array, cluster):
+    lasting = ["--set", "train.epochs=4000", "--set", "train.checkpoint_every=1"]
+    before = array(*lasting)
+    job, path = subprocess.Popen(["bash", "array.sh"], stdout=subprocess.DEVNULL), "xor.sweep/hidden=5,seed=0.h5"
+    while not (cluster.path / path).is_file() or "loss" not in read_run(path).metrics:
+        assert job.poll() is None
+        time.sleep(0.1)
+    job.terminate()
+    assert job.wait(60) == 128 + signal.SIGTERM
+    assert array(*lasting) == [before[0], f"snnplast resume {path}"]
 
 
 @compiling
