@@ -141,3 +141,10 @@ def test_the_python_of_a_cluster_runs(cluster):
     cluster.write("program.py", blocks("cluster.md", "python")[1] + "    print(len(run.metrics['test_loss']))\n")
     done = subprocess.run([sys.executable, "program.py"], capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
+
+
+@pytest.mark.slow
+@compiling
+def test_the_task_of_the_page_on_speed_learns_in_one_call():
+    losses = executed("speed.md")["losses"]
+    assert len(losses) == 2 and losses[-1] < losses[0]
