@@ -58,4 +58,7 @@ def loops(simulation: Simulation) -> str:
                 return f"third factor {factor.name!r} has no compiled form"
             if not stands(type(factor), "signal", "compiled_signal"):
                 return f"third factor {factor.name!r} has no compiled form of its own"
-    return "" if simulation.engine.handle(1) is not None else "the engine is not compiled"
+    handle = simulation.engine.handle(1)
+    if handle is None:
+        return "the engine is not compiled"
+    return "" if all(rows.dtype == float for rows in handle.history.values()) else "its precision is single"

@@ -108,7 +108,7 @@ class OneCall:
     def _taken(self) -> Handle:
         handle = self.simulation.engine.handle(self.steps + self.simulation.network.trial_clocked)
         if handle is None or any(rows.dtype != float for rows in handle.history.values()):
-            raise Unfit
+            raise Unfit("its precision is single")
         return handle
 
     def _responded(self) -> Responded:
@@ -119,7 +119,7 @@ class OneCall:
         }
         flags = [simulation.engine[f"{name}.{flag}"] for name, flag in simulation.plan.flags["response"].items()]
         if any(values.dtype != float for values in (*flags, *(z for _, z in represented.values()))):
-            raise Unfit
+            raise Unfit("its precision is single")
         return Responded(self._handle, self.steps * network.dt, represented, flags, self.fired_by)
 
     def _part(
@@ -139,7 +139,7 @@ class OneCall:
     def error(self, readout: str) -> np.ndarray:
         """See `Trials`."""
         if self.simulation.objective is None or readout != self.simulation.objective.readout:
-            raise Unfit
+            raise Unfit(f"{readout!r} is not what the objective judges")
         return self._judged.error
 
     def fired(self, population: str) -> Fired:
@@ -153,13 +153,13 @@ class OneCall:
     def wanted(self, readout: str) -> Shown:
         """See `Trials`."""
         if self.simulation.objective is None or readout != self.simulation.objective.readout:
-            raise Unfit
+            raise Unfit(f"{readout!r} is not what the objective judges")
         return self._shown_by[readout]
 
     def representation(self, population: str) -> np.ndarray:
         """See `Trials`."""
         if not self.simulation.network.trial_clocked:
-            raise Unfit
+            raise Unfit(f"{population!r} has no representation at the end of a trial")
         return self.simulation.engine[f"{population}.z"]
 
     def _heard(self, plasticity: Plasticity) -> dict[str, list[Signal]]:
@@ -175,13 +175,13 @@ class OneCall:
                 self, source.context, source.state, simulation.values, simulation.plan.wiring
             )
             if found is None:
-                raise Unfit
+                raise Unfit(f"third factor {source.factor.name!r} has no compiled form here")
             self._signals.append(found)
             for name in plasticity.targets:
                 kind = source.factor.kind(source.context, name)
                 signal = Signal.of(found.given[name], kind, simulation.network.dt)
                 if signal.rise is not None or not signal.values.flags.c_contiguous:
-                    raise Unfit
+                    raise Unfit(f"the signal of {source.factor.name!r} is filtered twice")
                 signals[name].append(signal)
         return signals
 
@@ -297,7 +297,7 @@ class OneCall:
 
 
 class Unfit(Exception):
-    """Some part has no compiled form."""
+    """Some part has no compiled form: which."""
 
 
 def _total(tallies: Sequence[Tally], trials: int) -> np.ndarray:

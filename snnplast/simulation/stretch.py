@@ -22,11 +22,11 @@ class Stretch:
     def __init__(self, simulation: Simulation, steps: int, updates: Mapping[str, Updates]) -> None:
         self.call = OneCall(simulation, steps, chunk=1)
         if self.call.follows or simulation.plan.tied():
-            raise Unfit
+            raise Unfit("a signal follows the weights")
         try:
             self._updated = UpdatedTrials(updates, self.call.gradients)
         except ValueError as error:
-            raise Unfit from error
+            raise Unfit(str(error)) from error
         self._program = Program([*self.call.learning, self._updated.stage])
 
     def run(self, stack: Stack, seed: int, numbers: Sequence[int], before: int, iterations: int) -> int:

@@ -72,8 +72,8 @@ class AtOnce:
         if key not in self._calls or (call is not None and not call.valid()):
             try:
                 call = OneCall(simulation, steps, LENGTH)
-            except Unfit:
-                call = None
+            except Unfit as error:
+                call, self.reason = None, str(error)
             self._calls[key] = call
         return call
 
