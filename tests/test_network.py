@@ -14,6 +14,7 @@ from snnplast.network.network import Network
 from snnplast.network.neurons import LIF
 from snnplast.network.own_equations import Analog
 from snnplast.network.population import PoissonSource, SpikeSource
+from snnplast.network.projection import Projection
 from snnplast.network.readouts import LeakyReadout, RateReadout
 from snnplast.network.weights import Gaussian, Normal, Uniform
 from snnplast.simulation.plan import plan
@@ -302,3 +303,9 @@ def test_no_description_takes_text_or_a_truth_value_for_a_number(make, sentence)
     with pytest.raises(UserError) as caught:
         make()
     assert str(caught.value) == sentence
+
+
+def test_one_sign_for_all_makes_one_limit_for_all():
+    p = Projection(name="a_to_b", source="a", target="b", sign="inhibitory", bounds=(-2, None))
+    assert p.limits(np.arange(1000)) == (-2, 0)
+    np.testing.assert_array_equal(p.signed(np.array([1.0, -3.0]), np.arange(2)), [-1, -3])

@@ -111,7 +111,7 @@ class Projection(Description):
         return isinstance(self.delay, UniformDelay) or np.ndim(self.delay) > 0
 
     def limits(self, pre: np.ndarray) -> tuple[float | np.ndarray | None, float | np.ndarray | None]:
-        """(lowest, highest) weight of the synapses with these sources: a number, one per synapse, or None."""
+        """(lowest, highest) weight of the synapses with these sources: a number for all, one for each, or None."""
         low, high = self.bounds
         if self.sign is None:
             return low, high
@@ -124,8 +124,9 @@ class Projection(Description):
         return weights if self.sign is None else self._signs_of(pre) * np.abs(weights)
 
     def _signs_of(self, pre: np.ndarray) -> np.ndarray:
+        """One for all, (), or for each, (n_synapses,)."""
         assert self.sign is not None
-        return self.sign[pre] if self.sign.ndim else np.broadcast_to(self.sign, pre.shape)
+        return self.sign[pre] if self.sign.ndim else self.sign
 
 
 class ProjectionSettings(TypedDict, total=False):
