@@ -64,19 +64,20 @@ def train(model: str, sets: list[str], seed: int) -> dict[str, float]:
     simulation = open_simulation(experiment.network, task.objective, experiment.rule, seed, experiment.engine)
     tested: list[float] = []
     with simulation.engine:
-        trainer = Trainer(simulation, task, iterations=0)
+        trainer = Trainer(simulation, task, iterations=0, whole=lambda phase, index: False)
         trainer.iterations = (experiment.train.epochs or 1) * trainer.updates_per_epoch()
         rows: dict[str, list[float]] = defaultdict(list)
         seconds = 0.0
         while trainer.iteration < trainer.iterations:
             started = time.process_time()
-            step = trainer.update()
+            steps = trainer.advance(trainer.iterations - trainer.iteration)  # of one epoch
             seconds += time.process_time() - started
-            for name, value in step.metrics.items():
-                rows[name].append(value)
-            if step.iteration % trainer.updates_per_epoch() == 0:
+            for step in steps:
+                for name, value in step.metrics.items():
+                    rows[name].append(value)
+            if trainer.iteration % trainer.updates_per_epoch() == 0:
                 last, rows = rows, defaultdict(list)
-                tested.append(float(np.mean([trainer.measure(record)["accuracy"] for record in trainer.evaluate()])))
+                tested.append(float(np.mean([trainer.judged(record)["accuracy"] for record in trainer.evaluate()])))
     summary = {name: float(np.nanmean(values)) for name, values in last.items()}
     summary |= {"last": tested[-1], "last five": float(np.mean(tested[-5:]))}
     samples = len(tested) * (task.epoch or 1)

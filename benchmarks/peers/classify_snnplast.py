@@ -19,7 +19,7 @@ def main() -> None:
     task = Classification(*samples, steps=given["steps"], seed=given["seed"])
     simulation = open_simulation(experiment.network, task.objective, experiment.rule, given["seed"])
     with simulation.engine:
-        trainer = Trainer(simulation, task, iterations=0)
+        trainer = Trainer(simulation, task, iterations=0, whole=lambda phase, index: False)
         updates = trainer.updates_per_epoch()
         trainer.iterations = given["epochs"] * updates
 
@@ -28,7 +28,7 @@ def main() -> None:
                 trainer.update()
 
         common.learn(
-            given, train, lambda: float(np.mean([trainer.measure(record)["accuracy"] for record in trainer.evaluate()]))
+            given, train, lambda: float(np.mean([trainer.judged(record)["accuracy"] for record in trainer.evaluate()]))
         )
 
 

@@ -31,28 +31,41 @@ def give(**found: Any) -> None:
     np.savez(sys.argv[2], **found)
 
 
-def take_part(given: dict[str, Any], iterate: Callable[[], float], weights: Callable[[], Weights]) -> None:
-    """Iterate, and give losses and weights of the first iterations and the CPU ms per iteration of each round."""
+def take_part(
+    given: dict[str, Any],
+    iterate: Callable[[], float],
+    weights: Callable[[], Weights],
+    several: Callable[[int], object] | None = None,
+) -> None:
+    """Iterate, and give losses and weights of the first iterations and the CPU ms per iteration of each round.
+
+    iterate: one iteration; its loss. several: so many, if there is a faster way than one by one.
+    """
     losses = [float(iterate()) for _ in range(COMPARED)]
     compared = {name: np.array(matrix) for name, matrix in weights().items()}
-    give(losses=losses, ms=timed(iterate, given["rounds"]), **compared)
+
+    def one_by_one(count: int) -> None:
+        for _ in range(count):
+            iterate()
+
+    give(losses=losses, ms=timed(several or one_by_one, given["rounds"]), **compared)
 
 
-def timed(iterate: Callable[[], object], rounds: int) -> list[float]:
+def timed(iterations: Callable[[int], object], rounds: int) -> list[float]:
     """CPU ms per iteration of so many rounds."""
-    count = iterations_per_round(seconds(iterate, 1))
-    return [1e3 * seconds(iterate, count) / count for _ in range(rounds)]
+    count = per_round(seconds(iterations, 1))
+    return [1e3 * seconds(iterations, count) / count for _ in range(rounds)]
 
 
-def iterations_per_round(one: float) -> int:
+def per_round(one: float) -> int:
     """How many iterations a round has if one lasts so many seconds."""
     return max(1, round(LEAST / max(one, 1e-6)))
 
 
-def seconds(iterate: Callable[[], object], count: int) -> float:
+def seconds(iterations: Callable[[int], object], count: int) -> float:
+    """CPU time of so many."""
     started = time.process_time()
-    for _ in range(count):
-        iterate()
+    iterations(count)
     return time.process_time() - started
 
 
@@ -69,7 +82,7 @@ def learn(given: dict[str, Any], train: Callable[[int], None], test: Callable[[]
     accuracies: list[float] = []
     spent: list[float] = []
     for epoch in range(given["epochs"]):
-        spent.append(sum(spent[-1:]) + seconds(lambda: train(epoch), 1))  # noqa: B023  called at once
+        spent.append(sum(spent[-1:]) + seconds(train, epoch))
         accuracies.append(float(test()))
         if accuracies[-1] >= given["threshold"] or spent[-1] >= given["patience"]:
             break

@@ -95,13 +95,13 @@ def main() -> None:
     given = common.problem()
     recorded = InNest(given, record=True)
     recorded.schedule(common.COMPARED)
-    one = common.seconds(lambda: recorded.iterate(common.COMPARED), 1) / common.COMPARED
+    one = common.seconds(recorded.iterate, common.COMPARED) / common.COMPARED
     losses = recorded.losses()
-    count = common.iterations_per_round(one)
+    count = common.per_round(one)
     silent = InNest(given, record=False)
     silent.schedule(1 + given["rounds"] * count)
     silent.iterate(1)
-    ms = [1e3 * common.seconds(lambda: silent.iterate(count), 1) / count for _ in range(given["rounds"])]
+    ms = [1e3 * common.seconds(silent.iterate, count) / count for _ in range(given["rounds"])]
     common.give(losses=losses, ms=ms)
 
 

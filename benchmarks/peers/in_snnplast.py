@@ -8,12 +8,12 @@ import common
 import numpy as np
 
 from snnplast import LIF, EProp, LeakyReadout, MeanSquaredError, Network, Segment, SpikeSource, Task
-from snnplast.task import Trial
+from snnplast.task import OneSegment, Trial
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
 
-class Frozen(Task):
+class Frozen(OneSegment, Task):
     """The same batch of trials for ever."""
 
     def __init__(self, given: dict[str, Any]) -> None:
@@ -52,7 +52,7 @@ def main() -> None:
     task = Frozen(given)
     simulation = open_simulation(network(given), task.objective, rule, seed=0)
     with simulation.engine:
-        trainer = Trainer(simulation, task, iterations=10**9)
+        trainer = Trainer(simulation, task, iterations=10**9, whole=lambda phase, index: False)
 
         def weights() -> common.Weights:
             n = given["w_in"].shape[1]
@@ -61,7 +61,11 @@ def main() -> None:
             w_in, w_out = (simulation.values[name] for name in ("input_to_hidden", "hidden_to_output"))
             return {"w_in": w_in.reshape(-1, n), "w_rec": w_rec, "w_out": w_out}
 
-        common.take_part(given, lambda: trainer.update().metrics["loss"], weights)
+        def several(count: int) -> None:
+            while count:
+                count -= len(trainer.advance(count))
+
+        common.take_part(given, lambda: trainer.update().metrics["loss"], weights, several)
 
 
 if __name__ == "__main__":
