@@ -110,6 +110,8 @@ def iteration(options: argparse.Namespace) -> list[dict[str, Any]]:
                 most = what.get("synapses", np.inf)
                 if batch not in what.get("batches", (1,)) or batch * n * (n + 100) > most:
                     continue
+                if what["script"] in options.without:
+                    continue
                 found = ask(f"in_{what['script']}", options.python, given | {"form": what.get("form", "")})
                 if isinstance(found, str):
                     print(f"{who}: left out: {found}", file=sys.stderr, flush=True)
@@ -159,6 +161,8 @@ def accuracy(options: argparse.Namespace) -> list[dict[str, Any]]:
     for task in options.tasks:
         mine = float("nan")
         for who, what in ACCURACY.items():
+            if what["script"] in options.without:
+                continue
             row = {"table": "accuracy", "task": task, "who": who, "runs": []}
             for seed in options.seeds[: what.get("seeds")]:
                 settings = dict(TASKS[task])
@@ -226,6 +230,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of an iteration's time")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    scripts = sorted({what["script"] for table in (ITERATION, ACCURACY) for what in table.values()})
+    parser.add_argument("--without", nargs="+", choices=scripts, default=[], help="leave these out")
     parser.add_argument("--json", type=Path, help="file for all that was measured, one row a line")
     parser.add_argument("--picture", type=Path, help="file for the time of an iteration against n")
     options = parser.parse_args()
