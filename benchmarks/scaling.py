@@ -3,10 +3,10 @@
     python benchmarks/scaling.py [--neurons 1000 10000 100000] [--fan-in 100 1000] [--rates 1 5 10 20] [--steps 1000]
 
 LIF neurons with FixedInDegree synapses onto each other; each has an input of its own that makes it spike as often as it
-is asked to, and a readout of two neurons. One trial of 1 ms steps: "frozen" simulates it, "learning" simulates it and
-learns by e-prop with SGD. CPU time per simulated second, the smallest of the repeats. Bytes per synapse: what the
-process holds more than after the imports when the network is open, and at its peak, histories included. Each row is a
-process of its own.
+is asked to, and a readout of two neurons. One trial of 1 ms steps: simulated only (learning "off"), or simulated and
+learned from by e-prop with SGD ("on"). CPU time per simulated second, the smallest of the repeats. Bytes per synapse:
+what the process holds more than after the imports when the network is open, and at its peak, with the highest rate and
+all histories. Each row is a process of its own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import numpy as np
 from snnplast import LIF, SGD, FixedInDegree, LeakyReadout, Network, Normal, OneToOne, Segment, SpikeSource, Task
 from snnplast.random_streams import TEST
 from snnplast.rules.e_prop import EProp
+from snnplast.rules.frozen import Frozen
 from snnplast.task.objective import MeanSquaredError
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
@@ -67,7 +68,7 @@ def measure(neurons: int, fan_in: int, learning: bool, rates: list[float], steps
     """One row: seconds per simulated second at each rate, spikes of neurons, and memory."""
     imported, synapses = _held(), neurons * fan_in
     began = time.process_time()
-    rule = EProp(optimizer=SGD(learning_rate=1e-9))
+    rule = (EProp if learning else Frozen)(optimizer=SGD(learning_rate=1e-9))
     found: dict = {"seconds": [], "spikes": []}
     with (simulation := open_simulation(network(neurons, fan_in), AtRate.objective, rule, 1)).engine:
         found["open"] = time.process_time() - began
