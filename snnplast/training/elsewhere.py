@@ -52,15 +52,13 @@ class Elsewhere:
 
     def chunks(self, trainer: Trainer, trials: range) -> Iterator[Chunk]:
         """What chunks of training trials leave, in order."""
-        full = _over_batch(trainer) or any(trainer.whole(TRAINING, index) for index in trials)
-        for done in self._each(trainer, TRAINING, chunks(trials), full):
+        for done in self._each(trainer, TRAINING, chunks(trials), _over_batch(trainer)):
             yield Chunk(done.gradients, done.metrics, _records(trainer, done))
 
     def tests(self, trainer: Trainer, trials: range) -> Iterator[Record]:
         """Records of test trials, in order."""
-        full = isinstance(trainer.task, Measures) or any(trainer.whole(TEST, index) for index in trials)
         pieces = (trials[k : k + TESTS] for k in range(0, len(trials), TESTS))
-        for done in self._each(trainer, TEST, pieces, full):
+        for done in self._each(trainer, TEST, pieces, isinstance(trainer.task, Measures)):
             yield from _records(trainer, done)
 
     def close(self) -> None:
@@ -68,10 +66,13 @@ class Elsewhere:
         self._crew.close()
 
     def _each(self, trainer: Trainer, phase: int, pieces: Iterator[range], full: bool) -> Iterator[Done]:
-        """What pieces leave, in their order."""
+        """What pieces leave, in their order. full: all records must hold everything, not those alone that are kept."""
         state = {name: values for name, values in trainer.state().items() if name.startswith(("values/", "source/"))}
         sent = pickle.dumps(state, protocol=5)
-        waiting = [Work(self._key, None, sent, phase, trials, full) for trials in pieces]
+        waiting = [
+            Work(self._key, None, sent, phase, trials, full or any(trainer.whole(phase, index) for index in trials))
+            for trials in pieces
+        ]
         found: dict[int, Done] = {}
         expected = iter([asked.trials.start for asked in waiting])
         following = next(expected, None)
