@@ -47,6 +47,11 @@ class Processes(ProcessPoolExecutor):
             if process.pid in (self._processes or ()):
                 os.kill(process.pid or 0, number)
 
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        if self._broken:  # what is left of it heeds nothing else
+            self.interrupt(signal.SIGKILL)
+        super().shutdown(wait=wait, cancel_futures=cancel_futures)
+
 
 def _on_its_own() -> None:
     os.setpgrp()
@@ -160,8 +165,6 @@ class Crew:
         self._broken += 1
         if self._broken > 1 or isinstance(self._wanted, Executor):
             raise UserError(f"executor: its workers are gone, or take no work: {told(error)}") from error
-        if isinstance(self._executor, Processes):  # those that are left heed nothing else
-            self._executor.interrupt(signal.SIGKILL)
         self._executor.shutdown()  # what still ends there is not begun again beside it
         self._executor = self._wanted()
 
