@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnplast import LIF, Classification, EProp, FiringRate, LeakyReadout, MeanSquaredError, Network, PoissonSource
+from snnplast import (
+    LIF,
+    Classification,
+    EProp,
+    FiringRate,
+    LeakyReadout,
+    MeanSquaredError,
+    Network,
+    PoissonSource,
+    train,
+)
+from snnplast.config.experiment import Experiment
 from snnplast.engine import COMPILED, Interrupted
 from snnplast.errors import UserError
 from snnplast.task import OneSegment, Segment, Task
@@ -111,3 +122,24 @@ def test_a_wish_to_stop_is_heard():
         trainer.update()
     trainer.update()
     trainer.simulation.engine.close()
+
+
+@pytest.mark.slow
+def test_callbacks_that_look_at_trials_see_them_and_change_nothing():
+    class Looks:
+        def __init__(self):
+            self.seen = []
+
+        def on_update(self, moment):
+            self.seen.append(len(moment.trials))
+
+    class Glances(Looks):
+        needs_trials = False
+
+    weights, seen = [], []
+    for watching in (Looks(), Glances()):
+        sets = ["model.hidden=12", "rules.e-prop.batch=8", "train.epochs=1", "record.path="]
+        run = train(Experiment.of("digits", *sets), callbacks=[watching])
+        weights.append(run.weights["input_to_hidden"])
+        seen.append(set(watching.seen[:-1]))
+    assert seen == [{8}, {0}] and np.array_equal(*weights)
