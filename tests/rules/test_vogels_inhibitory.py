@@ -67,4 +67,4 @@ def test_neurons_settle_at_the_target_rate(target):
         steps, _ = sim.update().trials[0].spikes["hidden"]
     early, late = ((steps < 1000).sum() / 8, (steps >= 20_000).sum() / 8 / 20)
     wanted = float(target.split()[0])
-    assert early > 25 and abs(late / wanted - 1) < 0.4  # it settles above: after an inhibitory spike a target fires less
+    assert early > 25 and abs(late / wanted - 1) < 0.4  # it settles above, as benchmarks/README.md says
