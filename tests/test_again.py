@@ -83,6 +83,7 @@ def compare(net, lengths, monkeypatch):
             np.testing.assert_array_equal(found[name], whole[name], err_msg=name)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_steps_that_are_taken_again_teach_the_same(monkeypatch):
     compare(network(), [STEPS], monkeypatch)
