@@ -121,8 +121,8 @@ def main() -> None:
     trainer.update()
     spikes = []
     cpu, wall = time.process_time(), time.perf_counter()
-    for _ in range(arguments.iterations):
-        spikes.append(trainer.update().metrics["spikes_per_trial"])
+    while len(spikes) < arguments.iterations:
+        spikes += [step.metrics["spikes_per_trial"] for step in trainer.advance(arguments.iterations - len(spikes))]
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
 
     floor = floor_ms(values, arguments.n, task.target, arguments.iterations)
