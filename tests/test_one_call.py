@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from snnplast import Delta
 from snnplast.config.experiment import Experiment
 from snnplast.engine import COMPILED
 from snnplast.errors import UserError
@@ -139,3 +140,22 @@ def test_updates_behind_every_trial_run_at_a_stretch_unless_signals_follow_the_w
     with sequential(sets, whole=False) as trainer:
         stretches = [trainer.advance(12)] if feedback == "random" else [trainer.advance(12) for _ in range(12)]
         assert same(left(trainer, [step for stretch in stretches for step in stretch]), expected)
+
+
+def test_two_rules_of_one_network_each_hear_a_trial_once():
+    found = []
+    for whole in (True, False):
+        experiment = Experiment.of("digits", "rule=ib-hebbian", "model.hidden=[9, 7]", "third_factors.hsic.window=4")
+        network, task = experiment.network.copy(), experiment.task()
+        network.change("hidden2_to_output", rule="delta")
+        simulation = open_simulation(network, task.objective, experiment.rule, 1, COMPILED, {"delta": Delta()})
+        with simulation.engine:
+            trainer = Trainer(simulation, task, iterations=30, whole=lambda phase, index, whole=whole: whole)
+            assert trainer.calls.reason == "" and len(simulation.plasticities) == 2
+            steps = []
+            while len(steps) < 30:
+                steps += trainer.advance(30 - len(steps))
+            assert bool(steps[-1].trials) == whole
+            found.append(left(trainer, steps))
+            trainer.close()
+    assert same(*found)

@@ -24,7 +24,7 @@ from snnplast.learning.capabilities import (
 from snnplast.learning.once import PulledTrials, ReadOnceTrials
 from snnplast.learning.signals import Signal
 from snnplast.learning.swept import SweptTrials
-from snnplast.native.stage import Fired, Shown, Stage, addresses
+from snnplast.native.stage import Fired, Shown, addresses
 from snnplast.network.neurons import SpikingPopulation
 from snnplast.network.population import PoissonSource, SpikeSource
 from snnplast.simulation.loops import parts_of
@@ -77,10 +77,8 @@ class OneCall:
         self._shown_by = {name: Shown() for name in network.populations}
         record = Record(network, plan.wiring, simulation.values, steps=steps, history=history, names=plan.names)
         self._signals: list[CompiledSignal] = []
-        heard: list[Stage] = []
         for plasticity in simulation.plasticities:
             signals = self._heard(plasticity)
-            heard += [stage for one in self._signals for stage in one.stages]
             for part in parts_of(plasticity, simulation) or ():
                 self._summed += self._part(part, record, signals.get(part.target), chunk)
         fan_out: dict[str, np.ndarray] = {}
@@ -101,6 +99,7 @@ class OneCall:
         tallies = [*self._spikes, *self._operations]
         response = [self._responded().stage] if network.trial_clocked else []
         before = [self._simulated.stage, *response, self._judged.stage, *(tally.stage for tally in tallies)]
+        heard = [stage for signal in self._signals for stage in signal.stages]
         learn = [*heard, *(summed.stage for summed in self._summed), *(tally.stage for tally in self._learning)]
         self.learning = [*before, *learn]
         self._test, self._train = Program(before), Program(self.learning)
