@@ -1,16 +1,26 @@
-r"""Class memory: a running average of the layer's representation per class, the least that a working memory can hold.
+r"""Class memory: what a working memory holds of every class, weighted by how far that class was expected in vain.
 
-    xi  = -(m_y - mean_c m_c)                     y: the class of this sample; m: what was remembered before it
-    m_y <- memory m_y + (1 - memory) z            after it; the first z of a class is taken as it is
+    xi = sum_c (p_c - y_c) M_c          y: one-hot class of this sample, M: what was remembered before it
 
-Descent on xi draws a sample towards what its class has looked like and away from the rest. The exact HSIC signal of a
-window does little more where gamma is large: it correlates with -(class mean - mean) of the window's z by 0.91 for 2
-classes and 0.80 for 10.
+M (C, D) of a layer is one of the memories of `snnplast.rules.third_factors.memories`; p is one of
+
+    readout    what the network's own readout says: p - y is its error, the mean over the learning window
+    layer      softmax of the memory's evidence for this sample: labels and the layer's activity alone
+    uniform    1 / (number of classes known so far): every sample is drawn to its class and away from all others alike
+
+Descent on xi draws a sample towards what its class has looked like and away from the classes it is taken for. With p of
+the layer, xi is the gradient of a softmax loss -log p_y that is local to the layer; with p of the readout, it is a
+broadcast of the readout's error through learned class averages instead of random or symmetric feedback.
+
+The exact HSIC signal of a window is near to averages with uniform p where gamma is large: it correlates with
+-(class mean - mean) of the window's z by 0.91 for 2 classes and 0.80 for 10. In wide layers that is too much of the
+same: samples that are well told apart are drawn together as strongly as others, the variance within classes vanishes
+and with it what a readout could still have used. Weighted by p - y, it stays.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,18 +28,21 @@ from pydantic import Field
 from snnplast.errors import UserError
 from snnplast.learning import Context, State
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor, wanted
+from snnplast.rules.third_factors.memories import AnyMemory, Averages
 from snnplast.task import Record
 
 
 class ClassMemory(LayerwiseFactor):
-    """One average representation per class and layer; the mean over c is over the classes seen so far.
+    """One remembered vector per class and layer, weighted by the error p - y.
 
-    Classes are one-hot targets. No signal for a sample whose class is new, nor before a second class has been seen.
-    memory: share of an average that a new sample leaves, default 0.9, in [0, 1).
+    Classes are one-hot targets. No signal for a sample of whose class nothing is remembered, nor before something is of
+    a second class.
+    remembers: "averages" (default), "residuals", "delta", "whitened" or "neighbours", or one with settings.
+    expectation: p, from the "readout" (default), the "layer", or "uniform".
 
     >>> import snnplast as snn
     >>> from snnplast.testing import small_network, small_task
-    >>> rule = snn.IBHebbian(third_factor=snn.ClassMemory(memory=0.5))
+    >>> rule = snn.IBHebbian(third_factor=snn.ClassMemory(remembers={"name": "averages", "memory": 0.5}))
     >>> with snn.open(snn.Experiment(small_network(), small_task(), rule, iterations=5, engine="runtime")) as sim:
     ...     for _ in range(5):
     ...         before, _ = sim.snapshot()["input_to_first"], sim.update()
@@ -39,24 +52,50 @@ class ClassMemory(LayerwiseFactor):
 
     name: ClassVar[str] = "class-memory"
 
-    memory: Annotated[float, Field(ge=0, lt=1, description="share of an average that a new sample leaves")] = 0.9
+    remembers: Annotated[AnyMemory, Field(description="what is remembered of every class")] = Averages()
+    expectation: Annotated[Literal["readout", "layer", "uniform"], Field(description="p, the class expected")] = (
+        "readout"
+    )
 
     def init(self, context: Context) -> State:
         network, classes = context.network, context.read.size
-        sizes = {name: network.populations[name].size for name in context.targets}
-        averages = {f"{name}.average": np.zeros((classes, size)) for name, size in sizes.items()}
-        return super().init(context) | averages | {"seen": np.zeros(classes, np.int64)}
+        kept = {
+            f"{name}.{key}": values
+            for name in context.targets
+            for key, values in self.remembers.init(classes, network.populations[name].size).items()
+        }
+        return super().init(context) | kept | {"seen": np.zeros(classes, np.int64)}
 
     def raw(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
         label, seen = self._label(record, context), state["seen"]
-        ready = seen[label] > 0 and np.count_nonzero(seen) > 1
         signals: dict[str, np.ndarray | None] = {}
         for name in context.targets:
-            average, z = state[f"{name}.average"], record.representation(name)
-            signals[name] = average[seen > 0].mean(axis=0) - average[label] if ready else None
-            average[label] = self.memory * average[label] + (1 - self.memory) * z if seen[label] else z
+            z, own = record.representation(name), self._kept(name, state)
+            known = self.remembers.known(seen, own)
+            vectors, evidence = self.remembers.recall(z, known, own)
+            error = self._error(record, context, known, evidence, label)
+            signals[name] = error @ vectors if known[label] and np.count_nonzero(known) > 1 else None
+            self.remembers.store(z, label, -error, seen, own)
         seen[label] += 1
         return signals
+
+    def _kept(self, layer: str, state: State) -> State:
+        """What the memory keeps of one layer."""
+        return {key: state[f"{layer}.{key}"] for key in self.remembers.init(1, 1)}
+
+    def _error(
+        self, record: Record, context: Context, known: np.ndarray, evidence: np.ndarray, label: int
+    ) -> np.ndarray:
+        """p - y (C,)."""
+        if self.expectation == "readout":
+            error, counts = record.series[f"{context.readout}.error"], record.in_window(context.readout)
+            return error[counts > 0].mean(axis=0)
+        error = np.zeros(known.size)
+        if known.any():
+            weight = np.ones(known.size) if self.expectation == "uniform" else np.exp(evidence - evidence[known].max())
+            error[known] = weight[known] / weight[known].sum()
+        error[label] -= 1
+        return error
 
     def _label(self, record: Record, context: Context) -> int:
         target = wanted(record, context)
