@@ -222,7 +222,6 @@ def test_without_a_compiler_the_runtime_engine_takes_over_and_says_so(tiny, snnp
         (["record.spikes=output"], "record.spikes: unknown spiking population 'output'"),
         (["record.variables=output.x"], "record.variables: unknown variable 'output.x': did you mean 'output.y'?"),
         (["rules.e-prop.optimizers.hidden_to_outptu=sgd"], "unknown parameter; did you mean 'hidden_to_output'?"),
-        (["rules.e-prop.third_factor=hsic"], "rules.e-prop.batch = 2: the third factor 'hsic' takes trials one after"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip

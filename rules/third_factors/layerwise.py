@@ -17,7 +17,7 @@ class LayerwiseFactor(ThirdFactor):
     """One signal xi (n,) per layer and trial, a gradient with respect to the layer's rate representation z.
 
     transforms: what happens to xi before the synapses receive it, in order; default: the Jacobian of the layer
-    normalisation, gain control, clipping at 5. Gain control remembers earlier trials, so a batch holds one.
+    normalisation, gain control, clipping at 5. Gain control remembers earlier trials, so those of a batch take turns.
     """
 
     batch_mode: ClassVar[Literal["independent", "sequential"]] = "sequential"

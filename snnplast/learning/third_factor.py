@@ -55,7 +55,7 @@ class ThirdFactor(Description):
     What only some sources do is a capability, a class of `snnplast.learning.capabilities` to derive from as well.
 
     reference: BibTeX entry of where it comes from.
-    batch_mode: "sequential" where the signal depends on earlier trials: then a batch holds one trial.
+    batch_mode: "sequential" where the signal depends on earlier trials: then those of a batch run in their order.
 
     >>> class Constant(ThirdFactor):
     ...     name = "constant"

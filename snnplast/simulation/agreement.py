@@ -153,15 +153,13 @@ def refuse_unrun(network: Network, projection: Projection, injection: Injection)
 
 
 def refuse_batch(plasticity: Plasticity) -> None:
-    """What takes trials one after another learns from one at a time."""
+    """A rule that learns after every trial has one in a batch; a source may hear several, in their order."""
     rule = plasticity.rule
-    for owner, kind in [(rule, "rule"), *((source.factor, "third factor") for source in plasticity.sources)]:
-        name = owner.name
-        if owner.batch_mode == "sequential" or isinstance(owner, Prepares | Assigns):
-            raise UserError(
-                f"rules.{rule.name}.batch = {rule.trials}: the {kind} {name!r} takes trials one after another; "
-                "batch = 1 is allowed"
-            )
+    if rule.batch_mode == "sequential" or isinstance(rule, Prepares | Assigns):
+        raise UserError(
+            f"rules.{rule.name}.batch = {rule.trials}: the rule {rule.name!r} takes trials one after another; "
+            "batch = 1 is allowed"
+        )
 
 
 def refuse_in_pieces(plan: Plan, plasticities: Sequence[Plasticity]) -> None:

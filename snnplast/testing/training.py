@@ -43,9 +43,8 @@ def check_training(
 
 
 def takes_batches(rule: Rule) -> bool:
-    """Whether trials of a batch may run side by side."""
-    owners = (rule, *rule.factors)
-    sequential = isinstance(rule, Prepares | Assigns) or any(owner.batch_mode == "sequential" for owner in owners)
+    """Whether it may learn from several trials at once."""
+    sequential = isinstance(rule, Prepares | Assigns) or rule.batch_mode == "sequential"
     return "batch" in type(rule).model_fields and not sequential
 
 

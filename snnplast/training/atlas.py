@@ -93,12 +93,6 @@ def _of_pair(rule: str, factor: str) -> Iterator[str]:
         yield f"train.compare={CONTROL}"
     if factor:
         yield f"rules.{rule}.third_factor={factor}"
-        if registry.load("third-factor", factor).batch_mode == "sequential" and _batched(rule):
-            yield f"rules.{rule}.batch=1"
-
-
-def _batched(rule: str) -> bool:
-    return "batch" in registry.load("rule", rule).model_fields
 
 
 def _begun(experiment: Experiment, target: str, of_all: Sequence[str]) -> Mapping[str, np.ndarray]:

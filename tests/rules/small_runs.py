@@ -14,10 +14,10 @@ RESERVOIR = {"window": 3, "units": 18, "streams": 6, "stream_length": 30, "leak"
 """Settings of a reservoir that is fitted in no time."""
 
 
-def trainer(rule, network=None, iterations=6, seed=1, task=None, engine=NUMPY) -> Trainer:
+def trainer(rule, network=None, iterations=6, seed=1, task=None, engine=NUMPY, workers=1) -> Trainer:
     task = task or small_task(seed)
     simulation = open_simulation(network or small_network(), task.objective, rule, seed, engine)
-    return Trainer(simulation, task, iterations)
+    return Trainer(simulation, task, iterations, workers)
 
 
 def matrices(simulation: Simulation) -> dict[str, np.ndarray]:

@@ -29,7 +29,10 @@ def context() -> Context:
 
 
 def records(seed: int, count: int, labels: np.ndarray | None = None) -> Iterator[Record]:
-    """Trials with random inputs, classes and spikes; representations differ between neurons, classes and trials."""
+    """Trials with random inputs, classes, spikes and errors; representations differ between neurons, classes, trials.
+
+    The last two fifths of the steps are in the learning window.
+    """
     rng, net = np.random.default_rng(seed), context().network
     typical = {name: rng.uniform(0, 12, (CLASSES, size)) for name, size in LAYERS.items()}
     drawn = rng.integers(CLASSES, size=count) if labels is None else labels
@@ -37,10 +40,18 @@ def records(seed: int, count: int, labels: np.ndarray | None = None) -> Iterator
         record = Record(net, {}, {}, index, steps=STEPS)
         record.inputs["input"] = rng.random(INPUTS)
         record.series["output.target"] = np.broadcast_to(np.eye(CLASSES)[label], (STEPS, CLASSES))
+        record.series["output.in_window"] = (np.arange(STEPS) >= 30).astype(float)[:, None]
+        said = np.random.default_rng((seed, index)).dirichlet(np.ones(CLASSES), size=STEPS)
+        record.series["output.error"] = record.series["output.in_window"] * (said - np.eye(CLASSES)[label])
         for name, size in LAYERS.items():
             spiking = np.repeat(np.arange(size), rng.poisson(typical[name][label]))
             record.spikes[name] = np.sort(rng.integers(STEPS, size=spiking.size)), spiking
         yield record
+
+
+def wrong(record: Record) -> np.ndarray:
+    """The readout's mean error within the learning window (C,)."""
+    return record.series["output.error"][30:].sum(axis=0) / 20
 
 
 def shown(record: Record, layer: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -23,6 +23,7 @@ from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors.class_memory import ClassMemory
 from snnplast.rules.third_factors.firing_rate import FiringRate
 from snnplast.rules.third_factors.hsic import HSIC
+from snnplast.rules.third_factors.memories import MEMORIES
 from snnplast.rules.third_factors.random import Random
 from snnplast.rules.third_factors.readout_error import ReadoutError
 from snnplast.rules.third_factors.reservoir import Reservoir
@@ -87,7 +88,8 @@ FACTORS = [
     (Random, {}),
     (HSIC, {"window": 3}),
     (HSIC, {"window": 3, "xi": "reference"}),
-    (ClassMemory, {}),
+    *((ClassMemory, {"remembers": name}) for name in MEMORIES),
+    *((ClassMemory, {"expectation": name}) for name in ("layer", "uniform")),
     (Reservoir, RESERVOIR),
     (Reward, {}),
 ]
@@ -105,10 +107,24 @@ def test_hsic_keeps_the_contract_under_e_prop():
     check_third_factor(HSIC, rule="e-prop", trials=4, engine=NUMPY, workers=(), window=3)
 
 
-@pytest.mark.parametrize("factor", ["hsic", "class-memory", "random", "reward", {"name": "reservoir", **RESERVOIR}])
-def test_a_source_with_memory_refuses_batches(factor):
-    with pytest.raises(UserError, match=r"rules.e-prop.batch = 4: the third factor '[\w-]+' takes trials one after"):
-        design(small_network(), CrossEntropy(), EProp(batch=4, third_factor=factor), 1)
+REMEMBERING = [{"name": "hsic", "window": 3}, "class-memory", "random", "reward", {"name": "reservoir", **RESERVOIR}]
+
+
+@pytest.mark.parametrize("factor", REMEMBERING)
+def test_a_source_with_memory_hears_the_trials_of_a_batch_in_their_order(factor):
+    """Chunks hold four: the memory goes on from one to the next, on any number of workers."""
+    network, found = small_network("rate"), []
+    for batch, workers in ((6, 1), (6, 2), (1, 1)):
+        run = trainer(EProp(batch=batch, third_factor=factor), network, workers=workers)
+        parts = [run.learned(range(k, k + batch))[0] for k in range(0, 12, batch)]
+        names = sorted({name for part in parts for name in part})
+        found.append([sum(part.get(name, 0.0) for part in parts) / len(parts) for name in names])
+        run.close()
+    assert len(found[0]) == 5
+    for one, two, alone in zip(*found, strict=True):
+        assert np.array_equal(one, two)
+        np.testing.assert_allclose(one, alone, rtol=0, atol=1e-14 + 1e-12 * np.abs(alone).max())
+    assert all(np.any(gradient) for gradient in found[0])
 
 
 def test_a_layer_wise_source_needs_a_representation():
