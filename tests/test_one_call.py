@@ -110,6 +110,24 @@ def test_of_rules_that_remember_samples_trials_and_updates_run_in_one_call_once_
         assert same(left(trainer, [step for stretch in stretches for step in stretch]), expected)
 
 
+REMEMBERS = [(memory, "layer") for memory in ("averages", "residuals", "delta")]
+REMEMBERS += [("averages", "readout"), ("averages", "uniform")]
+
+
+@pytest.mark.parametrize("memory, expectation", REMEMBERS)
+def test_of_rules_that_remember_classes_they_run_in_one_call_once_every_class_was_seen(memory, expectation):
+    factor = f"{{name='class-memory', remembers='{memory}', expectation='{expectation}'}}"
+    sets = ["xor", "rule=ib-hebbian", f"rules.ib-hebbian.third_factor={factor}"]
+    with sequential(sets, whole=True) as trainer:
+        expected = left(trainer, [trainer.update() for _ in range(50)])
+    with sequential(sets, whole=False) as trainer:
+        stretches = []
+        while trainer.iteration < 50:
+            stretches.append(trainer.advance(50 - trainer.iteration))
+        assert len(stretches[-1]) > 40 and all(len(stretch) == 1 for stretch in stretches[:-1])
+        assert same(left(trainer, [step for stretch in stretches for step in stretch]), expected)
+
+
 def test_a_stretch_ends_with_the_epoch():
     with sequential([*SEQUENTIAL["reference"], "third_factors.hsic.window=2"], whole=False, iterations=2000) as trainer:
         lengths = []

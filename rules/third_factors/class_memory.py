@@ -20,19 +20,23 @@ and with it what a readout could still have used. Weighted by p - y, it stays.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from snnplast.errors import UserError
-from snnplast.learning import Context, State
+from snnplast.learning import Compiled, CompiledSignal, Context, State, Trials
+from snnplast.network import Wiring
+from snnplast.rules.third_factors.class_memory_compiled import compiled_signal, has_form
+from snnplast.rules.third_factors.class_memory_compiled import signals as signals_of
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor, wanted
 from snnplast.rules.third_factors.memories import AnyMemory, Averages
 from snnplast.task import Record
 
 
-class ClassMemory(LayerwiseFactor):
+class ClassMemory(Compiled, LayerwiseFactor):
     """One remembered vector per class and layer, weighted by the error p - y.
 
     Classes are one-hot targets. No signal for a sample of whose class nothing is remembered, nor before something is of
@@ -68,6 +72,10 @@ class ClassMemory(LayerwiseFactor):
 
     def raw(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
         label, seen = self._label(record, context), state["seen"]
+        if record.compiled and has_form(self.remembers):
+            z = {name: record.representation(name) for name in context.targets}
+            wrong = self._readout_error(record, context) if self.expectation == "readout" else np.zeros((0, seen.size))
+            return signals_of(self, wanted(record, context), wrong, z, state) or dict.fromkeys(z)
         signals: dict[str, np.ndarray | None] = {}
         for name in context.targets:
             z, own = record.representation(name), self._kept(name, state)
@@ -88,14 +96,31 @@ class ClassMemory(LayerwiseFactor):
     ) -> np.ndarray:
         """p - y (C,)."""
         if self.expectation == "readout":
-            error, counts = record.series[f"{context.readout}.error"], record.in_window(context.readout)
-            return error[counts > 0].mean(axis=0)
+            return self._readout_error(record, context).mean(axis=0)
         error = np.zeros(known.size)
         if known.any():
             weight = np.ones(known.size) if self.expectation == "uniform" else np.exp(evidence - evidence[known].max())
             error[known] = weight[known] / weight[known].sum()
         error[label] -= 1
         return error
+
+    def _readout_error(self, record: Record, context: Context) -> np.ndarray:
+        """The readout's error at the steps of its learning window (steps, C)."""
+        return record.series[f"{context.readout}.error"][record.in_window(context.readout) > 0]
+
+    def compiled_signal(
+        self,
+        trials: Trials,
+        context: Context,
+        state: State,
+        values: Mapping[str, np.ndarray],
+        wiring: Mapping[str, Wiring],
+    ) -> CompiledSignal | None:
+        own = type(self).raw is ClassMemory.raw
+        return compiled_signal(self, trials, context, state) if own else None
+
+    def signal(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
+        return super().signal(record, context, state)
 
     def _label(self, record: Record, context: Context) -> int:
         target = wanted(record, context)

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "lanes.h"
+
 namespace snnplast::hsic {
 
 struct Window {  // the last n samples; the newest takes the place of the oldest
@@ -23,17 +25,12 @@ struct Layer {
     double* xi;         // (size,)
 };
 
-// |a - b|^2, in eight sums that run side by side.
+// |a - b|^2.
 inline double distance(const double* a, const double* b, int64_t size) {
-    double lanes[8] = {};
-    int64_t k = 0;
-    for (; k + 8 <= size; k += 8)
-        for (int64_t lane = 0; lane < 8; ++lane) {
-            const double apart = a[k + lane] - b[k + lane];
-            lanes[lane] += apart * apart;
-        }
-    for (int64_t lane = 0; k < size; ++k, ++lane) lanes[lane] += (a[k] - b[k]) * (a[k] - b[k]);
-    return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+    return in_lanes(size, [&](int64_t k) {
+        const double apart = a[k] - b[k];
+        return apart * apart;
+    });
 }
 
 inline double kernel(const double* a, const double* b, int64_t size, double sigma) {

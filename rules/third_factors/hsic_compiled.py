@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +12,16 @@ import numpy as np
 
 from snnplast.learning import CompiledSignal, Context, State, Trials
 from snnplast.native.functions import functions
-from snnplast.native.stage import Stage, address, header, place, stands
+from snnplast.native.stage import Stage, address, header, place
 from snnplast.network import Population, SpikeSource
+from snnplast.rules.third_factors import transforms_compiled
+from snnplast.task import Stack
 
 if TYPE_CHECKING:
     from snnplast.rules.third_factors.hsic import HSIC
 
 _HERE = Path(__file__).parent
 _P, _L, _D = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-_FORMS = ("layer-norm-jacobian", "gain-control", "clip")
-"""In the order of transforms.h."""
 
 
 def drives(population: Population) -> bool:
@@ -73,10 +73,6 @@ class _Source(ctypes.Structure):
     _fields_ = (("shown", _P), ("size", _L))
 
 
-class _Transform(ctypes.Structure):
-    _fields_ = (("form", _L), ("setting", _D), ("mean_square", _P))
-
-
 class _Target(ctypes.Structure):
     _fields_ = (("layer", Layer), ("remembered", _P), ("z", _P), ("n_transforms", _L), ("transforms", _P))
 
@@ -92,14 +88,14 @@ def compiled_signal(factor: HSIC, trials: Trials, context: Context, state: State
     """The signal as a stage of trials that run in one call; None where a transform has no compiled form."""
     network = context.network
     shown = {name: network.populations[name].size for name, p in network.populations.items() if drives(p)}
-    if not all(stands(type(transform), "__call__", "compiled_form") for transform in factor.transforms):
+    if not transforms_compiled.have_forms(factor.transforms):
         return None
     given = {name: np.zeros(network.populations[name].size) for name in context.targets}
     means, x = np.empty(factor.window + 1), np.empty(sum(shown.values()))
     sources = (_Source * len(shown))(
         *(_Source(ctypes.addressof(trials.shown(name)), size) for name, size in shown.items())
     )
-    chains = {name: _transforms(factor, name, state) for name in given}
+    chains = {name: transforms_compiled.table(factor.transforms, name, state) for name in given}
     z = {name: trials.representation(name) for name in given}
     targets = (_Target * len(given))(
         *(
@@ -115,27 +111,18 @@ def compiled_signal(factor: HSIC, trials: Trials, context: Context, state: State
     data = _Signals(Window.of(factor, state, means), len(shown), len(given), *tables)
     kept = state, given, means, x, sources, chains, z, targets, wanted, [trials.shown(name) for name in shown]
 
-    def takes(inputs: Mapping[str, Sequence[Any]]) -> bool:
+    def takes(stack: Stack) -> bool:
         """Once the window is full, of samples that do not change."""
-        values = [one for name in shown for one in inputs.get(name, [None])]
+        values = [one for name in shown for one in stack.inputs.get(name, [None])]
         constant = all(isinstance(one, np.ndarray) and one.ndim == 1 for one in values)
         return constant and int(state["seen"]) + 1 >= factor.window
 
     return CompiledSignal(given, [Stage(address(library().hsic_trial), data, kept)], takes=takes)
 
 
-def _transforms(factor: HSIC, population: str, state: State) -> Any:
-    rows = []
-    for number, transform in enumerate(factor.transforms, 1):
-        setting = getattr(transform, "memory", getattr(transform, "limit", 0.0))
-        kept = state.get(f"{population}.{number}-{transform.name}.mean_square")
-        rows.append(_Transform(_FORMS.index(transform.compiled_form), setting, place(kept)))
-    return (_Transform * len(rows))(*rows)
-
-
 def headers() -> dict[str, str]:
     """For a library that learns by HSIC: `#include "hsic.h"`."""
-    return {**header(), **{name: (_HERE / name).read_text() for name in ("hsic.h", "transforms.h")}}
+    return {**header(), **transforms_compiled.headers(), "hsic.h": (_HERE / "hsic.h").read_text()}
 
 
 @functools.cache

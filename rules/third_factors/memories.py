@@ -45,7 +45,7 @@ class Memory(Description):
 
     name: ClassVar[str]
     compiled_form: ClassVar[str] = ""
-    """Name of the same in class_memory.h, of the class itself that defines `recall`."""
+    """Name of the same in class_memory.h, of the class itself that defines `recall` and `store`."""
 
     def init(self, classes: int, size: int) -> State:
         """What is kept before the first sample of a layer of `size` neurons."""
@@ -213,7 +213,6 @@ class Neighbours(Memory):
     """
 
     name: ClassVar[str] = "neighbours"
-    compiled_form: ClassVar[str] = "neighbours"
 
     window: Window = 256
     sharpness: Sharpness = 0.3

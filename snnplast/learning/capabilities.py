@@ -12,6 +12,7 @@ from snnplast.learning.signals import Broadcast
 from snnplast.native.stage import Fired, Shown, Stage
 from snnplast.network.network import Network
 from snnplast.network.projection import Projection, Wiring
+from snnplast.task.stack import Stack
 from snnplast.task.task import Task
 from snnplast.task.trial import Record, Segment
 
@@ -242,14 +243,14 @@ class CompiledSignal:
     given: population -> where it is when all stages have run: (n,) with timing "trial", else a `Broadcast`.
     stages: run in each trial, behind its judgement. refresh: called before each batch, whose weights are there.
     follows: whether these change with every update, so that each needs a refresh before the next.
-    takes: whether it is there for trials that are shown these inputs; None: for all. Other batches take the loop.
+    takes: whether it is there for these trials; None: for all. Other batches take the loop.
     """
 
     given: Mapping[str, np.ndarray | Broadcast]
     stages: Sequence[Stage] = ()
     refresh: Callable[[], None] | None = None
     follows: bool = False
-    takes: Callable[[Mapping[str, Sequence[Any]]], bool] | None = None
+    takes: Callable[[Stack], bool] | None = None
 
 
 class Compiled:

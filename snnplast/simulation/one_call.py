@@ -263,7 +263,7 @@ class OneCall:
 
     def fits(self, stack: Stack, learning: bool) -> bool:
         """Whether a stack is what the loop would take without a word; the loop says what is wrong with another."""
-        if learning and not all(signal.takes is None or signal.takes(stack.inputs) for signal in self._signals):
+        if learning and not all(signal.takes is None or signal.takes(stack) for signal in self._signals):
             return False
         network, trials = self.simulation.network, len(stack.targets)
         needed = {p.source for p in network.projections.values()}

@@ -28,10 +28,11 @@ def plain(kind="averages", expectation="uniform", **settings):
     return ClassMemory(remembers={"name": kind, **settings}, expectation=expectation, transforms=())
 
 
-def streamed(factor, labels, seed=0):
+def streamed(factor, labels, seed=0, compiled=False):
     """(record, signals, state) after each of the samples with these labels."""
     state = factor.init(context())
     for record in records(seed, len(labels), np.array(labels)):
+        record.compiled = compiled
         yield record, factor.signal(record, context(), state), state
 
 
@@ -41,11 +42,12 @@ def test_every_memory_is_compared():
 
 @each
 @pytest.mark.parametrize("expectation", EXPECTATIONS)
-def test_the_signal_is_the_sum_over_classes_of_what_was_expected_in_vain(kind, expectation):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_signal_is_the_sum_over_classes_of_what_was_expected_in_vain(kind, expectation, compiled):
     labels = np.random.default_rng(1).permutation(np.repeat(np.arange(CLASSES), 7))
     layers = {name: oracle.Layer(kind, expectation, CLASSES, **SETTINGS[kind]) for name in LAYERS}
     compared = 0
-    for record, signals, _ in streamed(plain(kind, expectation, **SETTINGS[kind]), labels):
+    for record, signals, _ in streamed(plain(kind, expectation, **SETTINGS[kind]), labels, compiled=compiled):
         for name, layer in layers.items():
             expected = layer(shown(record, name)[2], labels[record.index], wrong(record))
             assert (expected is None) == (signals[name] is None)
@@ -109,11 +111,12 @@ def test_nor_when_its_class_has_left_the_window_of_its_neighbours():
 
 
 @pytest.mark.parametrize("expectation", ["layer", "uniform"])
+@pytest.mark.parametrize("compiled", [False, True])
 @each
-def test_a_class_that_never_appears_is_not_expected(kind, expectation):
+def test_a_class_that_never_appears_is_not_expected(kind, compiled, expectation):
     labels = [0, 2, 0, 2, 0]
     layer = oracle.Layer(kind, expectation, CLASSES, **SETTINGS[kind])
-    samples = list(streamed(plain(kind, expectation, **SETTINGS[kind]), labels))
+    samples = list(streamed(plain(kind, expectation, **SETTINGS[kind]), labels, compiled=compiled))
     for record, _, _ in samples:
         expected = layer(shown(record, "first")[2], labels[record.index], None)
     assert all(error[1] == 0 for _, _, error in layer.history)
