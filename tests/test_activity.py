@@ -205,7 +205,7 @@ RUNTIME = ("engine=runtime", "engine.target=numpy")
 @pytest.mark.parametrize("third_factor", ["hsic", "readout-error", "reservoir"])
 def test_a_readout_that_acts_once_per_trial_is_shown_as_bars(third_factor):
     sets = [*RUNTIME, "rules.ib-hebbian.evaluation=online", f"rules.ib-hebbian.third_factor={third_factor}"]
-    small = ["units=8", "window=4", "streams=2", "stream_length=6"]
+    small = ["units=8", "teacher.window=4", "streams=2", "stream_length=6"]
     sets += [f"third_factors.reservoir.{text}" for text in small]
     experiment = Experiment.of("xor", *sets)
     given = experiment.task()

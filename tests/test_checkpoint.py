@@ -84,7 +84,7 @@ model = { readout = "rate" }
 third_factor = { name = "hsic", window = 3 }
 
 [third_factors.reservoir]
-window = 3
+teacher = { name = "hsic", window = 3 }
 units = 18
 streams = 6
 stream_length = 30

@@ -2,6 +2,9 @@ r"""Reservoir: a working memory in the same simulation, whose trained readout is
 
     xi = sum over features u of W_u u
 
+It stands in for another third factor, its teacher: that one's signal is what the readout is trained to give, and what
+it is compared with in the loop.
+
 The features are those of `snnplast.rules.third_factors.reservoir_units`: class-gated, the state of the open pool and of
 the closed pools before this sample, and the layer's representation z. The weights are learned before the run
 (`reservoir_training`), from streams of random classes seen through random encoders; they never see data of the task.
@@ -17,16 +20,20 @@ from pydantic import Field, model_validator
 from snnplast.errors import UserError
 from snnplast.learning import Context, Pretrained, Pretraining, Speaks, State
 from snnplast.network import Analog, Network
+from snnplast.rules.references import DARUWALLA_2024
 from snnplast.rules.third_factors import reservoir_training
 from snnplast.rules.third_factors.hsic import HSIC
+from snnplast.rules.third_factors.layerwise import LayerwiseFactor
+from snnplast.rules.third_factors.reservoir_teachers import AnyTeacher, Lesson, lesson_of, own_memory, remembered
 from snnplast.rules.third_factors.reservoir_units import DrivenUnits, PlainUnits, RateUnits, Units, WorkingUnits
 from snnplast.task import Record, Segment
 from snnplast.units import PositiveRate, PositiveTime
 
 
-class Reservoir(Speaks, Pretrained, HSIC):
-    """One reservoir per layer. Window, gamma and sigmas define the exact signal that its readout is trained to give.
+class Reservoir(Speaks, Pretrained, LayerwiseFactor):
+    """One reservoir per layer.
 
+    teacher: the third factor whose signal it supplies, `HSIC` (default); its name, or its table.
     units: number of units, default 500. dynamics: "rate" (default), clocked once per sample, or "spiking".
     gating: "class" (default), or "none", the plain random reservoir with the class as input, for comparison.
     drive: of spiking units, "representation" (default), z as a current after the sample, or "spikes", the layer's own.
@@ -44,14 +51,17 @@ class Reservoir(Speaks, Pretrained, HSIC):
 
     >>> import snnplast as snn
     >>> from snnplast.testing import small_network, small_task
-    >>> rule = snn.IBHebbian(third_factor=snn.Reservoir(units=12, window=4, streams=2, stream_length=8))
+    >>> source = snn.Reservoir(teacher=snn.HSIC(window=4), units=12, streams=2, stream_length=8)
+    >>> rule = snn.IBHebbian(third_factor=source)
     >>> with snn.open(snn.Experiment(small_network(), small_task(), rule, iterations=1, engine="runtime")) as sim:
     ...     {name: weights.size for name, weights in sim.weights.items() if name.startswith("second_third")}
     {'second_third_factor_from_opened': 84, 'second_third_factor_from_closed': 84, 'second_third_factor_from_z': 49}
     """
 
     name: ClassVar[str] = "reservoir"
+    reference: ClassVar[str] = DARUWALLA_2024
 
+    teacher: Annotated[AnyTeacher, Field(description="the third factor whose signal it supplies")] = HSIC()
     units: Annotated[int, Field(ge=1, description="reservoir units per layer")] = 500
     dynamics: Annotated[Literal["rate", "spiking"], Field(description="kind of units")] = "rate"
     gating: Annotated[Literal["class", "none"], Field(description="whether the class opens one pool of units")] = (
@@ -81,8 +91,8 @@ class Reservoir(Speaks, Pretrained, HSIC):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Reservoir:
-        if self.stream_length < self.window:
-            raise ValueError(f"stream_length = {self.stream_length}: at least {self.window}, the window, is needed")
+        if self.stream_length < (first := self.lesson.first):
+            raise ValueError(f"stream_length = {self.stream_length}: at least {first}, the teacher's window, is needed")
         if self.dynamics == "rate" and self.drive == "spikes":
             raise ValueError('drive = "spikes" is for dynamics = "spiking"; with "rate", "representation" is allowed')
         if self.dynamics == "spiking" and self.gating == "none":
@@ -102,7 +112,7 @@ class Reservoir(Speaks, Pretrained, HSIC):
     def init(self, context: Context) -> State:
         measured = ("correlation", "spikes") if self._kind_of_units.spiking else ("correlation",)
         own = {f"{name}.{number}": np.full((), np.nan) for name in context.targets for number in measured}
-        return super().init(context) | own
+        return super().init(context) | remembered(self.teacher, context) | own
 
     def values(self, segment: Segment, record: Record, context: Context, state: State) -> dict[str, np.ndarray]:
         given: dict[str, np.ndarray] = {}
@@ -124,7 +134,7 @@ class Reservoir(Speaks, Pretrained, HSIC):
 
     def raw(self, record: Record, context: Context, state: State) -> dict[str, np.ndarray | None]:
         signals: dict[str, np.ndarray | None] = {}
-        for name, exact in super().raw(record, context, state).items():
+        for name, exact in self.teacher.raw(record, context, own_memory(state)).items():
             signals[name] = None
             if self._kind_of_units.spiking:
                 fired = (record.during(phase).spikes for phase in ("trial", "work"))
@@ -149,18 +159,10 @@ class Reservoir(Speaks, Pretrained, HSIC):
             for name in context.targets
         ]
 
-    def exact(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Exact signal of every sample of a stream (length, D), over its root mean square; nan before a full window."""
-        n = self.window
-        state = {"x": np.zeros((n, x.shape[1])), "y": np.zeros((n, y.shape[1])), "z": np.zeros((n, z.shape[1]))}
-        state |= {"kernel": np.zeros((n, n)), "seen": np.zeros((), np.int64)}
-        xi = np.full(z.shape, np.nan)
-        for k in range(len(z)):
-            row = self.remember(x[k], y[k], state)
-            state["z"][row] = z[k]
-            if k >= n - 1:
-                xi[k] = self.gradient(state["kernel"], state["z"], row)
-        return xi / np.sqrt(np.nanmean(xi**2))
+    @property
+    def lesson(self) -> Lesson:
+        """What its readout is asked for before the run."""
+        return lesson_of(self.teacher)
 
     @property
     def _kind_of_units(self) -> type[Units]:

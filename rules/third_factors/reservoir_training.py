@@ -1,9 +1,9 @@
 r"""How a reservoir's readout is trained before the run, on streams of random classes that know nothing of the task.
 
-One trial per sample; the reservoir is at rest where a stream begins. The readout learns the exact signal, over its root
-mean square in the stream, from the first full window on:
+One trial per sample; the reservoir is at rest where a stream begins. The readout learns what its teacher asks for, A
+(`reservoir_teachers`), of the samples of which something is asked:
 
-    ridge            |F W - xi|^2 + ridge mean(diag F'F) |W|^2  is minimised, F being the features of all samples
+    ridge            |F W - A|^2 + ridge mean(diag F'F) |W|^2  is minimised, F being the features of all samples
     delta            the delta rule (`snnplast.rules.delta`)
     reward-hebbian   reward-modulated Hebbian learning (`snnplast.rules.reward_hebbian`)
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -23,7 +23,7 @@ from snnplast.learning import SGD, Pretraining, Rule, Schedule
 from snnplast.network import Analog, LayerNorm, Network, RateReadout, SpikeSource
 from snnplast.random_streams import stream
 from snnplast.rules import delta, reward_hebbian
-from snnplast.rules.third_factors import hsic, reservoir_units, reward, streams
+from snnplast.rules.third_factors import hsic, reservoir_teachers, reservoir_units, reward, streams
 from snnplast.rules.third_factors.reservoir_units import DrivenUnits, Units
 from snnplast.rules.third_factors.streams import Streams
 from snnplast.task import MeanSquaredError, Record, Segment, Spikes, Task, Trial
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 CODE = tuple(
     inspect.getsource(module)
-    for module in (sys.modules[__name__], reservoir_units, streams, hsic, delta, reward_hebbian, reward)
+    for module in (
+        *(sys.modules[__name__], reservoir_teachers, reservoir_units, streams),
+        *(hsic, delta, reward_hebbian, reward),
+    )
 )
 """What was imported, as it was then: with other code another fit is kept."""
-
-Signal = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""From x (length, 10), y (length, C), z (length, D) of a stream to the signal wanted (length, D), nan where none is."""
 
 
 def pretraining(settings: Reservoir, units: type[Units], layer: str, size: int, classes: int, seed: int) -> Pretraining:
@@ -136,7 +136,7 @@ class Lessons(Task):
         trains: list[Spikes | None] = [None] * len(z)
         if self.driven:
             trains, z = self._as_spikes(z, stream(self.seed, "lesson spikes", self.units.layer, which))
-        wanted = self.settings.exact(x, y, z)
+        wanted = self.settings.lesson.asked(x, y, z)
         return [Sample(*parts) for parts in zip(y, z, wanted, trains, strict=True)]
 
     def _as_spikes(self, z: np.ndarray, rng: np.random.Generator) -> tuple[list[Spikes | None], np.ndarray]:
@@ -183,5 +183,6 @@ def _by_stream(
 
 def _key(settings: Reservoir, *numbers: object) -> str:
     """What decides the outcome: all settings and sizes, the library's version, and the code itself."""
-    parts = [__version__, *CODE, settings.model_dump_json(exclude={"transforms"}), *map(str, numbers)]
+    own = settings.model_dump_json(exclude={"transforms", "teacher"})
+    parts = [__version__, *CODE, own, settings.lesson.key, *map(str, numbers)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -162,15 +162,25 @@ def overlay(low: Node, high: Node) -> Node:
 
 
 def combine(general: Table, specific: Table) -> Table:
-    """Two tables about the same thing: the higher layer wins key by key, within one layer the specific table."""
+    """Two tables about the same thing: the higher layer wins key by key, within one layer the specific table.
+
+    A table in them that names nothing is about what the general one names.
+    """
     merged = dict(general)
     for key, node in specific.items():
         other = merged.get(key)
-        if isinstance(other, dict) and isinstance(node, dict) and name_of(other) == name_of(node):
-            merged[key] = combine(other, node)
+        if other is not None and _same_thing(other, node):
+            merged[key] = combine(as_table(other), as_table(node))
         elif other is None or rank(node) >= rank(other):
             merged[key] = node
     return merged
+
+
+def _same_thing(general: Node, specific: Node) -> bool:
+    """Whether both are tables about one thing: one may be its name alone."""
+    if (isinstance(general, Leaf) and isinstance(specific, Leaf)) or not (_is_table(general) and _is_table(specific)):
+        return False
+    return name_of(as_table(specific)) in (None, name_of(as_table(general)))
 
 
 def rank(node: Node) -> int:

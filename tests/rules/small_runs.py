@@ -10,7 +10,7 @@ from snnplast.testing import small_network, small_task
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
-RESERVOIR = {"window": 3, "units": 18, "streams": 6, "stream_length": 30, "leak": 0.4}
+RESERVOIR = {"teacher": {"name": "hsic", "window": 3}, "units": 18, "streams": 6, "stream_length": 30, "leak": 0.4}
 """Settings of a reservoir that is fitted in no time."""
 
 

@@ -83,7 +83,7 @@ def test_an_evaluation_leaves_the_reservoir_as_it_is():
 
 
 def test_the_readout_is_the_ridge_regression_onto_the_exact_signal():
-    settings = {**RESERVOIR, "gamma": 5.0, "ridge": 0.03}
+    settings = {**RESERVOIR, "teacher": {"name": "hsic", "window": 3, "gamma": 5.0}, "ridge": 0.03}
     run = trainer(IBHebbian(third_factor={"name": "reservoir", **settings}), small_network("rate"), seed=4)
     res, objective = reservoir_of(run.simulation, "first"), ib.Objective(window=3, gamma=5.0)
     features, wanted = [], []
@@ -96,7 +96,7 @@ def test_the_readout_is_the_ridge_regression_onto_the_exact_signal():
 
 @pytest.mark.slow
 def test_a_small_fitted_reservoir_follows_the_exact_signal_of_streams_it_has_not_seen():
-    settings = {"window": 8, "units": 90, "streams": 30, "stream_length": 80, "leak": 0.5}
+    settings = {"teacher": {"name": "hsic", "window": 8}, "units": 90, "streams": 30, "stream_length": 80, "leak": 0.5}
     run = trainer(IBHebbian(third_factor={"name": "reservoir", **settings}), small_network("rate"))
     res = reservoir_of(run.simulation, "first", **settings)
     X, Y, Z = (np.stack(part) for part in zip(*Streams(10, 80, 3, 8, seed=999, owner="first"), strict=True))

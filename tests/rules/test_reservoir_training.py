@@ -21,6 +21,8 @@ from snnplast.random_streams import SOURCES, TRAINING, stream
 from snnplast.record.reading import read_run
 from snnplast.rules.ib_hebbian import IBHebbian
 from snnplast.rules.third_factors import reservoir_training
+from snnplast.rules.third_factors.hsic import HSIC
+from snnplast.rules.third_factors.random import Random
 from snnplast.rules.third_factors.reservoir import Reservoir
 from snnplast.rules.third_factors.reservoir_units import RateUnits
 from snnplast.rules.third_factors.streams import Streams
@@ -170,7 +172,14 @@ def key(settings=None, size=SIZE, classes=CLASSES, seed=SEED, layer="layer"):
 
 
 def test_the_key_of_what_is_kept_changes_with_everything_that_decides_it(monkeypatch):
-    changed = [{"ridge": 0.5}, {"training": "delta"}, {"passes": 7}, {"gamma": 1.0}, {"streams": 3}, {"leak": 0.9}]
+    changed = [
+        {"ridge": 0.5},
+        {"training": "delta"},
+        {"passes": 7},
+        {"teacher": {"name": "hsic", "window": 3, "gamma": 1.0}},
+        {"streams": 3},
+        {"leak": 0.9},
+    ]
     keys = [key(), *map(key, changed), key(size=9), key(classes=4), key(seed=5), key(layer="other")]
     monkeypatch.setattr(reservoir_training, "__version__", "another version")
     keys.append(key())
@@ -268,10 +277,14 @@ def test_a_lesson_without_numbers_is_refused(monkeypatch):
 REFUSED = [
     ({"drive": "spikes"}, 'drive = "spikes" is for dynamics = "spiking"; with "rate", "representation" is allowed'),
     ({"dynamics": "spiking", "gating": "none"}, 'gating = "none" is for dynamics = "rate"; with "spiking", "class"'),
-    ({"stream_length": 2}, "stream_length = 2: at least 3, the window, is needed"),
+    ({"stream_length": 2}, "stream_length = 2: at least 3, the teacher's window, is needed"),
     ({"dynamics": "spiking", "bias": 1.0}, "bias = 1.0: input should be greater than 1"),
     ({"training": "rls"}, "training = 'rls': input should be 'ridge', 'delta' or 'reward-hebbian'"),
     ({"sample_time": "50 Hz"}, "sample_time"),
+    ({"teacher": "random"}, "Reservoir.teacher: unknown teacher 'random': Known: hsic"),
+    ({"teacher": Random(transforms=())}, "Random(transforms=()): a reservoir can supply the signal of 'hsic'"),
+    ({"teacher": HSIC(transforms=())}, "its transforms are those of the reservoir; transforms of the reservoir's own"),
+    ({"window": 3}, "Reservoir.window: unknown key"),
 ]
 
 
@@ -287,9 +300,11 @@ def test_what_does_not_fit_together_is_refused_in_one_sentence(settings, sentenc
 def test_all_weights_of_a_reservoir_are_in_the_file_of_a_run(tiny, settings):
     code = (tiny.path / "tiny.py").read_text().replace("bias=0.05", "bias=0.05, representation=LayerNorm()")
     tiny.write("tiny.py", code.replace("import LIF", "import LIF, LayerNorm"))
-    table = ", ".join(f"{name} = {value!r}" for name, value in settings.items())
-    factor = f'rules.e-prop.third_factor={{name = "reservoir", {table}}}'.replace("'", '"')
-    sets = ["rules.e-prop.batch=1", "rules.e-prop.optimizer.learning_rate=1e-3", factor]
+    place = "rules.e-prop.third_factor"
+    window = settings["teacher"]["window"]
+    sets = ["rules.e-prop.batch=1", "rules.e-prop.optimizer.learning_rate=1e-3", f"{place}=reservoir"]
+    sets += [f"{place}.teacher.window={window}"]
+    sets += [f"{place}.{name}={value}" for name, value in settings.items() if name != "teacher"]
     assert main(["run", "experiment.toml", "--quiet", *(word for line in sets for word in ("--set", line))]) == 0
     found, simulation = read_run("tiny.h5"), trained(Experiment.of("experiment.toml", *sets))
     own = [name for name in simulation.network.projections if "reservoir" in name or "third_factor" in name]

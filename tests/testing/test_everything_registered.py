@@ -11,7 +11,7 @@ from snnplast.engine import NUMPY
 from snnplast.testing import check_model, check_neuron, check_rule, check_third_factor, small_network, small_task
 from snnplast.testing.bench import Handing
 
-RESERVOIR = {"units": 30, "window": 3, "streams": 3, "stream_length": 20}
+RESERVOIR = {"units": 30, "teacher": {"name": "hsic", "window": 3}, "streams": 3, "stream_length": 20}
 
 
 def layered():
