@@ -128,6 +128,17 @@ def test_of_rules_that_remember_classes_they_run_in_one_call_once_every_class_wa
         assert same(left(trainer, [step for stretch in stretches for step in stretch]), expected)
 
 
+def test_so_do_batches_whose_trials_remember_classes_in_their_order():
+    sets = ["xor", "model.readout=rate", "rules.e-prop.batch=10", "rules.e-prop.third_factor=class-memory"]
+    found = []
+    for whole in (True, False):
+        with sequential(sets, whole=whole) as trainer:
+            steps = [trainer.update() for _ in range(4)]
+            assert whole or not steps[-1].trials
+            found.append(left(trainer, steps))
+    assert same(*found)
+
+
 def test_a_stretch_ends_with_the_epoch():
     with sequential([*SEQUENTIAL["reference"], "third_factors.hsic.window=2"], whole=False, iterations=2000) as trainer:
         lengths = []
