@@ -128,8 +128,15 @@ def test_of_rules_that_remember_classes_they_run_in_one_call_once_every_class_wa
         assert same(left(trainer, [step for stretch in stretches for step in stretch]), expected)
 
 
+@pytest.mark.slow
 def test_so_do_batches_whose_trials_remember_classes_in_their_order():
-    sets = ["xor", "model.readout=rate", "rules.e-prop.batch=10", "rules.e-prop.third_factor=class-memory"]
+    sets = [
+        "xor",
+        "rule=e-prop",
+        "model.readout=rate",
+        "rules.e-prop.batch=10",
+        "rules.e-prop.third_factor=class-memory",
+    ]
     found = []
     for whole in (True, False):
         with sequential(sets, whole=whole) as trainer:
