@@ -2,15 +2,30 @@ r"""Class memory: what a working memory holds of every class, weighted by how fa
 
     xi = sum_c (p_c - y_c) M_c          y: one-hot class of this sample, M: what was remembered before it
 
-M (C, D) of a layer is one of the memories of `snnplast.rules.third_factors.memories`; p is one of
+z (D,): a layer's representation, whose memory holds one vector M_c (D,) per class and has evidence a_c(z) for each:
+
+    averages     m_y <- memory m_y + (1 - memory) z, the first as it is;   M_c = m_c - mean m
+                 a_c = b (M_c . (z - mean m) - |M_c|^2 / 2)                            memory 0.98, b = sharpness 0.1
+    residuals    of the last N samples n with errors e_n = y_n - p_n, as they were when shown:
+                 M = rate sum_n e_n z_n^T,   a = M z + rate sum_n e_n                         window N 256, rate 0.02
+    delta        M <- M + rate e z^T,  k <- k + rate e;   a = M z + k                                       rate 0.02
+    whitened     M_c = (S + ridge I)^-1 (m_c - mean m),   a_c = b (M_c . (z - mean m) - M_c . (m_c - mean m) / 2)
+                 S: covariance within classes, a running average     memory 0.98, spread_memory 0.996, ridge 0.5, b 0.3
+    neighbours   of the last N samples, k_n = exp(-b |z - z_n|^2 / 2):
+                 M_c = sum_{n in c} k_n z_n / sum_{n in c} k_n,   a_c = log sum_{n in c} k_n         window N 256, b 0.3
+
+mean m: over the classes known so far; a class of which nothing is remembered has M_c = 0. The class expected, p, is of
 
     readout    what the network's own readout says: p - y is its error, the mean over the learning window
-    layer      softmax of the memory's evidence for this sample: labels and the layer's activity alone
-    uniform    1 / (number of classes known so far): every sample is drawn to its class and away from all others alike
+    layer      softmax of the evidence, over the known classes: labels and the layer's activity alone
+    uniform    1 / (number of known classes): every sample is drawn to its class and away from all others alike
 
 Descent on xi draws a sample towards what its class has looked like and away from the classes it is taken for. With p of
-the layer, xi is the gradient of a softmax loss -log p_y that is local to the layer; with p of the readout, it is a
-broadcast of the readout's error through learned class averages instead of random or symmetric feedback.
+the layer, xi is the gradient by z of a softmax loss -log p_y that is local to the layer, over b where there is one; of
+residuals, it is -rate sum_n (e . e_n) z_n: a linear HSIC over the window whose label kernel is that of the errors. With
+p of the readout, it is a broadcast of the readout's error through class averages instead of random or symmetric
+feedback. Averages and the delta rule keep C x D numbers; residuals and neighbours keep a window of samples, whitened
+inverts a D x D matrix: no circuit is known for these.
 
 The exact HSIC signal of a window is near to averages with uniform p where gamma is large: it correlates with
 -(class mean - mean) of the window's z by 0.91 for 2 classes and 0.80 for 10. In wide layers that is too much of the

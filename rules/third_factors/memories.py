@@ -1,21 +1,4 @@
-r"""Memories of classes: what a layer keeps of its samples, and what it would say of a new one.
-
-z (D,): a layer's representation of a sample with class y. Each memory holds one vector M_c (D,) per class, and has
-evidence a_c(z) (C,) for each, whose softmax is the class that the layer itself expects:
-
-    averages     m_y <- memory m_y + (1 - memory) z, the first as it is;   M_c = m_c - mean m
-                 a_c = b (M_c . (z - mean m) - |M_c|^2 / 2)
-    residuals    of the last N samples n with errors e_n = y_n - p_n, as they were when shown:
-                 M = rate sum_n e_n z_n^T,   a = M z + rate sum_n e_n
-    delta        M <- M + rate e z^T,  k <- k + rate e;   a = M z + k
-    whitened     M_c = (S + ridge I)^-1 (m_c - mean m),  S the covariance within classes, a running average as m
-                 a_c = b (M_c . (z - mean m) - M_c . (m_c - mean m) / 2)
-    neighbours   of the last N samples: k_n = exp(-b |z - z_n|^2 / 2)
-                 M_c = sum_{n in c} k_n z_n / sum_{n in c} k_n,   a_c = log sum_{n in c} k_n
-
-mean m: over the classes known so far; a class of which nothing is remembered has M_c = 0 and is not expected. With
-p = softmax(a), sum_c (p_c - y_c) M_c is the gradient of -log p_y by z, over b where there is one.
-"""
+"""Memories of classes: what is kept of a layer's samples, and what it says of a new one; equations in class_memory.py."""
 
 from __future__ import annotations
 
