@@ -1,4 +1,4 @@
-"""Memories of classes: what is kept of a layer's samples, and what it says of a new one; equations in class_memory.py."""
+"""Memories of classes: what is kept of a layer, and what it says of a new sample; equations in class_memory.py."""
 
 from __future__ import annotations
 
