@@ -7,7 +7,8 @@ from rich.text import Text
 
 from snnplast import registry
 from snnplast.cli.injected import examples, injected, injections
-from snnplast.cli.show import neuron_code, section
+from snnplast.cli.sections import neuron_code
+from snnplast.cli.show import section
 from snnplast.errors import UserError
 from snnplast.learning.appendix import appendix
 from snnplast.learning.derived import DerivedTraces

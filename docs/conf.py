@@ -1,0 +1,46 @@
+"""How the site is made, `make docs`: the reference is written from the code, tutorials and gallery are run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from generate import reference  # noqa: E402
+
+from snnplast.version import __version__  # noqa: E402
+
+project, author, release = "snnplast", "the snnplast authors", __version__
+extensions = ["myst_nb", "sphinx_gallery.gen_gallery", "sphinx_copybutton", "sphinx_design", "sphinx_llms_txt"]
+exclude_patterns = ["generate", "_build", "gallery", "*.png", "**/README.rst"]
+html_theme = "furo"
+html_title = "snnplast"
+html_static_path: list[str] = []
+nitpicky = True
+suppress_warnings = ["config.cache"]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "examples",
+    "filename_pattern": r"\.py$",
+    "abort_on_example_error": True,
+    "plot_gallery": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "remove_config_comments": True,
+    "min_reported_time": 1,
+}
+
+
+def setup(app) -> None:
+    """Write the reference before anything is read."""
+    app.connect("builder-inited", lambda app: reference.write(HERE / "reference" / "generated"))

@@ -1,0 +1,16 @@
+"""The pages of the reference that are written from the code itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from generate import plugins, python
+
+
+def write(directory: Path) -> None:
+    """Every page whose text has changed."""
+    for name, text in (*plugins.pages(), *python.pages()):
+        file = directory / f"{name}.md"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
