@@ -7,7 +7,7 @@ READY := $(VENV)/.installed
 # Without a C++ compiler the demo runs on the slower engine, and shorter.
 EPOCHS ?= $(shell command -v g++ clang++ c++ >/dev/null 2>&1 && echo 8 || echo 2)
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow docs lint clean
 
 demo: $(READY)
 	@mkdir -p runs
@@ -30,6 +30,12 @@ test: $(READY)
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow
 
+# The site, in docs/_build: every example, figure and number in it comes from this run.
+docs: $(READY)
+	@$(BIN)/python -c 'import furo, myst_nb, sphinx_gallery' 2>/dev/null || \
+	  $(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[docs]'
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
+
 lint: $(READY)
 	$(BIN)/python -m pip install --quiet ruff pyright
 	$(BIN)/ruff check .
@@ -45,4 +51,4 @@ $(READY): setup.cfg pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf docs/_build docs/examples docs/reference/generated build dist *.egg-info .pytest_cache .ruff_cache

@@ -14,7 +14,8 @@ from snnplast.version import __version__  # noqa: E402
 
 project, author, release = "snnplast", "the snnplast authors", __version__
 extensions = ["myst_nb", "sphinx_gallery.gen_gallery", "sphinx_copybutton", "sphinx_design", "sphinx_llms_txt"]
-exclude_patterns = ["generate", "_build", "gallery", "*.png", "**/README.rst"]
+exclude_patterns = ["generate", "_build", "gallery", "sg_execution_times.rst", "examples/*.ipynb", "examples/*.zip"]
+exclude_patterns += ["examples/*.py*", "examples/*.json", "examples/sg_execution_times.rst"]
 html_theme = "furo"
 html_title = "snnplast"
 html_static_path: list[str] = []
@@ -23,7 +24,7 @@ suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-nb_execution_mode = "cache"
+nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True

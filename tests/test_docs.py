@@ -44,12 +44,12 @@ def commands(page):
 
 @compiling
 def test_a_closed_loop_is_trained():
-    assert len(executed("closed-loop.md")["run"].metrics["test_return"]) == 2
+    assert len(executed("how-to/closed-loop.md")["run"].metrics["test_return"]) == 2
 
 
 @compiling
 def test_a_network_learns_within_its_trials():
-    scope = executed("plasticity.md")
+    scope = executed("how-to/plasticity.md")
     bounds, run = scope["net"].projections["input_to_hidden"].bounds, scope["run"]
     weights = run.weights["input_to_hidden"]
     assert bounds == (0, 1) and weights.min() >= 0 and weights.max() <= 1 and np.unique(weights).size > 100
@@ -59,22 +59,22 @@ def test_a_network_learns_within_its_trials():
 @pytest.fixture
 def cluster(folder, monkeypatch):
     """A directory with `cluster.py` and `array.sh` of the page."""
-    folder.write("cluster.py", blocks("cluster.md", "python")[0])
-    folder.write("array.sh", blocks("cluster.md", "bash")[0])
+    folder.write("cluster.py", blocks("how-to/cluster.md", "python")[0])
+    folder.write("array.sh", blocks("how-to/cluster.md", "bash")[0])
     monkeypatch.syspath_prepend(str(folder.path))
     monkeypatch.delitem(sys.modules, "cluster", raising=False)
     return folder
 
 
 def test_a_cluster_is_told_what_the_shell_takes(cluster):
-    for words in commands("cluster.md"):
+    for words in commands("how-to/cluster.md"):
         _parse(words)
         sets = [text.partition(",")[0] for flag, text in itertools.pairwise(words) if flag == "--over"]
         Experiment.of(words[1], *sets)
         if "--executor" in words:
             module, _, name = words[words.index("--executor") + 1].partition(":")
             assert module == "cluster" and f"def {name}()" in (cluster.path / "cluster.py").read_text()
-    assert len(commands("cluster.md")) == 5
+    assert len(commands("how-to/cluster.md")) == 5
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_the_executors_of_a_cluster_run_a_sweep_and_a_batch(cluster, name):
 @compiling
 @pytest.mark.slow
 def test_the_python_of_a_cluster_runs(cluster):
-    cluster.write("program.py", blocks("cluster.md", "python")[1] + "    print(len(run.metrics['test_loss']))\n")
+    cluster.write("program.py", blocks("how-to/cluster.md", "python")[1] + "    print(len(run.metrics['test_loss']))\n")
     done = subprocess.run([sys.executable, "program.py"], capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
 
@@ -146,5 +146,5 @@ def test_the_python_of_a_cluster_runs(cluster):
 @pytest.mark.slow
 @compiling
 def test_the_task_of_the_page_on_speed_learns_in_one_call():
-    losses = executed("speed.md")["losses"]
+    losses = executed("explanation/speed.md")["losses"]
     assert len(losses) == 2 and losses[-1] < losses[0]

@@ -1,4 +1,4 @@
-"""docs/write-your-own-rule.md: its rules keep the contract and its code runs, block after block."""
+"""docs/how-to/write-your-own-rule.md: its rules keep the contract and its code runs, block after block."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from snnplast.cli.command import main
 from snnplast.engine import NUMPY
 from snnplast.testing import check_rule
 
-TEXT = (Path(__file__).parents[1] / "docs" / "write-your-own-rule.md").read_text()
+TEXT = (Path(__file__).parents[1] / "docs" / "how-to" / "write-your-own-rule.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.M | re.S)
 
 

@@ -6,6 +6,8 @@ import inspect
 import re
 from collections.abc import Sequence
 
+_ENTRY = re.compile(r"(?:^|(?<=[.;] )|^Inherited from \w+:\n)(\w+(?:, \w+)*): ")
+_SPECIAL = re.compile(r"([\\*_<>\[\]|$#~^])")
 _SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.M)
 
 
@@ -32,14 +34,25 @@ def _block(block: str) -> str:
         return code(inspect.cleandoc("\n" + block), "pycon")
     if block.startswith("    "):
         return code(inspect.cleandoc("\n" + block), "text")
-    return "\n".join(_line(line) for line in block.splitlines())
+    return _entries(block) if _ENTRY.match(block) else "\n".join(map(plain, block.splitlines()))
 
 
-def _line(line: str) -> str:
-    """A line as it reads in the source; what follows 'name:' at its start stands on a line of its own."""
-    parts = line.strip().split("`")
-    escaped = [re.sub(r"([\\*_<>\[\]|$#~^])", r"\\\1", part) if k % 2 == 0 else part for k, part in enumerate(parts)]
-    return "`".join(escaped) if len(parts) % 2 else re.sub(r"([\\*_<>\[\]|$#~^`])", r"\\\1", line.strip())
+def _entries(block: str) -> str:
+    """What is said of parameters, 'low, high: ...' one after another, as a list."""
+    heading, _, rest = block.partition("\n") if block.startswith("Inherited from ") else ("", "", block)
+    text = " ".join(rest.split())
+    starts = [found.start() for found in _ENTRY.finditer(text)]
+    items = [text[a:b].strip() for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
+    shown = [f"- `{names}`: {plain(said.strip())}" for names, _, said in (item.partition(":") for item in items)]
+    return "\n".join([*([f"{plain(heading)}\n"] if heading else []), *shown])
+
+
+def plain(text: str) -> str:
+    """Text that reads as it stands, but for what is in backticks."""
+    parts = text.strip().split("`")
+    if len(parts) % 2 == 0:
+        return _SPECIAL.sub(r"\\\1", text.strip().replace("`", "\\`"))
+    return "`".join(_SPECIAL.sub(r"\\\1", part) if k % 2 == 0 else part for k, part in enumerate(parts))
 
 
 def code(text: str, language: str) -> str:
@@ -48,10 +61,10 @@ def code(text: str, language: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose cells are plain text."""
+    """A table; its cells are Markdown."""
     lines = [_row(head), "|" + "---|" * len(head), *(_row(row) for row in rows)]
     return "\n".join(lines)
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_line(" ".join(cell.split())) for cell in cells) + " |"
+    return "| " + " | ".join(" ".join(cell.split()) for cell in cells) + " |"

@@ -127,8 +127,8 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     r"""Adam in the form of TensorFlow 1 and NEST (epsilon outside, uncorrected second moment).
 
-    n <- n + 1;  m <- b1 m + (1-b1) g;  u <- b2 u + (1-b2) g^2
-    w <- w - eta sqrt(1 - b2^n) / (1 - b1^n) * m / (sqrt(u) + epsilon)
+        n <- n + 1;  m <- b1 m + (1-b1) g;  u <- b2 u + (1-b2) g^2
+        w <- w - eta sqrt(1 - b2^n) / (1 - b1^n) * m / (sqrt(u) + epsilon)
 
     beta_1: default 0.9. beta_2: default 0.999, both in [0, 1). epsilon: default 1e-8, > 0. Kingma & Ba (2015).
 

@@ -25,9 +25,9 @@ from snnplast.network.quantities import (
 class AdEx(AnySynapses):
     r"""Adaptive exponential integrate-and-fire neurons (Brette & Gerstner, 2005).
 
-    C dv/dt = -g_L (v - E_L) + g_L Delta_T exp((v - V_T)/Delta_T) - w + I_ext + I_syn
-    tau_w dw/dt = a (v - E_L) - w
-    z = 1 where v > V_cut:   v <- V_r,   w <- w + b
+        C dv/dt = -g_L (v - E_L) + g_L Delta_T exp((v - V_T)/Delta_T) - w + I_ext + I_syn
+        tau_w dw/dt = a (v - E_L) - w
+        z = 1 where v > V_cut:   v <- V_r,   w <- w + b
 
     with I_syn as chosen by `synapses`. A trial begins at v = E_L, w = 0.
 

@@ -23,9 +23,9 @@ Nonlinear = Literal["exponential_euler", "euler", "rk2", "rk4"]
 class BiophysicalPopulation(SpikingPopulation):
     r"""Neurons with a membrane in volts that spikes reach through exponential synapses, or at once.
 
-    current        I_syn = ge - gi
-    conductance    I_syn = ge (E_e - v) + gi (E_i - v)         dge/dt = -ge/tau_e,  dgi/dt = -gi/tau_i
-    delta          v <- v + w
+        current        I_syn = ge - gi
+        conductance    I_syn = ge (E_e - v) + gi (E_i - v)         dge/dt = -ge/tau_e,  dgi/dt = -gi/tau_i
+        delta          v <- v + w
 
     A spike adds w >= 0 to ge, or to gi of a projection that says `into="gi"`; both kinds of weights are positive.
 

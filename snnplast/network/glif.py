@@ -25,10 +25,10 @@ from snnplast.network.quantities import (
 class GLIF(AnySynapses):
     r"""Generalised leaky integrate-and-fire neurons of five levels (Teeter et al., 2018).
 
-    C dv/dt = g (E_L - v) + I_1 + I_2 + I_ext + I_syn           z = 1 where v > v_threshold + theta_s + theta_v
-    dI_j/dt = -k_j I_j                                          j = 1, 2
-    dtheta_s/dt = -b_s theta_s
-    dtheta_v/dt = a_v (v - E_L) - b_v theta_v
+        C dv/dt = g (E_L - v) + I_1 + I_2 + I_ext + I_syn           z = 1 where v > v_threshold + theta_s + theta_v
+        dI_j/dt = -k_j I_j                                          j = 1, 2
+        dtheta_s/dt = -b_s theta_s
+        dtheta_v/dt = a_v (v - E_L) - b_v theta_v
 
     level: which of these, default 1:
 

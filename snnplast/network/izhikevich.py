@@ -19,9 +19,9 @@ from snnplast.network.quantities import PositiveRates, PositiveVoltages, Voltage
 class Izhikevich(AnySynapses):
     r"""Izhikevich's simple model of spiking neurons (2003).
 
-    dv/dt = (0.04 v^2 + 5 v + 140 - u + I_ext + I_syn)/ms          v, u, I_ext in mV
-    du/dt = a (b v - u)
-    z = 1 where v >= v_peak:   v <- c,   u <- u + d
+        dv/dt = (0.04 v^2 + 5 v + 140 - u + I_ext + I_syn)/ms          v, u, I_ext in mV
+        du/dt = a (b v - u)
+        z = 1 where v >= v_peak:   v <- c,   u <- u + d
 
     With synapses = "current" ge and gi are in mV, and so are weights; conductances and their weights have no unit.
     A trial begins at v = c, u = b c. The default is regular spiking.

@@ -158,8 +158,8 @@ class SpikingPopulation(Population):
 class LIF(SpikingPopulation):
     r"""Leaky integrate-and-fire neurons.
 
-    v^t = alpha v^{t-1} + c sum_i w_i x_i^t + b,   alpha = exp(-dt/tau_m);   v^t >= floor
-    z^t = 1 where v^t >= theta and the neuron is not refractory
+        v^t = alpha v^{t-1} + c sum_i w_i x_i^t + b,   alpha = exp(-dt/tau_m);   v^t >= floor
+        z^t = 1 where v^t >= theta and the neuron is not refractory
 
     The reset at a spike is one of
         "subtract"       v <- v - theta at once (alpha theta is gone one step later; IB-Hebbian's settings),

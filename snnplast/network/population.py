@@ -95,7 +95,7 @@ else:
 class LayerNorm(Description):
     r"""Rate representation of a layer: subtractive and divisive inhibition from one interneuron pool.
 
-    z = (r - mean(r)) / sqrt(var(r) + offset),   r = spike count / duration
+        z = (r - mean(r)) / sqrt(var(r) + offset),   r = spike count / duration
 
     offset: regulariser of the variance, Hz^2, default 1, > 0.
 

@@ -17,13 +17,13 @@ from snnplast.units import PositiveTime
 class LeakyReadout(Population):
     r"""Non-spiking leaky readout of the spikes of the same step.
 
-    y_k^t = kappa y_k^{t-1} + (1 - kappa) sum_j w_kj z_j^t,   kappa = exp(-dt/tau_out)
+        y_k^t = kappa y_k^{t-1} + (1 - kappa) sum_j w_kj z_j^t,   kappa = exp(-dt/tau_out)
 
     With tau_rise, the input is filtered once before; of one spike y then is the double exponential of a postsynaptic
     potential, or of the van Rossum distance:
 
-    r_k^t = rho r_k^{t-1} + (1 - rho) sum_j w_kj z_j^t,   rho = exp(-dt/tau_rise)
-    y_k^t = kappa y_k^{t-1} + (1 - kappa) r_k^t
+        r_k^t = rho r_k^{t-1} + (1 - rho) sum_j w_kj z_j^t,   rho = exp(-dt/tau_rise)
+        y_k^t = kappa y_k^{t-1} + (1 - kappa) r_k^t
 
     tau_m: time constant tau_out, default 20 ms, > 0; number or one per readout.
     tau_rise: of the first filter, default none, > 0. Weights onto such a readout do not learn.

@@ -55,8 +55,8 @@ class _LeakyVolts(BiophysicalPopulation):
 class CUBA(_LeakyVolts):
     r"""Leaky integrate-and-fire neurons with exponential currents (Vogels & Abbott, 2005).
 
-    tau_m dv/dt = E_L - v + ge - gi,   dge/dt = -ge/tau_e,   dgi/dt = -gi/tau_i
-    z = 1 where v > v_threshold:   v <- v_reset
+        tau_m dv/dt = E_L - v + ge - gi,   dge/dt = -ge/tau_e,   dgi/dt = -gi/tau_i
+        z = 1 where v > v_threshold:   v <- v_reset
 
     Weights are in mV: what a spike adds to ge, or to gi for a projection that says `into="gi"`; both are positive. A
     trial begins at v = E_L; Brian2's example CUBA has E_L = -49 mV, above the threshold, and begins at v_reset.
@@ -88,8 +88,8 @@ class CUBA(_LeakyVolts):
 class COBA(_LeakyVolts):
     r"""Leaky integrate-and-fire neurons with exponential conductances (Vogels & Abbott, 2005).
 
-    C dv/dt = g_L (E_L - v) + ge (E_e - v) + gi (E_i - v),   dge/dt = -ge/tau_e,   dgi/dt = -gi/tau_i
-    z = 1 where v > v_threshold:   v <- v_reset
+        C dv/dt = g_L (E_L - v) + ge (E_e - v) + gi (E_i - v),   dge/dt = -ge/tau_e,   dgi/dt = -gi/tau_i
+        z = 1 where v > v_threshold:   v <- v_reset
 
     Weights are in nS: what a spike adds to ge, or to gi for a projection that says `into="gi"`; both are positive. A
     trial begins at v = E_L.
