@@ -1,6 +1,6 @@
 """What rules that learn within the trial must show: STDP's window, triplets, competition, distal reward, balance.
 
-    python benchmarks/plasticity.py window triplet competition reward balance [--seeds 0 1 2] [--output docs/how-to/plasticity]
+    python benchmarks/plasticity.py window triplet competition reward balance [--seeds 0 1 2] [--output DIRECTORY]
 
 window: pairs at -50 to 50 ms under `stdp`, beside the analytic curve.
 triplet: 60 pairings at 0.1 to 50 Hz under `triplet-stdp`, beside the data of Sjostroem et al. (2001).
