@@ -94,7 +94,7 @@ def test_requirements_hold_back_numpy_where_brian2_needs_it(setup):
     assert {re.match(r"[\w-]+", line)[0] for line in required} == {
         "brian2", "numpy", "scipy", "h5py", "pydantic", "rich", "matplotlib",
     }  # fmt: skip
-    assert set(setup["options.extras_require"]) == {"data", "rl", "search", "cluster", "bench", "test"}
+    assert set(setup["options.extras_require"]) == {"data", "rl", "search", "cluster", "docs", "bench", "test"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.toml")), ids=lambda path: path.stem)
