@@ -15,6 +15,7 @@ from generate import reference  # noqa: E402
 from snnplast.version import __version__  # noqa: E402
 
 project, author, release = "snnplast", "the snnplast authors", __version__
+copyright = f"{author}, MIT licence"
 extensions = ["myst_nb", "sphinx_gallery.gen_gallery", "sphinx_copybutton", "sphinx_design", "sphinx_llms_txt"]
 exclude_patterns = ["generate", "_build", "gallery", "sg_execution_times.rst", "examples/*.ipynb", "examples/*.zip"]
 exclude_patterns += ["examples/*.py*", "examples/*.json", "examples/sg_execution_times.rst"]
@@ -22,7 +23,7 @@ html_theme = "furo"
 html_title = "snnplast"
 html_static_path: list[str] = []
 nitpicky = True
-suppress_warnings = ["config.cache"]
+suppress_warnings = ["config.cache", "misc.highlighting_failure"]  # commands of several lines in cells
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
