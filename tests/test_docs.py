@@ -148,3 +148,15 @@ def test_the_python_of_a_cluster_runs(cluster):
 def test_the_task_of_the_page_on_speed_learns_in_one_call():
     losses = executed("explanation/speed.md")["losses"]
     assert len(losses) == 2 and losses[-1] < losses[0]
+
+
+def test_the_injected_code_is_what_the_command_prints(capsys):
+    main(["rules", "show", "e-prop"])
+    printed = {line.strip() for line in capsys.readouterr().out.splitlines()}
+    page = (DOCS / "explanation" / "equations.md").read_text()
+    shown = re.search(r"For a hidden projection, online:\n\n(.*?)\n\n", page, re.S)
+    assert shown
+    whole = re.sub(r"\n +\+", " +", shown[1])
+    code = [re.sub(r"^ +(source neurons|target neurons|synapses)? +", "", line) for line in whole.splitlines()]
+    assert len(code) == 6
+    assert set(code) <= printed
