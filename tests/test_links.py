@@ -13,7 +13,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("[!.]*/*.md")])
+DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("[!.]*/*.md"), *(ROOT / "docs").glob("[!_eg]*/*.md")])
 
 
 def relative(text):
