@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # where `snnplast` is
 
-from generate import reference  # noqa: E402
+from generate import notebooks, reference  # noqa: E402
 
 from snnplast.version import __version__  # noqa: E402
 
@@ -18,7 +18,7 @@ project, author, release = "snnplast", "the snnplast authors", __version__
 copyright = f"{author}, MIT licence"
 extensions = ["myst_nb", "sphinx_gallery.gen_gallery", "sphinx_copybutton", "sphinx_design", "sphinx_llms_txt"]
 exclude_patterns = ["generate", "_build", "gallery", "sg_execution_times.rst", "examples/*.ipynb", "examples/*.zip"]
-exclude_patterns += ["examples/*.py*", "examples/*.json", "examples/sg_execution_times.rst"]
+exclude_patterns += ["examples/*.py*", "examples/*.json", "examples/sg_execution_times.rst", "tutorials/notebooks"]
 html_theme = "furo"
 html_title = "snnplast"
 html_static_path: list[str] = []
@@ -46,5 +46,6 @@ sphinx_gallery_conf = {
 
 
 def setup(app) -> None:
-    """Write the reference before anything is read."""
+    """Write the reference and the notebooks before anything is read."""
     app.connect("builder-inited", lambda app: reference.write(HERE / "reference" / "generated"))
+    app.connect("builder-inited", notebooks.prepare)

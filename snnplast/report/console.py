@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from rich.console import Console, RenderableType
@@ -10,8 +11,9 @@ PLAIN_WIDTH = 120
 
 
 def standard_output() -> Console:
-    """The console on stdout."""
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    """The console on stdout; what a notebook starts with `!` has a terminal that cannot be drawn over."""
+    terminal = sys.stdout.isatty() and not os.environ.get("MPLBACKEND", "").endswith("backend_inline")
+    return Console() if terminal else Console(width=PLAIN_WIDTH, force_terminal=False)
 
 
 def emit(console: Console, content: RenderableType, *, wrap: bool = True) -> None:
