@@ -3,6 +3,8 @@
     python benchmarks/accuracy.py digits [--seeds 0 1 2] [--only e-prop frozen] [--set 'model.hidden=[60,30]']
 
 last, last five: test accuracy after the last epoch, and its mean after the last five. CPU times are of training alone.
+variance, dimension: of what the last hidden layer makes of the tests, z. Variance within classes, mean over classes and
+neurons; participation ratio of z's covariance, (sum of eigenvalues)^2 / sum of their squares.
 """
 
 from __future__ import annotations
@@ -17,42 +19,55 @@ from snnplast.config.experiment import Experiment
 from snnplast.training.pretrain import open_simulation
 from snnplast.training.trainer import Trainer
 
-SOURCE = "rules.ib-hebbian.third_factor"
-IB = f"{SOURCE}.name"
+
+def factor(name: str, **settings: object) -> list[str]:
+    """IB-Hebbian with a third factor."""
+    table = ", ".join(f"{key}={value!r}" for key, value in {"name": name, **settings}.items())
+    return ["rule=ib-hebbian", f"rules.ib-hebbian.third_factor={{{table}}}"]
+
+
+def memory(remembers: str, expectation: str) -> list[str]:
+    return factor("class-memory", remembers=remembers, expectation=expectation)
+
+
+SAME = ["readout=rate", "v_threshold=1.0", "refractory=0 ms", "reset=subtract", "gain=1.5"]
+"""The model's settings with IB-Hebbian, whatever the rule."""
+
 RUNS = {
     "e-prop": ["rule=e-prop"],
     "e-prop, symmetric": ["rule=e-prop", "rules.e-prop.third_factor.feedback=symmetric"],
+    "e-prop, same network": ["rule=e-prop", *(f"model.{one}" for one in SAME)],
     "decolle": ["rule=decolle"],
     "decolle, filtered": ["rule=decolle", "rules.decolle.third_factor.tau=20 ms"],
     "bptt": ["rule=bptt"],
+    "bptt, same network": ["rule=bptt", *(f"model.{one}" for one in SAME)],
     "frozen": ["rule=frozen"],
-    "ib-hebbian, hsic": ["rule=ib-hebbian", f"{IB}=hsic"],
-    "ib-hebbian, reference": ["rule=ib-hebbian", f"{IB}=hsic", f"{SOURCE}.xi=reference"],
-    "ib-hebbian, class-memory": ["rule=ib-hebbian", f"{IB}=class-memory"],
-    "ib-hebbian, backprop": ["rule=ib-hebbian", f"{IB}=backprop"],
-    "ib-hebbian, symmetric": ["rule=ib-hebbian", f"{IB}=readout-error", f"{SOURCE}.feedback=symmetric"],
-    "ib-hebbian, reservoir": ["rule=ib-hebbian", f"{IB}=reservoir"],
-    "reservoir, plain": ["rule=ib-hebbian", f"{IB}=reservoir", f"{SOURCE}.gating=none"],
-    "reservoir, spiking": ["rule=ib-hebbian", f"{IB}=reservoir", f"{SOURCE}.dynamics=spiking"],
-    "reservoir, spike-driven": [
-        "rule=ib-hebbian",
-        f"{IB}=reservoir",
-        f"{SOURCE}.dynamics=spiking",
-        f"{SOURCE}.drive=spikes",
-    ],
-    "reservoir, delta": ["rule=ib-hebbian", f"{IB}=reservoir", f"{SOURCE}.training=delta"],
-    "reservoir, reward-hebbian": [
-        "rule=ib-hebbian",
-        f"{IB}=reservoir",
-        f"{SOURCE}.training=reward-hebbian",
-        f"{SOURCE}.passes=20",
-    ],
-    "ib-hebbian, random": ["rule=ib-hebbian", f"{IB}=random"],
-    "ib-hebbian, zero": ["rule=ib-hebbian", f"{IB}=zero"],
+    "hsic": factor("hsic"),
+    "reference": factor("hsic", xi="reference"),
+    "averages, readout": memory("averages", "readout"),
+    "averages, layer": memory("averages", "layer"),
+    "averages, uniform": memory("averages", "uniform"),
+    "residuals, layer": memory("residuals", "layer"),
+    "delta, layer": memory("delta", "layer"),
+    "whitened, layer": memory("whitened", "layer"),
+    "neighbours, layer": memory("neighbours", "layer"),
+    "backprop": factor("backprop"),
+    "symmetric": factor("readout-error", feedback="symmetric"),
+    "reservoir": factor("reservoir"),
+    "reservoir, plain": factor("reservoir", gating="none"),
+    "reservoir, spiking": factor("reservoir", dynamics="spiking"),
+    "reservoir, spike-driven": factor("reservoir", dynamics="spiking", drive="spikes"),
+    "reservoir, delta": factor("reservoir", training="delta"),
+    "reservoir, reward-hebbian": factor("reservoir", training="reward-hebbian", passes=20),
+    "random": factor("random"),
+    "zero": factor("zero"),
 }
+"""Rules and their settings; from hsic on: third factors of IB-Hebbian."""
+
 COLUMNS = {
-    "accuracy": 3, "last": 3, "last five": 3, "third_factor_correlation": 3, "spikes_per_trial": 0,
-    "synaptic_operations": 0, "learning_operations": 0, "CPU s per epoch": 2, "CPU ms per sample": 2,
+    "accuracy": 3, "last": 3, "last five": 3, "third_factor_correlation": 3, "variance": 2, "dimension": 1,
+    "spikes_per_trial": 0, "synaptic_operations": 0, "learning_operations": 0, "CPU s per epoch": 2,
+    "CPU ms per sample": 2,
 }  # fmt: skip
 """Columns of the table and their digits. accuracy: of training, in the last epoch; the next two of the test."""
 
@@ -78,10 +93,25 @@ def train(model: str, sets: list[str], seed: int) -> dict[str, float]:
             if trainer.iteration % trainer.updates_per_epoch() == 0:
                 last, rows = rows, defaultdict(list)
                 tested.append(float(np.mean([trainer.judged(record)["accuracy"] for record in trainer.evaluate()])))
+        spread = _spread(trainer)
     summary = {name: float(np.nanmean(values)) for name, values in last.items()}
-    summary |= {"last": tested[-1], "last five": float(np.mean(tested[-5:]))}
+    summary |= {"last": tested[-1], "last five": float(np.mean(tested[-5:]))} | spread
     samples = len(tested) * (task.epoch or 1)
     return summary | {"CPU s per epoch": seconds / len(tested), "CPU ms per sample": 1e3 * seconds / samples}
+
+
+def _spread(trainer: Trainer) -> dict[str, float]:
+    """Variance within classes and dimension of the last layer that has a representation; nothing where none has."""
+    populations = trainer.simulation.network.populations
+    layers = [name for name in populations if populations[name].rate_representation is not None]
+    if not layers:
+        return {}
+    trainer.whole = lambda phase, index: True
+    shown = [(record.representation(layers[-1]), record.judgement) for record in trainer.evaluate()]
+    z, labels = np.array([z for z, _ in shown]), np.array([judgement.wanted[-1] for _, judgement in shown])
+    within = [z[labels == label].var(axis=0).mean() for label in np.unique(labels)]
+    spectrum = np.linalg.eigvalsh(np.cov(z.T))
+    return {"variance": float(np.mean(within)), "dimension": float(spectrum.sum() ** 2 / (spectrum**2).sum())}
 
 
 def main() -> None:

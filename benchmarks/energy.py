@@ -21,7 +21,7 @@ TASKS = {
     "pattern-generation": ("pattern-generation", []),
     "evidence-accumulation": ("evidence-accumulation", ["model.draws=fresh"]),
     "digits, e-prop": ("digits", []),
-    "digits, ib-hebbian": ("digits", ["rule=ib-hebbian"]),
+    "digits, ib-hebbian": ("digits", ["rule=ib-hebbian", "rules.ib-hebbian.third_factor=hsic"]),
 }
 NAMES = ("spikes_per_trial", "synaptic_operations", "learning_operations")
 

@@ -78,7 +78,7 @@ CASES = {
     "digits, e-prop": described("digits", "rules.e-prop.batch=32"),
     "784 inputs, e-prop": images,
     "evidence accumulation": described("evidence-accumulation", "model.draws=fresh", "rules.e-prop.batch=64"),
-    "digits, IB-Hebbian": described("digits", "rule=ib-hebbian"),
+    "digits, IB-Hebbian": described("digits", "rule=ib-hebbian", "rules.ib-hebbian.third_factor=hsic"),
     "xor, IB-Hebbian": described("xor"),
 }
 

@@ -131,11 +131,10 @@ def test_settings_of_a_third_factor_hold_wherever_it_is_used(tiny):
 
 def test_one_setting_of_a_part_of_a_third_factor_leaves_its_others():
     reservoir = ["rule=ib-hebbian", "rules.ib-hebbian.third_factor.name=reservoir"]
-    for given in ("window=8", "name=hsic"):
-        teacher = Experiment.of(
-            "digits", *reservoir, f"rules.ib-hebbian.third_factor.teacher.{given}"
-        ).rule.third_factor
-        assert (teacher.teacher.window, teacher.teacher.sigma_z) == (8 if given == "window=8" else 128, 2.0)
+    for given, window in (("window=8", 8), ("name=hsic", 32)):
+        experiment = Experiment.of("linear", *reservoir, f"rules.ib-hebbian.third_factor.teacher.{given}")
+        teacher = experiment.rule.third_factor.teacher
+        assert (teacher.window, teacher.sigma_z) == (window, 2.0)
 
 
 def test_none_leaves_a_setting_out_that_has_a_default(folder):

@@ -108,6 +108,7 @@ def test_a_wrong_population_is_named(add, sentence):
         (("output", "hidden"), {"kind": "analog"}, "an analog projection needs the source's variable; a spiking one"),
         (("input", "hidden"), {"variable": "v"}, "an analog projection needs the source's variable; a spiking one"),
         (("input", "hidden"), {"every": "trial"}, "every = 'trial' is for analog projections"),
+        (("input", "hidden"), {"feedback": True}, "feedback = True is for projections with every = 'trial'"),
         (("hidden", "rates"), {}, "network.hidden_to_rates: a RateReadout is fed by kind='analog', variable='z'"),
         (("input", "hidden"), {"kind": "analogue"}, "network.input_to_hidden.kind = 'analogue': "),
         (("input", "hidden"), {"plstic": True}, "network.input_to_hidden.plstic: unknown key; did you mean 'plastic'?"),

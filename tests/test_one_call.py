@@ -57,8 +57,9 @@ def test_it_is_the_loop_bit_for_bit(case):
     assert len(tests) == {"pattern": 0, "cues": 70}.get(case, 360)
 
 
+LAYERS = ["rule=ib-hebbian", "rules.ib-hebbian.third_factor=hsic", "model.hidden=[9, 7]", "third_factors.hsic.window=4"]
 SEQUENTIAL = {
-    "layers": ["digits", "rule=ib-hebbian", "model.hidden=[9, 7]", "third_factors.hsic.window=4"],
+    "layers": ["digits", *LAYERS],
     "reference": ["xor", "rule=ib-hebbian", "third_factors.hsic.window=5", "third_factors.hsic.xi=reference"],
     "spikes": ["xor", "rule=ib-hebbian", "third_factors.hsic.window=3", "rules.ib-hebbian.local=spike"],
     "no homeostasis": ["xor", "rule=ib-hebbian", "third_factors.hsic.window=3", "rules.ib-hebbian.homeostasis=none"],
@@ -181,7 +182,7 @@ def test_updates_behind_every_trial_run_at_a_stretch_unless_signals_follow_the_w
 def test_two_rules_of_one_network_each_hear_a_trial_once():
     found = []
     for whole in (True, False):
-        experiment = Experiment.of("digits", "rule=ib-hebbian", "model.hidden=[9, 7]", "third_factors.hsic.window=4")
+        experiment = Experiment.of("digits", *LAYERS)
         network, task = experiment.network.copy(), experiment.task()
         network.change("hidden2_to_output", rule="delta")
         simulation = open_simulation(network, task.objective, experiment.rule, 1, COMPILED, {"delta": Delta()})

@@ -1,13 +1,23 @@
 r"""Reservoir: a working memory in the same simulation, whose trained readout is the third factor.
 
-    xi = sum over features u of W_u u
-
 It stands in for another third factor, its teacher: that one's signal is what the readout is trained to give, and what
-it is compared with in the loop.
+it is compared with in the loop (`reservoir_teachers`). In both cases the class y of a sample opens one pool of units,
+which takes it up (`reservoir_units`).
 
-The features are those of `snnplast.rules.third_factors.reservoir_units`: class-gated, the state of the open pool and of
-the closed pools before this sample, and the layer's representation z. The weights are learned before the run
-(`reservoir_training`), from streams of random classes seen through random encoders; they never see data of the task.
+    hsic            xi = sum over features u of W_u u         state of the open pool and of the closed pools before this
+                                                              sample, and the layer's representation z
+    class-memory    xi = sum_c e_c m^_c,   m^_c = sum over units i of pool c of W_i r_i
+
+    e: p - y, the error of the task's readout, in the simulation; r: the state before this sample
+
+So a class memory asks of the circuit: a gate by the class, as for hsic; one error per class, broadcast to the pools of
+all layers with weights of 1; units whose output is the product of state and error; no transport of weights, and no
+product of z with what is remembered. How many dimensions of z a pool holds is bounded by its number of units,
+units / C, and of how many samples by its leak and recurrence: averages with a memory of 0.98 want a leak of 0.02, a
+radius of 0.2 or less and half as many units again as neurons in the layer.
+
+The weights W are learned before the run (`reservoir_training`), from streams of random classes seen through random
+encoders; they never see data of the task.
 """
 
 from __future__ import annotations
@@ -22,32 +32,45 @@ from snnplast.learning import Context, Pretrained, Pretraining, Speaks, State
 from snnplast.network import Analog, Network
 from snnplast.rules.references import DARUWALLA_2024
 from snnplast.rules.third_factors import reservoir_training
+from snnplast.rules.third_factors.class_memory import ClassMemory
 from snnplast.rules.third_factors.hsic import HSIC
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor
-from snnplast.rules.third_factors.reservoir_teachers import AnyTeacher, Lesson, lesson_of, own_memory, remembered
+from snnplast.rules.third_factors.reservoir_teachers import (
+    AnyTeacher,
+    Averaged,
+    Lesson,
+    lesson_of,
+    own_memory,
+    remembered,
+)
 from snnplast.rules.third_factors.reservoir_units import DrivenUnits, PlainUnits, RateUnits, Units, WorkingUnits
-from snnplast.task import Record, Segment
+from snnplast.task import CrossEntropy, Record, Segment
 from snnplast.units import PositiveRate, PositiveTime
 
 
 class Reservoir(Speaks, Pretrained, LayerwiseFactor):
     """One reservoir per layer.
 
-    teacher: the third factor whose signal it supplies, `HSIC` (default); its name, or its table.
+    teacher: the third factor whose signal it supplies, `HSIC` (default), or a `ClassMemory` of averages with
+    expectation "readout" or "uniform"; its name, or its table. The readout's error needs a readout that acts once per
+    trial and `CrossEntropy`, whose errors sum to 0.
     units: number of units, default 500. dynamics: "rate" (default), clocked once per sample, or "spiking".
     gating: "class" (default), or "none", the plain random reservoir with the class as input, for comparison.
     drive: of spiking units, "representation" (default), z as a current after the sample, or "spikes", the layer's own.
-    leak: share of a rate unit's state that one sample renews, default 0.3, in (0, 1].
+    leak: share of a rate unit's state that one sample renews, in (0, 1]; default: 0.3, of averages 1 - memory.
     sample_time: in which spiking units take up a sample, default 50 ms; with drive = "spikes" the duration of a sample
-    in training, which should be the task's. tau_m, bias: of spiking units, defaults 20 ms, and 1.1, > 1 (threshold 1).
-    tau_trace: of the trace of their spikes, default 250 ms.
+    in training, which should be the task's.
+    tau_m: of spiking units, default 20 ms. bias: their constant drive, > 1, the threshold; default 1.1, of averages 2.
+    tau_trace: of the trace of their spikes, default: 250 ms; of averages, what leaves `memory` of it after a sample.
     layer_rate, layer_cv: of the layers that training imitates with drive = "spikes", defaults 50 Hz and 0.6.
-    input_scale: W_in ~ N(0, input_scale^2 / D), default 0.3. radius: spectral radius of W_rec, default 0.5, >= 0.
+    input_scale: W_in ~ N(0, input_scale^2 / D), default 0.3. radius: spectral radius of W_rec, >= 0, default 0.5,
+    of averages 0.1.
     connectivity: probability of a recurrent connection within a pool, default 0.1.
     streams, stream_length: synthetic streams of the a-priori training, defaults 150 of 150 samples.
     training: of the readout, "ridge" (default), "delta" or "reward-hebbian".
-    ridge: regularisation relative to the mean squared feature, default 1e-2, > 0.
-    passes, learning_rate: through the streams, of the rule that learns them, defaults 3 and 1e-2 (falling to a tenth).
+    ridge: regularisation relative to the mean squared feature, > 0, default 1e-2, of averages 1e-4.
+    passes: through the streams, of a rule that learns them, default 3. learning_rate: its own, falling to a tenth,
+    default 1e-2, of averages 0.1.
 
     >>> import snnplast as snn
     >>> from snnplast.testing import small_network, small_task
@@ -70,24 +93,24 @@ class Reservoir(Speaks, Pretrained, LayerwiseFactor):
     drive: Annotated[Literal["representation", "spikes"], Field(description="what drives spiking units")] = (
         "representation"
     )
-    leak: Annotated[float, Field(gt=0, le=1, description="share of the state renewed by one sample")] = 0.3
+    leak: Annotated[float | None, Field(gt=0, le=1, description="share of the state renewed by one sample")] = None
     sample_time: Annotated[PositiveTime, Field(description="time in which spiking units take up a sample")] = "50 ms"
     tau_m: Annotated[PositiveTime, Field(description="membrane time constant of spiking units")] = "20 ms"
-    tau_trace: Annotated[PositiveTime, Field(description="time constant of the trace of their spikes")] = "250 ms"
-    bias: Annotated[float, Field(gt=1, description="constant drive of spiking units; the threshold is 1")] = 1.1
+    tau_trace: Annotated[PositiveTime | None, Field(description="time constant of the trace of their spikes")] = None
+    bias: Annotated[float | None, Field(gt=1, description="constant drive of spiking units; the threshold is 1")] = None
     layer_rate: Annotated[PositiveRate, Field(description="mean rate of imitated layers")] = "50 Hz"
     layer_cv: Annotated[float, Field(gt=0, description="their rates' standard deviation over the mean")] = 0.6
     input_scale: Annotated[float, Field(ge=0, description="scale of the input weights")] = 0.3
-    radius: Annotated[float, Field(ge=0, description="spectral radius of the recurrent weights")] = 0.5
+    radius: Annotated[float | None, Field(ge=0, description="spectral radius of the recurrent weights")] = None
     connectivity: Annotated[float, Field(gt=0, le=1, description="recurrent connections within a pool")] = 0.1
     streams: Annotated[int, Field(ge=1, description="synthetic streams")] = 150
     stream_length: Annotated[int, Field(ge=2, description="samples per stream")] = 150
     training: Annotated[Literal["ridge", "delta", "reward-hebbian"], Field(description="training of the readout")] = (
         "ridge"
     )
-    ridge: Annotated[float, Field(gt=0, description="relative regularisation of the fit")] = 1e-2
+    ridge: Annotated[float | None, Field(gt=0, description="relative regularisation of the fit")] = None
     passes: Annotated[int, Field(ge=1, description="passes through the streams, unless fitted at once")] = 3
-    learning_rate: Annotated[float, Field(gt=0, description="eta of delta and reward-hebbian")] = 1e-2
+    learning_rate: Annotated[float | None, Field(gt=0, description="eta of delta and reward-hebbian")] = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Reservoir:
@@ -97,7 +120,20 @@ class Reservoir(Speaks, Pretrained, LayerwiseFactor):
             raise ValueError('drive = "spikes" is for dynamics = "spiking"; with "rate", "representation" is allowed')
         if self.dynamics == "spiking" and self.gating == "none":
             raise ValueError('gating = "none" is for dynamics = "rate"; with "spiking", "class" is allowed')
+        if self.gating == "none" and self.lesson.weighted:
+            raise ValueError(
+                'gating = "none" has no pools that hold a class each; with this teacher, "class" is allowed'
+            )
+        if self.dynamics == "spiking" and self.in_force("tau_trace") == 0:
+            raise ValueError(
+                'memory = 0 leaves no trace; with dynamics = "spiking", a larger one or a tau_trace is needed'
+            )
         return self
+
+    def in_force(self, name: str) -> float:
+        """A setting, where none is given that which fits the teacher."""
+        own = getattr(self, name)
+        return self.lesson.fitting(self.sample_time)[name] if own is None else own
 
     def extend(self, context: Context) -> Network:
         network = context.network.copy()
@@ -105,9 +141,35 @@ class Reservoir(Speaks, Pretrained, LayerwiseFactor):
             size = network.population(target).size
             units = self._units_of(target, size, self._classes(context), context.seed)
             units.add_to(network)
-            network.add(f"{target}_third_factor", Analog(size, equations="drive : 1"))
-            reservoir_training.connect_readout(network, units, f"{target}_third_factor")
+            readout, features = f"{target}_third_factor", units.features
+            network.add(readout, Analog(size, equations="drive : 1"))
+            settings = {"order": units.order}
+            if self.lesson.weighted:
+                units.weigh(network, self._error_of(network, target, context))
+                features, settings = units.weighted, {"order": units.answering, "feedback": True}
+            reservoir_training.connect_readout(network, features, readout, **settings)
         return network
+
+    def _error_of(self, network: Network, layer: str, context: Context) -> str:
+        """The population whose variable `error` weights the pools of a layer; what it needs is added."""
+        if not self._hears_readout:
+            network.add(f"{layer}_error", Analog(context.read.size, equations="error : 1", into="error"))
+            return f"{layer}_error"
+        readout, objective, place = context.readout, context.objective, "third factor 'reservoir': teacher.expectation"
+        if context.read.clock != "trial":
+            raise UserError(f"{place} = 'readout': {readout!r} acts step by step; a RateReadout is needed")
+        if not isinstance(objective, CrossEntropy):
+            kind = type(objective).__name__
+            raise UserError(
+                f"{place} = 'readout': errors of {kind} do not sum to 0; a CrossEntropy objective is needed"
+            )
+        if not network.attachments.get(readout):
+            network.attach(readout, objective.fragment())
+        return readout
+
+    @property
+    def _hears_readout(self) -> bool:
+        return isinstance(self.teacher, ClassMemory) and self.teacher.expectation == "readout"
 
     def init(self, context: Context) -> State:
         measured = ("correlation", "spikes") if self._kind_of_units.spiking else ("correlation",)
@@ -123,6 +185,8 @@ class Reservoir(Speaks, Pretrained, LayerwiseFactor):
                     raise UserError(f"third factor 'reservoir': the segments of a trial must give {target!r}")
                 label = record.series[target][-1]
                 given |= self._units_of(name, 0, label.size).respond(label)
+                if isinstance(lesson := self.lesson, Averaged) and not self._hears_readout:
+                    given[f"{name}_error.error"] = lesson.uniform(label, own_memory(state))
             elif target in segment.series:
                 label = np.atleast_2d(segment.series[target])[-1]
                 given |= self._units_of(name, 0, label.size).present(label)

@@ -1,13 +1,22 @@
-r"""Whose signal a reservoir can supply, and what its readout is asked for before the run.
+r"""Whose signal a reservoir can supply: what its readout is asked for before the run, and how it answers in the loop.
 
-hsic    the exact signal of the last `window` samples, over its root mean square in the stream, from the first full
-        window on; one number per neuron, that all features add up to
+hsic            asked for the exact signal of the last `window` samples, over its root mean square in the stream,
+                from the first full window on. All features add up to one answer.
+class-memory    with averages: the pool of a sample's class is asked for the average m of the class as it was before
+                the sample, m_y <- memory m_y + (1 - memory) z, from 0 where a stream begins. In the loop every pool
+                answers at once with its average, each weighted by the error e_c = p_c - y_c of its class:
+
+                    xi = sum_c e_c m_c
+
+                where errors sum to 0 the same as sum_c e_c (m_c - mean m). expectation = "readout": e is the error
+                that the readout has in the simulation, carried to the pools; "uniform": it is 1 / (number of classes
+                known so far) - y.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, SerializeAsAny
@@ -15,8 +24,10 @@ from pydantic import AfterValidator, BeforeValidator, SerializeAsAny
 from snnplast.errors import UserError, short
 from snnplast.learning import Context, State, ThirdFactor
 from snnplast.named import Named
+from snnplast.rules.third_factors.class_memory import ClassMemory
 from snnplast.rules.third_factors.hsic import HSIC
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor
+from snnplast.rules.third_factors.memories import Averages
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,13 @@ class Windowed:
     """What a reservoir is asked for when HSIC teaches it."""
 
     teacher: HSIC
+
+    weighted: ClassVar[bool] = False
+    """Whether each pool answers for itself, weighted by the error of its class."""
+
+    def fitting(self, sample_time: float) -> dict[str, float]:
+        """Settings of a reservoir that fit this teacher, in SI units. sample_time: of one sample (s)."""
+        return {"leak": 0.3, "tau_trace": 0.25, "bias": 1.1, "radius": 0.5, "ridge": 1e-2, "learning_rate": 1e-2}
 
     @property
     def first(self) -> int:
@@ -49,27 +67,73 @@ class Windowed:
         return xi / np.sqrt(np.nanmean(xi**2))
 
 
-Lesson = Windowed
-_LESSONS = {HSIC: Windowed}
+@dataclass(frozen=True)
+class Averaged:
+    """What a reservoir is asked for when a class memory teaches it: the average of each class, from its own pool."""
+
+    teacher: ClassMemory
+
+    weighted: ClassVar[bool] = True
+    first: ClassVar[int] = 1
+
+    @property
+    def memory(self) -> float:
+        """Share of an average that a new sample leaves."""
+        assert isinstance(self.teacher.remembers, Averages)
+        return self.teacher.remembers.memory
+
+    def fitting(self, sample_time: float) -> dict[str, float]:
+        """Settings of a reservoir that fit this teacher, in SI units. sample_time: of one sample (s)."""
+        trace = float(sample_time / -np.log(self.memory)) if self.memory > 0 else 0.0
+        kept = {"leak": 1 - self.memory, "tau_trace": trace, "bias": 2.0}
+        return kept | {"radius": 0.1, "ridge": 1e-4, "learning_rate": 0.1}
+
+    @property
+    def key(self) -> str:
+        """All of the teacher that decides what is asked for: not what weights it."""
+        return f"{self.teacher.name} {self.memory}"
+
+    def asked(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Of every sample of a stream (length, D); y (length, C), z (length, D)."""
+        average, found = np.zeros((y.shape[1], z.shape[1])), np.empty(z.shape)
+        for k, label in enumerate(y.argmax(axis=1)):
+            found[k] = average[label]
+            average[label] = self.memory * average[label] + (1 - self.memory) * z[k]
+        return found
+
+    def uniform(self, label: np.ndarray, state: State) -> np.ndarray:
+        """1 / (number of classes known so far) - y (C,). state: the teacher's own; label: y (C,)."""
+        known = state["seen"] > 0
+        return known / max(np.count_nonzero(known), 1) - label
+
+
+Lesson = Windowed | Averaged
+_LESSONS: dict[type[LayerwiseFactor], type[Lesson]] = {HSIC: Windowed, ClassMemory: Averaged}
 TEACHERS: dict[str, type[ThirdFactor]] = {kind.name: kind for kind in _LESSONS}
 
 
 def lesson_of(teacher: LayerwiseFactor) -> Lesson:
     """What a reservoir is asked for when it is taught by this one."""
-    return next(lesson for kind, lesson in _LESSONS.items() if isinstance(teacher, kind))(teacher)
+    return next(lesson for kind, lesson in _LESSONS.items() if isinstance(teacher, kind))(teacher)  # type: ignore[arg-type]
 
 
 def _suppliable(teacher: ThirdFactor) -> ThirdFactor:
     """One whose signal a reservoir can supply, all of it."""
     if not isinstance(teacher, tuple(_LESSONS)):
-        raise UserError(f"{short(teacher)}: a reservoir can supply the signal of {' or '.join(map(repr, TEACHERS))}")
-    if _shown(teacher.transforms) != _shown(type(teacher).model_fields["transforms"].default):
+        names = " or ".join(map(repr, TEACHERS))
+        raise UserError(f"{short(teacher)}: the signal of {names} is what a reservoir can supply")
+    if [*map(repr, teacher.transforms)] != [*map(repr, type(teacher).model_fields["transforms"].default)]:
         raise UserError("its transforms are those of the reservoir; transforms of the reservoir's own are allowed")
+    if isinstance(teacher, ClassMemory):
+        if not isinstance(teacher.remembers, Averages):
+            raise UserError(
+                f"remembers = {teacher.remembers.name!r}: a reservoir holds averages; 'averages' is allowed"
+            )
+        if teacher.expectation == "layer":
+            raise UserError(
+                "expectation = 'layer': no pool compares what it holds with a sample; 'readout' or 'uniform' is allowed"
+            )
     return teacher
-
-
-def _shown(transforms: tuple) -> list[str]:
-    return [repr(transform) for transform in transforms]
 
 
 AnyTeacher = Annotated[

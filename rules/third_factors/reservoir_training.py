@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from snnplast.network import Analog, LayerNorm, Network, RateReadout, SpikeSourc
 from snnplast.random_streams import stream
 from snnplast.rules import delta, reward_hebbian
 from snnplast.rules.third_factors import hsic, reservoir_teachers, reservoir_units, reward, streams
-from snnplast.rules.third_factors.reservoir_units import DrivenUnits, Units
+from snnplast.rules.third_factors.reservoir_units import DrivenUnits, Feature, Units
 from snnplast.rules.third_factors.streams import Streams
 from snnplast.task import MeanSquaredError, Record, Segment, Spikes, Task, Trial
 from snnplast.time_steps import steps_of
@@ -54,9 +54,10 @@ def pretraining(settings: Reservoir, units: type[Units], layer: str, size: int, 
     reservoir.add_to(network)
     readout = f"{layer}_third_factor"
     network.add(readout, RateReadout(size, biased=False))
-    connect_readout(network, reservoir, readout, plastic=True)
+    features = reservoir.pools if settings.lesson.weighted else reservoir.features
+    connect_readout(network, features, readout, order=reservoir.order, plastic=True)
     task = Lessons(settings, reservoir, readout)
-    schedule = SGD(learning_rate=settings.learning_rate, schedule=Schedule(name="linear"))
+    schedule = SGD(learning_rate=settings.in_force("learning_rate"), schedule=Schedule(name="linear"))
     rules: dict[str, Rule] = {
         "ridge": delta.Delta(),
         "delta": delta.Delta(optimizer=schedule),
@@ -64,14 +65,11 @@ def pretraining(settings: Reservoir, units: type[Units], layer: str, size: int, 
     }
 
     def fit(records: Iterator[Record]) -> dict[str, np.ndarray]:
-        names = [f"{source}.{variable}" for source, variable in reservoir.features]
-        weights = ridge(_by_stream(records, names, readout, settings.stream_length), settings.ridge)
-        ends = np.cumsum([network.population(source).size for source, _ in reservoir.features])
-        parts = np.split(weights, ends[:-1])
-        return {
-            f"{readout}_from_{variable}": part.reshape(-1)
-            for (_, variable), part in zip(reservoir.features, parts, strict=True)
-        }
+        names = [f"{feature.population}.{feature.variable}" for feature in features]
+        weights = ridge(_by_stream(records, names, readout, settings.stream_length), settings.in_force("ridge"))
+        ends = np.cumsum([network.population(feature.population).size for feature in features])
+        parts = zip(features, np.split(weights, ends[:-1]), strict=True)
+        return {f"{readout}_from_{feature.called}": part.reshape(-1) for feature, part in parts}
 
     return Pretraining(
         key=_key(settings, layer, size, classes, seed),
@@ -84,11 +82,11 @@ def pretraining(settings: Reservoir, units: type[Units], layer: str, size: int, 
     )
 
 
-def connect_readout(network: Network, units: Units, readout: str, plastic: bool = False) -> None:
-    """Projections of all features onto the population whose activity is the signal, with weights of 0."""
-    for source, variable in units.features:
-        settings = {"kind": "analog", "variable": variable, "every": "trial", "order": units.order, "weights": 0.0}
-        network.connect(source, readout, name=f"{readout}_from_{variable}", plastic=plastic, **settings)
+def connect_readout(network: Network, features: Sequence[Feature], readout: str, **settings: Any) -> None:
+    """Projections of features onto the population whose activity is the signal, with weights of 0."""
+    for called, population, variable in features:
+        carried = {"kind": "analog", "variable": variable, "every": "trial", "weights": 0.0}
+        network.connect(population, readout, name=f"{readout}_from_{called}", **carried, **settings)
 
 
 class Sample(NamedTuple):

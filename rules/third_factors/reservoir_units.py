@@ -5,6 +5,13 @@ layer representation z, the gate g_i = [c(i) = y], and the readout sees the stat
 
     opened = g r,   closed = (1 - g) r,   z
 
+or, of pools that answer for themselves (`reservoir_teachers`), each unit says r weighted by the error of its class,
+
+    weighted = r e_c(i)
+
+which analog synapses of weight 1 carry to it from where errors are: so the class opens what is taken up, and the error
+what is said.
+
 Rate units then take up the sample at once, spiking units in a time of their own or while it is shown; other pools hold:
 
     RateUnits        r <- r + g leak (tanh(W_in z + W_rec r) - r)
@@ -25,11 +32,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from textwrap import dedent
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
-from snnplast.network import Analog, CustomNeurons, ExplicitPairs, Network, Population, Update, slots
+from snnplast.network import Analog, CustomNeurons, ExplicitPairs, Fragment, Network, Population, Update, slots
 from snnplast.random_streams import stream
 from snnplast.time_steps import steps_of
 
@@ -39,13 +46,22 @@ if TYPE_CHECKING:
 _FEATURES = Update("opened = r*gate\nclosed = r*(1 - gate)", "before_synapses", event="trial")
 
 
+class Feature(NamedTuple):
+    """What a readout sees of a reservoir: what it is called there, and the population and variable that it is."""
+
+    called: str
+    population: str
+    variable: str
+
+
 @dataclass(frozen=True)
 class Units:
     """The reservoir of one layer of `size` neurons.
 
     layer: whose spikes it hears. z_of: the population whose variable z is the layer's representation.
-    features: (population, variable) of everything the readout sees. order: of the readout among what acts in the
-    response step. state: variables that outlive trials. spiking: whether its units spike.
+    features: everything a readout sees that hears all of it; pools, weighted: what one does to which each pool answers
+    for itself, while that is learned and afterwards. order: of the readout among what acts in the response step.
+    state: variables that outlive trials. spiking: whether its units spike.
     """
 
     settings: Reservoir
@@ -56,6 +72,8 @@ class Units:
     seed: int
 
     order: ClassVar[int] = 0
+    answering: ClassVar[int] = 2
+    """The same of readouts that hear what is weighted: after the units have taken up the error."""
     state: ClassVar[tuple[str, ...]] = ("r",)
     spiking: ClassVar[bool] = False
 
@@ -64,12 +82,26 @@ class Units:
         return f"{self.layer}_reservoir"
 
     @property
-    def features(self) -> tuple[tuple[str, str], ...]:
-        return (self.name, "opened"), (self.name, "closed"), (self.z_of, "z")
+    def features(self) -> tuple[Feature, ...]:
+        gated = (Feature(variable, self.name, variable) for variable in ("opened", "closed"))
+        return *gated, Feature("z", self.z_of, "z")
+
+    @property
+    def pools(self) -> tuple[Feature, ...]:
+        return (Feature("pools", self.name, "opened"),)
+
+    @property
+    def weighted(self) -> tuple[Feature, ...]:
+        return (Feature("pools", self.name, "weighted"),)
 
     def gate(self, label: np.ndarray) -> np.ndarray:
         """g (units,) of a sample with this one-hot class (C,)."""
-        return label[np.arange(self.settings.units) % self.classes]
+        return label[self.pool]
+
+    @property
+    def pool(self) -> np.ndarray:
+        """c(i) (units,): the class of the pool of each unit."""
+        return np.arange(self.settings.units) % self.classes
 
     def respond(self, label: np.ndarray) -> dict[str, np.ndarray]:
         """What is set before the response step, given the one-hot class (C,)."""
@@ -100,10 +132,18 @@ class Units:
             pairs = ExplicitPairs(pre=pre, post=post)
             self._connect_itself(network, connectivity=pairs, weights=self._per_spike * recurrent[pre, post])
 
-    def _within(self) -> np.ndarray:
-        """Which pairs (units, units) may be connected: those of one pool."""
-        pool = np.arange(self.settings.units) % self.classes
-        return pool[:, None] == pool
+    def weigh(self, network: Network, source: str) -> None:
+        """Let the variable `error` of a population, one value per class, weight what the units say."""
+        code = Update("weighted = (opened + closed)*weight\nweight = 0", *slots.SIGNALS, event="trial")
+        network.attach(self.name, Fragment(("weight : 1", "weighted : 1"), updates=(code,)))
+        units = np.argsort(self.pool, kind="stable")
+        pairs = ExplicitPairs(pre=self.pool[units], post=units)
+        carried = {"kind": "analog", "variable": "error", "every": "trial", "feedback": True, "into": "weight"}
+        network.connect(source, self.name, connectivity=pairs, weights=1.0, **carried)
+
+    def _groups(self) -> list[np.ndarray]:
+        """Units that may be connected among themselves: those of one pool."""
+        return [np.flatnonzero(self.pool == label) for label in range(self.classes)]
 
     _per_spike: ClassVar[float] = 1.0
     """Weight of one spike for a recurrent weight of 1."""
@@ -111,10 +151,12 @@ class Units:
     def _recurrent(self, rng: np.random.Generator) -> np.ndarray:
         """W_rec (pre, post)."""
         square = (self.settings.units, self.settings.units)
-        connected = (rng.random(square) < self.settings.connectivity) & self._within()
-        recurrent = rng.standard_normal(square) * connected
-        largest = np.abs(np.linalg.eigvals(recurrent)).max()
-        return recurrent * (self.settings.radius / largest if largest > 0 else 0.0)
+        drawn = (rng.random(square) < self.settings.connectivity) * rng.standard_normal(square)
+        recurrent, largest = np.zeros(square), 0.0
+        for group in map(np.ix_, *[self._groups()] * 2):
+            recurrent[group] = drawn[group]
+            largest = max(largest, np.abs(np.linalg.eigvals(drawn[group])).max())
+        return recurrent * (self.settings.in_force("radius") / largest if largest > 0 else 0.0)
 
     def _connect_input(self, network: Network, inputs: np.ndarray, rng: np.random.Generator) -> None:
         settings = {"kind": "analog", "variable": "z", "every": "trial", "into": "drive"}
@@ -133,7 +175,7 @@ class RateUnits(Units):
             self.settings.units,
             equations="r : 1\ngate : 1\ndrive : 1\nopened : 1\nclosed : 1",
             updates=(_FEATURES, step),
-            constants={"leak": self.settings.leak},
+            constants={"leak": self.settings.in_force("leak")},
             persistent=self.state,
         )
 
@@ -144,8 +186,9 @@ class PlainUnits(Units):
     order: ClassVar[int] = 2
 
     @property
-    def features(self) -> tuple[tuple[str, str], ...]:
-        return (self.name, "r"), (self.z_of, "z"), (f"{self.layer}_label", "y")
+    def features(self) -> tuple[Feature, ...]:
+        heard = {"r": self.name, "z": self.z_of, "y": f"{self.layer}_label"}
+        return tuple(Feature(variable, population, variable) for variable, population in heard.items())
 
     def respond(self, label: np.ndarray) -> dict[str, np.ndarray]:
         return {f"{self.layer}_label.y": label}
@@ -156,12 +199,12 @@ class PlainUnits(Units):
             self.settings.units,
             equations="r : 1\ndrive : 1",
             updates=(step,),
-            constants={"leak": self.settings.leak},
+            constants={"leak": self.settings.in_force("leak")},
             persistent=self.state,
         )
 
-    def _within(self) -> np.ndarray:
-        return np.ones((self.settings.units, self.settings.units), dtype=bool)
+    def _groups(self) -> list[np.ndarray]:
+        return [np.arange(self.settings.units)]
 
     def _connect_input(self, network: Network, inputs: np.ndarray, rng: np.random.Generator) -> None:
         super()._connect_input(network, inputs, rng)
@@ -200,10 +243,10 @@ class WorkingUnits(Units):
             settings.units,
             equations="\n".join(variables + constants),
             constants={
-                "bias_current": settings.bias,
+                "bias_current": settings.in_force("bias"),
                 "tau_m": f"{settings.tau_m!r} second",
-                "tau_trace": f"{settings.tau_trace!r} second",
-                "jump": settings.tau_m * self._log / settings.tau_trace,
+                "tau_trace": f"{settings.in_force('tau_trace')!r} second",
+                "jump": settings.tau_m * self._log / settings.in_force("tau_trace"),
             },
             threshold="v >= 1",
             reset="v = 0\nr = r + jump",
@@ -223,7 +266,8 @@ class WorkingUnits(Units):
     @property
     def _log(self) -> float:
         """1 / (tau_m f_0)."""
-        return float(np.log(self.settings.bias / (self.settings.bias - 1)))
+        bias = self.settings.in_force("bias")
+        return float(np.log(bias / (bias - 1)))
 
     @property
     def _per_spike(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]

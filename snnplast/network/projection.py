@@ -53,6 +53,8 @@ class Projection(Description):
     into: the target's variable that receives it; default the one that input adds to.
     every: an analog projection acts each "step" (default), or once per "trial", in the response step.
     order: of a projection that acts once per trial: lower ones act first, default 0.
+    feedback: of one that acts once per trial: whether it waits for errors of readouts, as those that act at every step
+        do, default False.
     plastic: whether the experiment's rule learns these weights, default False.
     rule: name of another rule for this projection; default the experiment's.
     self_connections: whether a neuron may project to itself, default True.
@@ -76,6 +78,7 @@ class Projection(Description):
     into: str | None = None
     every: Literal["step", "trial"] = "step"
     order: int = 0
+    feedback: bool = False
     plastic: bool = False
     rule: str | None = None
     self_connections: bool = True
@@ -96,6 +99,8 @@ class Projection(Description):
             raise ValueError("an analog projection needs the source's variable; a spiking one takes none")
         if self.kind == "spiking" and self.every == "trial":
             raise ValueError("every = 'trial' is for analog projections")
+        if self.feedback and self.every != "trial":
+            raise ValueError("feedback = True is for projections with every = 'trial'; others carry errors as they are")
         if self.kind == "analog" and self.delayed:
             raise ValueError("a delay is for spiking projections")
         return self
@@ -141,6 +146,7 @@ class ProjectionSettings(TypedDict, total=False):
     into: str | None
     every: Literal["step", "trial"]
     order: int
+    feedback: bool
     plastic: bool
     rule: str | None
     self_connections: bool

@@ -42,7 +42,8 @@ SUMS: Place = ("after_synapses", 1)
 ERRORS: Place = ("after_synapses", 2)
 """Errors of readouts, which need their values and those sums."""
 FEEDBACK: Place = ("after_synapses", 3)
-"""Errors and other values are carried back to neurons, by projections that act at every step."""
+"""Errors and other values are carried back to neurons, by projections that act at every step, and by those with
+`Projection.feedback` that act once per trial, whose order is added to this one."""
 SIGNALS: Place = ("after_synapses", 4)
 """What neurons make of that: their learning signal."""
 TRACES: Place = ("after_synapses", 5)

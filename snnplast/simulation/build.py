@@ -152,7 +152,7 @@ class _Builder:
         elif projection.kind == "analog":
             code = f"{into}_post = {into}_post + {weight}*{projection.variable}_pre"
             synapses = self._synapses(name, source, target, equations, code, on_event=TRIAL_EVENT, delay=AT_ONCE)
-            when, first = slots.CARRYING
+            when, first = slots.FEEDBACK if projection.feedback else slots.CARRYING
             synapses.pre.when, synapses.pre.order = when, first + projection.order
         else:
             gain = self.plan.gains.get(projection.target)

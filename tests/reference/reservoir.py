@@ -69,6 +69,22 @@ class Factor:
         return xi
 
 
+class Averages:
+    """A reservoir whose pools each hold the average of a class, weighted by errors e (C,): xi = sum_c e_c m^_c."""
+
+    def __init__(self, res):
+        self.res, self.r = res, np.zeros(len(res.pool))
+
+    def held(self):
+        """m^ (C, D): what each pool says of its class."""
+        return np.array([(self.r * (self.res.pool == c)) @ self.res.readout for c in range(self.res.pool.max() + 1)])
+
+    def __call__(self, y, z, e):
+        xi = np.asarray(e) @ self.held()
+        self.r = update(self.res, self.r, y, z)
+        return xi
+
+
 # Training, once, a priori
 
 
@@ -92,6 +108,22 @@ def teacher(o, X, Y, Z):
     N = o.window
     xi = np.stack([xi_exact(o, X[:, n - N : n], Y[:, n - N : n], Z[:, n - N : n]) for n in range(N, X.shape[1] + 1)], 1)
     return xi / np.sqrt(np.mean(xi**2))
+
+
+def averages(Y, Z, memory):
+    """m_y (.., length, D) of each sample's class before it; from 0, m_y <- memory m_y + (1 - memory) z."""
+    label, wanted = Y.argmax(axis=-1), np.zeros(Z.shape)
+    for n in range(Z.shape[-2]):
+        for k in range(n):
+            same = label[..., k] == label[..., n]
+            since = np.sum(label[..., k + 1 : n] == label[..., n, None], axis=-1)
+            wanted[..., n, :] += (same * (1 - memory) * memory**since)[..., None] * Z[..., k, :]
+    return wanted
+
+
+def opened(res, Y, Z):
+    """The state of the open pool before each sample (streams, length, R)."""
+    return run(res, Y, Z)[..., : len(res.pool)]
 
 
 def ridge(F, target, relative=1e-2):

@@ -12,6 +12,11 @@ from snnplast.training.trainer import Trainer
 
 RESERVOIR = {"teacher": {"name": "hsic", "window": 3}, "units": 18, "streams": 6, "stream_length": 30, "leak": 0.4}
 """Settings of a reservoir that is fitted in no time."""
+AVERAGES = {
+    **RESERVOIR,
+    "teacher": {"name": "class-memory", "remembers": {"name": "averages", "memory": 0.6}},
+}
+"""The same of one whose pools hold class averages."""
 
 
 def trainer(rule, network=None, iterations=6, seed=1, task=None, engine=NUMPY, workers=1) -> Trainer:

@@ -281,8 +281,11 @@ REFUSED = [
     ({"dynamics": "spiking", "bias": 1.0}, "bias = 1.0: input should be greater than 1"),
     ({"training": "rls"}, "training = 'rls': input should be 'ridge', 'delta' or 'reward-hebbian'"),
     ({"sample_time": "50 Hz"}, "sample_time"),
-    ({"teacher": "random"}, "Reservoir.teacher: unknown teacher 'random': Known: hsic"),
-    ({"teacher": Random(transforms=())}, "Random(transforms=()): a reservoir can supply the signal of 'hsic'"),
+    ({"teacher": "random"}, "Reservoir.teacher: unknown teacher 'random': Known: class-memory, hsic"),
+    (
+        {"teacher": Random(transforms=())},
+        "Random(transforms=()): the signal of 'hsic' or 'class-memory' is what a reservoir can supply",
+    ),
     ({"teacher": HSIC(transforms=())}, "its transforms are those of the reservoir; transforms of the reservoir's own"),
     ({"window": 3}, "Reservoir.window: unknown key"),
 ]
