@@ -5,6 +5,7 @@ from __future__ import annotations
 import brian2 as b2
 import numpy as np
 import pytest
+from brian2.utils.logger import catch_logs
 from learning_scripts import (
     ALPHA,
     BATCH,
@@ -303,3 +304,23 @@ def test_time_constants_and_thresholds_of_each_neuron():
     script.cells.vt = 0.5
     with pytest.raises(snnplast.UserError, match="'vt' has changed since"):
         script.show(learner, 1)
+
+
+def test_constants_of_the_script_are_its_own_so_that_brian2_warns_of_nothing():
+    E = -70 * b2.mV
+    inputs = b2.SpikeGeneratorGroup(1, [0], [1] * MS, dt=1 * MS)
+    cells = b2.NeuronGroup(
+        2, "dv/dt = (E - v)/(20*ms) : volt", threshold="v > E + 20*mV", reset="v = E", method="exact", dt=1 * MS
+    )
+    cells.v = E
+    synapses = b2.Synapses(inputs, cells, "s : 1", on_pre="v_post += s*mV", dt=1 * MS)
+    synapses.connect()
+    synapses.s = 30
+    network = b2.Network(inputs, cells, synapses)
+    rule = EProp(third_factor="firing-rate")
+    with catch_logs() as warned:
+        learner = snnplast.attach(rule, network, synapses=[synapses])
+        with learner.trial():
+            network.run(5 * MS)
+        assert learner.update().metrics["spikes_per_trial"] == 2
+    assert not [message for _, name, message in warned if "resolution_conflict" in name]

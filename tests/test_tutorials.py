@@ -32,6 +32,11 @@ CLAIMS = {
         figures = ("digits.learning", "digits.raster", "digits.weights", "digits.confusion", "trial")
         assert all(Path(f"{name}.png").stat().st_size > 10_000 for name in figures)
         """,
+    "from-brian2": """
+        assert losses[-1] < 0.3 * losses[0]
+        assert run.metrics["loss"][-1] < 0.05 * run.metrics["loss"][0] and spikes.num_spikes > 100
+        assert abs(len(times) / 100 - 1 / (0.01 * np.log(3.0 / 2.0))) < 5
+        """,
 }
 """By tutorial, what holds at its end, as a cell after the last."""
 

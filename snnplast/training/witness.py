@@ -88,13 +88,15 @@ class Witness(Engine):
             raise UserError(f"attach: {owner}: what the rule adds to its neurons is more than code run at every step")
         whole = Fragment(updates=tuple(updates)).identifiers() - added.names()
         _refuse_moving(owner, added)
-        fixed = {name: own.constants[name] for name in sorted(whole & own.constants.keys() - group.variables.keys())}
+        needed = sorted(whole & own.constants.keys() - group.variables.keys())
+        outside = {name: neurons.constants[name] for name in needed if name in neurons.constants}
+        fixed = {name: own.constants[name] for name in needed if name not in outside}
         beside = brian2.NeuronGroup(
             group.N,
             "\n".join([*equations, *constant_equations(Fragment(constants=fixed, units=own.units))]),
             clock=group.clock,
             name=f"{owner}_beside*",
-            namespace=dict(own.functions),
+            namespace={**own.functions, **outside},  # the script's own: Brian2 would warn of a second one
         )
         for name, value in fixed.items():
             beside.variables[name].set_value(value)
