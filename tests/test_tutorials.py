@@ -37,6 +37,15 @@ CLAIMS = {
         assert run.metrics["loss"][-1] < 0.05 * run.metrics["loss"][0] and spikes.num_spikes > 100
         assert abs(len(times) / 100 - 1 / (0.01 * np.log(3.0 / 2.0))) < 5
         """,
+    "from-a-paper": """
+        assert difference < 1e-12 < 0.1 < np.abs(after - before).max() and fired.sum() > 100
+        assert alike(first) < 0.95 < 0.975 < alike(last) and 0.9 < np.linalg.norm(last) < 1.3
+        assert "inject() gives something else the second time" in str(refused)
+        assert run.metrics["test_accuracy"][-1] > 0.85
+        import subprocess
+        named = subprocess.run(["snnplast", "rules"], capture_output=True, text=True).stdout
+        assert "Hebbian learning with a brake" in named
+        """,
 }
 """By tutorial, what holds at its end, as a cell after the last."""
 
@@ -68,6 +77,8 @@ def test_a_notebook_is_plain_markdown_and_code(name):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_tutorial_does_what_it_says(name, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", notebooks.with_command(tmp_path / "bin"))
+    for variable, value in notebooks.OFFLINE.items():
+        monkeypatch.setenv(variable, value)
     (tmp_path / "empty").mkdir()
     book = executed(name, tmp_path / "empty")
     printed = "".join(output.get("text", "") for cell in book.cells for output in cell.get("outputs", ()))

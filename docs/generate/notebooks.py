@@ -16,6 +16,9 @@ TUTORIALS = Path(__file__).parents[1] / "tutorials"
 _DOWNLOAD = re.compile(r"^\{download\}.*\n+", re.M)
 _LINK = re.compile(r"(?<!!)\[([^]]+)\]\((?!https?:)[^)]+\)")
 
+OFFLINE = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+"""So that pip builds with the setuptools that is there; 0 is how pip spells "none" here."""
+
 
 def pages() -> Iterator[Path]:
     """The tutorials that are run."""
@@ -55,3 +58,4 @@ def prepare(app: Any) -> None:
     """Before pages are read: the notebooks they offer, and the command their cells call."""
     write(TUTORIALS / "notebooks")
     os.environ["PATH"] = with_command(Path(app.doctreedir) / "command")
+    os.environ |= OFFLINE
