@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from generate import plugins, python
+from generate import config, errors, plugins, python
+
+PAGES = (plugins, python, config, errors)
 
 
 def write(directory: Path) -> None:
     """Every page whose text has changed."""
-    for name, text in (*plugins.pages(), *python.pages()):
+    for name, text in (page for source in PAGES for page in source.pages()):
         file = directory / f"{name}.md"
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists() or file.read_text() != text:
