@@ -22,7 +22,7 @@ SAID = {
     "rule": "Name of the rule that learns every plastic projection that names no other.",
     "engine": "What runs the network: a name, or a table.",
     "model": "Network and task: `name`, a model that is there, or `file`, a Python file of yours; and its settings.",
-    "rules": "`[rules.NAME]`: settings of a rule; `[rules.NAME.model]` and `[rules.NAME.train]` count while it is chosen.",
+    "rules": "`[rules.NAME]`: settings of a rule; `[rules.NAME.model]` and `[rules.NAME.train]` hold where it learns.",
     "third_factors": "`[third_factors.NAME]`: settings of a third factor, whichever rule it serves.",
     "train": "How long, from which seed, on how many threads.",
     "record": "What is kept, and in which file.",

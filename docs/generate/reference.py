@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from generate import config, errors, plugins, python
+from generate import command_line, config, errors, plugins, python
 
-PAGES = (plugins, python, config, errors)
+PAGES = (plugins, python, config, command_line, errors)
 
 
 def write(directory: Path) -> None:

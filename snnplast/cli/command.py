@@ -75,16 +75,17 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help")
 
 
-def _parse(given: list[str]) -> argparse.Namespace:
-    parser = _Parser(
+def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """What reads the arguments, and what reads those of each command."""
+    whole = _Parser(
         prog="snnplast",
         description="Spiking networks that learn by local plasticity rules, on Brian2.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"snnplast {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
+    whole.add_argument("--version", action="version", version=f"snnplast {__version__}")
+    commands = whole.add_subparsers(metavar="COMMAND", parser_class=_Parser)
     _add_run(commands)
     _add_resume(commands)
     _add_sweep(commands)
@@ -98,13 +99,18 @@ def _parse(given: list[str]) -> argparse.Namespace:
     _add_plot(commands)
     _add_evaluate(commands)
     _add_new(commands)
-    _check_word(given, list(commands.choices))
+    return whole, dict(commands.choices)
+
+
+def _parse(given: list[str]) -> argparse.Namespace:
+    whole, commands = parser()
+    _check_word(given, list(commands))
     if not given:
-        parser.print_help()
+        whole.print_help()
         return argparse.Namespace(command=lambda options: None)
-    options, rest = parser.parse_known_args(given)
+    options, rest = whole.parse_known_args(given)
     if rest:
-        known = commands.choices[given[0]]._option_string_actions if given[0] in commands.choices else ["--help"]
+        known = commands[given[0]]._option_string_actions if given[0] in commands else ["--help"]
         raise UserError(f"unknown argument {rest[0]!r}; {nearest(rest[0], known)}")
     return options
 

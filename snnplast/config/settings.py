@@ -78,7 +78,7 @@ class Recording(Description):
     path: Annotated[str, Field(description="HDF5 file, '' for none")] = "run.h5"
     spikes: Annotated[Names, Field(description="populations whose spikes are kept; 'neurons': all but sources")] = ()
     variables: Annotated[Names, Field(description="'population.variable' or 'projection.variable'")] = ()
-    trials: Literal["test", "training", "all"] | None = None
+    trials: Annotated[Literal["test", "training", "all"] | None, Field(description="whose are kept")] = None
     every: Annotated[int, Field(ge=1, le=MOST, description="keep those of every k-th epoch or iteration")] = 1
     first: Annotated[int, Field(ge=0, le=MOST, description="keep the first so many trials of each, 0 for all")] = 100
     weights: Annotated[str | None, Field(description="'every 10': keep weights after every 10th")] = None

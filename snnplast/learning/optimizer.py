@@ -27,7 +27,7 @@ class Schedule(Description):
     snnplast.description.WrongValue: Schedule.name = 'cosine': input should be 'constant' or 'linear'
     """
 
-    name: Literal["constant", "linear"] = "constant"
+    name: Annotated[Literal["constant", "linear"], Field(description="how the rate changes")] = "constant"
     final: Annotated[float, Field(ge=0, le=1, description="fraction of the rate left at the end")] = 0.1
 
     def __call__(self, progress: float) -> float:
@@ -142,9 +142,9 @@ class Adam(Optimizer):
 
     name: ClassVar[str] = "adam"
     compiled_form: ClassVar[str] = "adam"
-    beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    beta_1: Annotated[float, Field(ge=0, lt=1, description="memory of the mean gradient")] = 0.9
+    beta_2: Annotated[float, Field(ge=0, lt=1, description="memory of the mean squared gradient")] = 0.999
+    epsilon: Annotated[float, Field(gt=0, description="added to its root")] = 1e-8
 
     def init(self, parameter: np.ndarray) -> State:
         return {"n": np.zeros(()), "m": np.zeros_like(parameter), "u": np.zeros_like(parameter)}
