@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from snnplast.engine import NUMPY
 from snnplast.errors import UserError
 from snnplast.network import code, slots
-from snnplast.network.code import equation_lines, expression, statements
+from snnplast.network.code import equation, equation_lines, expression, statements
 from snnplast.network.custom_neurons import CustomNeurons
 from snnplast.network.fragments import Fragment, Injection, Update
 from snnplast.network.network import Network
@@ -255,3 +255,10 @@ def test_a_neurons_variable_w_and_the_weights_are_both_shown_under_their_names()
         assert engine["input_to_hidden.w"].tolist() == [30.0] * 6
         assert np.all(engine.history["hidden.w"][0] == 1.0)
         assert engine["hidden_to_sink.w"].tolist() == [2.0] * 9
+
+
+@pytest.mark.parametrize("text", ["dv/dt = -v/tau + (v > 1)/tau : 1", "on = 2*(v > 1 and v < 2) : 1"])
+def test_a_condition_in_an_equation_is_no_number(text):
+    with pytest.raises(UserError, match=r"is a condition, no number; int\(v > 1"):
+        equation(text)
+    assert equation(text.replace("(v >", "int(v >")).value is not None

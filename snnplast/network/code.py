@@ -93,6 +93,8 @@ def equation(line: str) -> Equation:
     if differential and right is None:
         raise WrongCode(f"equation {line!r}: expected 'd{differential}/dt = expression : unit'")
     value = None if right is None else expression(right, line)
+    if value is not None and (condition := _reckoned_with(value)):
+        raise WrongCode(f"equation {line!r}: {condition!r} is a condition, no number; int({condition}) is 1 or 0")
     return Equation(differential or plain, value, bool(differential), unit.partition("(")[0].strip(), line.strip())
 
 
@@ -129,6 +131,13 @@ def expression(code: str, line: str | None = None) -> ast.expr:
     if wrong := _foreign(parsed):
         raise WrongCode(f"{shown} is not in Brian2's language: {wrong}")
     return parsed
+
+
+def _reckoned_with(parsed: ast.expr) -> str:
+    """A condition that stands where a number is needed, which Brian2 takes in statements, but not in equations."""
+    sums = [node for node in ast.walk(parsed) if isinstance(node, ast.BinOp)]
+    parts = [part for node in sums for part in (node.left, node.right)]
+    return next((ast.unparse(part) for part in parts if isinstance(part, ast.Compare | ast.BoolOp)), "")
 
 
 def _foreign(parsed: ast.expr) -> str:
