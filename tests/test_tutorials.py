@@ -46,6 +46,12 @@ CLAIMS = {
         named = subprocess.run(["snnplast", "rules"], capture_output=True, text=True).stdout
         assert "Hebbian learning with a brake" in named
         """,
+    "a-study": """
+        from pathlib import Path
+        assert intervals["random"].low > 0 and intervals["zero"].low > 0 and accuracy["hsic"].min() > 0.9
+        assert len(list(Path("study.sweep").glob("*.h5"))) == 3 * 6 + 1
+        assert len(Path("runs.txt").read_text().splitlines()) == 3 and Path("figure.pdf").stat().st_size > 1000
+        """,
 }
 """By tutorial, what holds at its end, as a cell after the last."""
 
