@@ -38,7 +38,7 @@ CLAIMS = {
         assert abs(len(times) / 100 - 1 / (0.01 * np.log(3.0 / 2.0))) < 5
         """,
     "from-a-paper": """
-        assert difference < 1e-12 < 0.1 < np.abs(after - before).max() and fired.sum() > 100
+        assert difference < 1e-12 < 0.1 < np.abs(after - drawn).max() and fired.sum() > 100
         assert alike(first) < 0.95 < 0.975 < alike(last) and 0.9 < np.linalg.norm(last) < 1.3
         assert "inject() gives something else the second time" in str(refused)
         assert run.metrics["test_accuracy"][-1] > 0.85
