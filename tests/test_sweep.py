@@ -184,10 +184,11 @@ SEARCHED = {}
 @pytest.mark.slow
 def test_what_is_complete_is_not_run_again_unless_its_settings_have_changed(tiny, capsys):
     words = ["sweep", "experiment.toml", "--over", "model.hidden=3,4", "--seeds", "0"]
-    assert main(words) == 0
+    assert main(words) == 0 and "as before" not in capsys.readouterr().out
     paths = [tiny.path / "experiment.sweep" / f"hidden={n},seed=0.h5" for n in (3, 4)]
     first = [path.stat().st_mtime_ns for path in paths]
     main(words)
+    assert capsys.readouterr().out.count(", as before\n") == 2
     assert [path.stat().st_mtime_ns for path in paths] == first
     other = [*words, "--set", "rules.e-prop.batch=3"]
     assert main(other) == 2

@@ -128,14 +128,15 @@ def _searched(
 def _run(
     console: Console, points: Sequence[Point], axes: Sequence[Axis], factory: Factory, asked: Sweep
 ) -> dict[Point, str]:
-    """Runs points, a line for each; what went wrong where something did."""
-    failed = {}
+    """Runs points that are not complete, a line for each; what went wrong where something did."""
+    failed, there = {}, {point for point in points if not command(point, asked.inexact, asked.force)}
     try:
         for done, (point, wrong) in enumerate(run_all(points, factory, asked.inexact, asked.force), 1):
             if wrong:
                 failed[point] = wrong
             name = f"{_name(axes, point.values)}, seed {point.seed}"
-            emit(console, f"{done:{len(str(len(points)))}}/{len(points)}  {name}{wrong and ': '}{wrong}")
+            said = f": {wrong}" if wrong else ", as before" if point in there else ""
+            emit(console, f"{done:{len(str(len(points)))}}/{len(points)}  {name}{said}")
     except KeyboardInterrupt as interrupt:
         raise Interrupted(number_of(interrupt), "; the same command goes on where the runs were") from None
     return failed
