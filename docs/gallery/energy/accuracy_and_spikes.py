@@ -3,7 +3,7 @@ Energy against accuracy
 =======================
 
 On neuromorphic hardware energy goes with spikes and synaptic operations: the sum over spikes of the synapses each
-reaches. Every run counts them. A firing-rate regulariser trades them for accuracy; it pulls each neuron to a target
+reaches. Every run counts them. A firing-rate regulariser saves some of them; it pulls each neuron to a target
 rate :math:`f^*` by a third factor of its own, added to the first,
 
 .. math::
@@ -48,6 +48,7 @@ for axis, quantity in zip(axes, labels, strict=True):
     axis.set_xlabel(labels[quantity])
 axes[0].set_ylabel("test accuracy (%)")
 axes[0].set_xlim(0, None)
+axes[1].xaxis.set_major_locator(plt.MaxNLocator(4))
 axes[0].legend(fontsize=8, loc="lower right")
 plt.show()
 

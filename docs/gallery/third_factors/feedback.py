@@ -52,3 +52,7 @@ axes[0].set(xlabel="epoch", ylabel="test accuracy (%)")
 axes[0].legend(loc="lower right")
 axes[1].set(xlabel="update", ylabel=r"cosine of $B$ with $W_\mathrm{out}^T$", ylim=(-0.2, 1.05))
 plt.show()
+
+# %%
+# Adaptive feedback finds the readout's weights without being told them. The decay that makes it do so also keeps the
+# readout small, which costs accuracy here.

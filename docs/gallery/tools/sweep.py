@@ -18,7 +18,7 @@ import numpy as np
 # Two rules, three sizes and two seeds are twelve runs of two epochs.
 
 command = """
-snnplast sweep digits --over rule=e-prop,ib-hebbian --over model.hidden=10,30,60
+snnplast sweep digits --over model.hidden=10,30,60 --over rule=e-prop,ib-hebbian
     --set train.epochs=2 --seeds 0,1 --jobs 2 --output sizes
 """
 with tempfile.TemporaryDirectory() as folder:
