@@ -6,18 +6,19 @@ which takes it up (`reservoir_units`).
 
     hsic            xi = sum over features u of W_u u         state of the open pool and of the closed pools before this
                                                               sample, and the layer's representation z
-    class-memory    xi = sum_c e_c m^_c,   m^_c = sum over units i of pool c of W_i r_i
+    class-memory    xi = sum_c e_c m^_c,   m^_c = sum over units i of pool c of W_i r_i          (`reservoir_answers`)
 
     e: p - y, the error of the task's readout, in the simulation; r: the state before this sample
 
-So a class memory asks of the circuit: a gate by the class, as for hsic; one error per class, broadcast to the pools of
-all layers with weights of 1; units whose output is the product of state and error; no transport of weights, and no
-product of z with what is remembered. How many dimensions of z a pool holds is bounded by its number of units,
-units / C, and of how many samples by its leak and recurrence: averages with a memory of 0.98 want a leak of 0.02, a
-radius of 0.2 or less and half as many units again as neurons in the layer.
+So averages weighted by the readout's error ask of a circuit: a gate by the class, as hsic does; one error per class,
+broadcast to the pools of all layers with weights of 1; units whose output is the product of state and error. No weights
+are transported, and nothing is multiplied with z. Weighted by what the layer itself expects they do without the
+readout's error, but every pool's answer is multiplied with z, and the products compete in a softmax.
 
-The weights W are learned before the run (`reservoir_training`), from streams of random classes seen through random
-encoders; they never see data of the task.
+How many dimensions of z a pool holds is bounded by its number of units, units / C, and of how many samples by its leak
+and recurrence: averages with a memory of 0.98 want a leak of 0.02, a radius of 0.2 or less and half as many units again
+as neurons in the layer. The weights W are learned before the run (`reservoir_training`), from streams of random classes
+seen through random encoders; they never see data of the task.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ from snnplast.learning import Context, Pretrained, Pretraining, Speaks, State
 from snnplast.network import Analog, Network
 from snnplast.rules.references import DARUWALLA_2024
 from snnplast.rules.third_factors import reservoir_training
-from snnplast.rules.third_factors.class_memory import ClassMemory
 from snnplast.rules.third_factors.hsic import HSIC
 from snnplast.rules.third_factors.layerwise import LayerwiseFactor
+from snnplast.rules.third_factors.reservoir_answers import connect_answers, given
 from snnplast.rules.third_factors.reservoir_teachers import (
     AnyTeacher,
     Averaged,
@@ -44,16 +45,16 @@ from snnplast.rules.third_factors.reservoir_teachers import (
     remembered,
 )
 from snnplast.rules.third_factors.reservoir_units import DrivenUnits, PlainUnits, RateUnits, Units, WorkingUnits
-from snnplast.task import CrossEntropy, Record, Segment
+from snnplast.task import Record, Segment
 from snnplast.units import PositiveRate, PositiveTime
 
 
 class Reservoir(Speaks, Pretrained, LayerwiseFactor):
     """One reservoir per layer.
 
-    teacher: the third factor whose signal it supplies, `HSIC` (default), or a `ClassMemory` of averages with
-    expectation "readout" or "uniform"; its name, or its table. The readout's error needs a readout that acts once per
-    trial and `CrossEntropy`, whose errors sum to 0.
+    teacher: the third factor whose signal it supplies, `HSIC` (default), or a `ClassMemory` of averages; its name, or
+    its table. With expectation "readout", a readout that acts once per trial is needed, and `CrossEntropy`, whose
+    errors sum to 0.
     units: number of units, default 500. dynamics: "rate" (default), clocked once per sample, or "spiking".
     gating: "class" (default), or "none", the plain random reservoir with the class as input, for comparison.
     drive: of spiking units, "representation" (default), z as a current after the sample, or "spikes", the layer's own.
@@ -141,35 +142,13 @@ class Reservoir(Speaks, Pretrained, LayerwiseFactor):
             size = network.population(target).size
             units = self._units_of(target, size, self._classes(context), context.seed)
             units.add_to(network)
-            readout, features = f"{target}_third_factor", units.features
+            readout = f"{target}_third_factor"
             network.add(readout, Analog(size, equations="drive : 1"))
-            settings = {"order": units.order}
-            if self.lesson.weighted:
-                units.weigh(network, self._error_of(network, target, context))
-                features, settings = units.weighted, {"order": units.answering, "feedback": True}
-            reservoir_training.connect_readout(network, features, readout, **settings)
+            if isinstance(lesson := self.lesson, Averaged):
+                connect_answers(network, lesson, units, readout, context)
+            else:
+                reservoir_training.connect_readout(network, units.features, readout, order=units.order)
         return network
-
-    def _error_of(self, network: Network, layer: str, context: Context) -> str:
-        """The population whose variable `error` weights the pools of a layer; what it needs is added."""
-        if not self._hears_readout:
-            network.add(f"{layer}_error", Analog(context.read.size, equations="error : 1", into="error"))
-            return f"{layer}_error"
-        readout, objective, place = context.readout, context.objective, "third factor 'reservoir': teacher.expectation"
-        if context.read.clock != "trial":
-            raise UserError(f"{place} = 'readout': {readout!r} acts step by step; a RateReadout is needed")
-        if not isinstance(objective, CrossEntropy):
-            kind = type(objective).__name__
-            raise UserError(
-                f"{place} = 'readout': errors of {kind} do not sum to 0; a CrossEntropy objective is needed"
-            )
-        if not network.attachments.get(readout):
-            network.attach(readout, objective.fragment())
-        return readout
-
-    @property
-    def _hears_readout(self) -> bool:
-        return isinstance(self.teacher, ClassMemory) and self.teacher.expectation == "readout"
 
     def init(self, context: Context) -> State:
         measured = ("correlation", "spikes") if self._kind_of_units.spiking else ("correlation",)
@@ -177,20 +156,20 @@ class Reservoir(Speaks, Pretrained, LayerwiseFactor):
         return super().init(context) | remembered(self.teacher, context) | own
 
     def values(self, segment: Segment, record: Record, context: Context, state: State) -> dict[str, np.ndarray]:
-        given: dict[str, np.ndarray] = {}
+        found: dict[str, np.ndarray] = {}
         target = f"{context.readout}.target"
         for name in context.targets:
             if segment.phase == "response":
                 if target not in record.series:
                     raise UserError(f"third factor 'reservoir': the segments of a trial must give {target!r}")
                 label = record.series[target][-1]
-                given |= self._units_of(name, 0, label.size).respond(label)
-                if isinstance(lesson := self.lesson, Averaged) and not self._hears_readout:
-                    given[f"{name}_error.error"] = lesson.uniform(label, own_memory(state))
+                found |= self._units_of(name, 0, label.size).respond(label)
+                if isinstance(lesson := self.lesson, Averaged):
+                    found |= given(lesson, name, label, own_memory(state))
             elif target in segment.series:
                 label = np.atleast_2d(segment.series[target])[-1]
-                given |= self._units_of(name, 0, label.size).present(label)
-        return given
+                found |= self._units_of(name, 0, label.size).present(label)
+        return found
 
     def further(self, record: Record, context: Context, state: State) -> list[Segment]:
         steps = self._kind_of_units.work(self, context.network.dt)
@@ -204,8 +183,8 @@ class Reservoir(Speaks, Pretrained, LayerwiseFactor):
                 fired = (record.during(phase).spikes for phase in ("trial", "work"))
                 state[f"{name}.spikes"][...] = sum(s[f"{name}_reservoir"][0].size for s in fired if s)
             if exact is not None:
-                given = signals[name] = record.during("response").ends[f"{name}_third_factor.drive"]
-                state[f"{name}.correlation"][...] = _correlation(given, exact)
+                own = signals[name] = record.during("response").ends[f"{name}_third_factor.drive"]
+                state[f"{name}.correlation"][...] = _correlation(own, exact)
         return signals
 
     def report(self, state: State) -> dict[str, float]:

@@ -1,16 +1,11 @@
-r"""Whose signal a reservoir can supply: what its readout is asked for before the run, and how it answers in the loop.
+r"""Whose signal a reservoir can supply, and what its readout is asked for before the run.
 
 hsic            asked for the exact signal of the last `window` samples, over its root mean square in the stream,
-                from the first full window on. All features add up to one answer.
+                from the first full window on; all features add up to one answer
 class-memory    with averages: the pool of a sample's class is asked for the average m of the class as it was before
-                the sample, m_y <- memory m_y + (1 - memory) z, from 0 where a stream begins. In the loop every pool
-                answers at once with its average, each weighted by the error e_c = p_c - y_c of its class:
-
-                    xi = sum_c e_c m_c
-
-                where errors sum to 0 the same as sum_c e_c (m_c - mean m). expectation = "readout": e is the error
-                that the readout has in the simulation, carried to the pools; "uniform": it is 1 / (number of classes
-                known so far) - y.
+                the sample, m_y <- memory m_y + (1 - memory) z, from 0 where a stream begins; in the loop all pools
+                answer at once, weighted by the errors e_c = p_c - y_c of their classes (`reservoir_answers`):
+                xi = sum_c e_c m_c, where errors sum to 0 the same as sum_c e_c (m_c - mean m)
 """
 
 from __future__ import annotations
@@ -77,10 +72,20 @@ class Averaged:
     first: ClassVar[int] = 1
 
     @property
+    def averages(self) -> Averages:
+        """What the teacher remembers."""
+        assert isinstance(self.teacher.remembers, Averages)
+        return self.teacher.remembers
+
+    @property
     def memory(self) -> float:
         """Share of an average that a new sample leaves."""
-        assert isinstance(self.teacher.remembers, Averages)
-        return self.teacher.remembers.memory
+        return self.averages.memory
+
+    @property
+    def expectation(self) -> str:
+        """Whose error weights the pools."""
+        return self.teacher.expectation
 
     def fitting(self, sample_time: float) -> dict[str, float]:
         """Settings of a reservoir that fit this teacher, in SI units. sample_time: of one sample (s)."""
@@ -124,15 +129,8 @@ def _suppliable(teacher: ThirdFactor) -> ThirdFactor:
         raise UserError(f"{short(teacher)}: the signal of {names} is what a reservoir can supply")
     if [*map(repr, teacher.transforms)] != [*map(repr, type(teacher).model_fields["transforms"].default)]:
         raise UserError("its transforms are those of the reservoir; transforms of the reservoir's own are allowed")
-    if isinstance(teacher, ClassMemory):
-        if not isinstance(teacher.remembers, Averages):
-            raise UserError(
-                f"remembers = {teacher.remembers.name!r}: a reservoir holds averages; 'averages' is allowed"
-            )
-        if teacher.expectation == "layer":
-            raise UserError(
-                "expectation = 'layer': no pool compares what it holds with a sample; 'readout' or 'uniform' is allowed"
-            )
+    if isinstance(teacher, ClassMemory) and not isinstance(teacher.remembers, Averages):
+        raise UserError(f"remembers = {teacher.remembers.name!r}: a reservoir holds averages; 'averages' is allowed")
     return teacher
 
 

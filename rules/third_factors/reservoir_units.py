@@ -5,13 +5,7 @@ layer representation z, the gate g_i = [c(i) = y], and the readout sees the stat
 
     opened = g r,   closed = (1 - g) r,   z
 
-or, of pools that answer for themselves (`reservoir_teachers`), each unit says r weighted by the error of its class,
-
-    weighted = r e_c(i)
-
-which analog synapses of weight 1 carry to it from where errors are: so the class opens what is taken up, and the error
-what is said.
-
+of which pools that each hold an average are read by the first alone (`reservoir_answers`: how all of them answer).
 Rate units then take up the sample at once, spiking units in a time of their own or while it is shown; other pools hold:
 
     RateUnits        r <- r + g leak (tanh(W_in z + W_rec r) - r)
@@ -36,7 +30,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
-from snnplast.network import Analog, CustomNeurons, ExplicitPairs, Fragment, Network, Population, Update, slots
+from snnplast.network import Analog, CustomNeurons, ExplicitPairs, Network, Population, Update, slots
 from snnplast.random_streams import stream
 from snnplast.time_steps import steps_of
 
@@ -59,8 +53,8 @@ class Units:
     """The reservoir of one layer of `size` neurons.
 
     layer: whose spikes it hears. z_of: the population whose variable z is the layer's representation.
-    features: everything a readout sees that hears all of it; pools, weighted: what one does to which each pool answers
-    for itself, while that is learned and afterwards. order: of the readout among what acts in the response step.
+    features: everything a readout sees that hears all of it; pools: what one does to which the open pool alone answers.
+    order: of the readout among what acts in the response step.
     state: variables that outlive trials. spiking: whether its units spike.
     """
 
@@ -72,8 +66,6 @@ class Units:
     seed: int
 
     order: ClassVar[int] = 0
-    answering: ClassVar[int] = 2
-    """The same of readouts that hear what is weighted: after the units have taken up the error."""
     state: ClassVar[tuple[str, ...]] = ("r",)
     spiking: ClassVar[bool] = False
 
@@ -89,10 +81,6 @@ class Units:
     @property
     def pools(self) -> tuple[Feature, ...]:
         return (Feature("pools", self.name, "opened"),)
-
-    @property
-    def weighted(self) -> tuple[Feature, ...]:
-        return (Feature("pools", self.name, "weighted"),)
 
     def gate(self, label: np.ndarray) -> np.ndarray:
         """g (units,) of a sample with this one-hot class (C,)."""
@@ -131,15 +119,6 @@ class Units:
         if pre.size:
             pairs = ExplicitPairs(pre=pre, post=post)
             self._connect_itself(network, connectivity=pairs, weights=self._per_spike * recurrent[pre, post])
-
-    def weigh(self, network: Network, source: str) -> None:
-        """Let the variable `error` of a population, one value per class, weight what the units say."""
-        code = Update("weighted = (opened + closed)*weight\nweight = 0", *slots.SIGNALS, event="trial")
-        network.attach(self.name, Fragment(("weight : 1", "weighted : 1"), updates=(code,)))
-        units = np.argsort(self.pool, kind="stable")
-        pairs = ExplicitPairs(pre=self.pool[units], post=units)
-        carried = {"kind": "analog", "variable": "error", "every": "trial", "feedback": True, "into": "weight"}
-        network.connect(source, self.name, connectivity=pairs, weights=1.0, **carried)
 
     def _groups(self) -> list[np.ndarray]:
         """Units that may be connected among themselves: those of one pool."""
