@@ -18,11 +18,11 @@ import matplotlib.pyplot as plt
 import snnplast as snn
 
 # %%
-# E-prop on digits, 100 hidden neurons, five epochs for each target.
+# E-prop on digits, 100 hidden neurons, four epochs for each target.
 
 
 def learnt(*settings):
-    run = snn.train(snn.Experiment.of("digits", *settings, "train.epochs=5", "record.path="), progress=False)
+    run = snn.train(snn.Experiment.of("digits", *settings, "train.epochs=4", "record.path="), progress=False)
     names = ("test_accuracy", "spikes_per_trial", "synaptic_operations", "learning_operations")
     return {name: run.metrics[name][-1] for name in names}
 

@@ -25,12 +25,12 @@ import numpy as np
 import snnplast as snn
 
 # %%
-# Six epochs of each, with the settings of the model. ``spikes_per_trial`` is a metric of every run.
+# Four epochs of each, with the settings of the model. ``spikes_per_trial`` is a metric of every run.
 
 factors = ("backprop", "class-memory", "hsic", "readout-error", "random", "zero")
 runs = {}
 for factor in factors:
-    settings = ("rule=ib-hebbian", f"rules.ib-hebbian.third_factor={factor}", "train.epochs=6", "record.path=")
+    settings = ("rule=ib-hebbian", f"rules.ib-hebbian.third_factor={factor}", "train.epochs=4", "record.path=")
     runs[factor] = snn.train(snn.Experiment.of("digits", *settings), progress=False)
     accuracy, spikes = (runs[factor].metrics[name][-1] for name in ("test_accuracy", "spikes_per_trial"))
     print(f"{factor:14} {100 * accuracy:.1f} %, {spikes:.0f} spikes per digit")
@@ -40,8 +40,8 @@ figure, axis = plt.subplots()
 for factor, run in runs.items():
     accuracy = 100 * run.metrics["test_accuracy"]
     style = "o--" if factor in ("random", "zero") else "o-"
-    axis.plot(np.arange(1, 7), accuracy, style, markersize=4, label=factor)
-axis.set(xlabel="epoch", ylabel="test accuracy (%)", xticks=range(1, 7))
+    axis.plot(np.arange(1, 5), accuracy, style, markersize=4, label=factor)
+axis.set(xlabel="epoch", ylabel="test accuracy (%)", xticks=range(1, 5))
 axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
