@@ -62,7 +62,7 @@ def accuracy(folder: Path, seeds: list[int], epochs: int, keep: Path | None) -> 
 
     rows = []
     for seed in seeds:
-        kept = [f"record.path={keep / f'diehl-cook-{seed}.h5'}"] if keep else ["record.path=none"]
+        kept = [f"record.path={keep / f'diehl-cook-{seed}.h5'}"] if keep else ["record.path="]
         started = time.process_time()
         run = snn.train(
             experiment(folder, f"train.seed={seed}", f"train.epochs={epochs}", *kept), progress=False, force=True

@@ -22,7 +22,7 @@ import snnplast as snn
 
 runs = {}
 for rule in ("decolle", "e-prop", "frozen"):
-    settings = (f"rule={rule}", "model.hidden=[60, 30]", "model.gain=1.5", "train.epochs=4", "record.path=")
+    settings = (f"rule={rule}", "model.hidden=[60, 30]", "model.gain=1.5", "train.epochs=6", "record.path=")
     runs[rule] = snn.train(snn.Experiment.of("digits", *settings), progress=False)
     print(f"{rule:8} {100 * runs[rule].metrics['test_accuracy'][-1]:.1f} %")
 
