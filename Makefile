@@ -51,4 +51,4 @@ $(READY): setup.cfg pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf docs/_build docs/examples docs/reference/generated docs/tutorials/notebooks build dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf docs/_build docs/examples docs/reference/generated docs/tutorials/notebooks docs/jupyter_execute build dist *.egg-info .pytest_cache .ruff_cache

@@ -19,6 +19,7 @@ project, author, release = "snnplast", "the snnplast authors", __version__
 copyright = f"{author}, MIT licence"
 extensions = ["myst_nb", "sphinx_gallery.gen_gallery", "sphinx_copybutton", "sphinx_design", "sphinx_llms_txt"]
 exclude_patterns = ["generate", "_build", "gallery", "sg_execution_times.rst", "examples/**.ipynb", "examples/**.zip"]
+exclude_patterns += ["jupyter_execute"]  # what a build of before has left
 exclude_patterns += ["examples/**.py*", "examples/**.json", "examples/sg_execution_times.rst", "tutorials/notebooks"]
 html_theme = "furo"
 html_title = "snnplast"
