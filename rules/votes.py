@@ -47,6 +47,11 @@ class Votes(Extends, Assigns, Rule):
     def extend(self, network: Network, projections: Sequence[Projection]) -> Network:
         network = network.copy()
         for p in projections:
+            if p.every != "trial":
+                raise UserError(
+                    f"rule 'votes': network.{p.name} acts step by step; every='trial' and the variable that counts "
+                    "spikes are needed"
+                )
             wired = {"connectivity": p.connectivity, "kind": "analog", "variable": p.variable, "every": "trial"}
             network.connect(p.source, p.target, name=_answers(p), weights=0.0, simulated=False, **wired)
         return network
@@ -55,11 +60,6 @@ class Votes(Extends, Assigns, Rule):
         return {name: None for p in projections for name in (p.name, _answers(p))}
 
     def inject(self, network: Network, projection: Projection, kinds: Sequence[SignalKind]) -> Injection:
-        if projection.every != "trial":
-            raise UserError(
-                f"rule 'votes': network.{projection.name} acts step by step; every='trial' and the variable that "
-                "counts spikes are needed"
-            )
         return Injection()
 
     def assign(self, record: Record, projections: Sequence[Projection], values: Mapping[str, np.ndarray]) -> None:

@@ -114,3 +114,9 @@ def test_weights_keep_their_sum_before_each_digit(model):
         sim.test(0)
         assert np.array_equal(sim.weights["input_to_excitatory"].reshape(36, 8).sum(axis=0), before)
         assert np.ptp(before) > 1e-6
+
+
+def test_votes_are_refused_where_a_readout_acts_step_by_step():
+    experiment = snn.Experiment.of("xor", "rule=votes", "model.readout=leaky", "engine=runtime", "record.path=")
+    with pytest.raises(snn.UserError, match=r"rule 'votes': network\.hidden_to_output acts step by step"):
+        snn.open(experiment)
