@@ -54,7 +54,7 @@ RUNS = {
     "backprop": factor("backprop"),
     "symmetric": factor("readout-error", feedback="symmetric"),
     "reservoir": factor("reservoir"),
-    "reservoir, plain": factor("reservoir", gating="none"),
+    "reservoir, plain": factor("reservoir", gating="none", teacher="hsic"),
     "reservoir, spiking": factor("reservoir", dynamics="spiking"),
     "reservoir, spike-driven": factor("reservoir", dynamics="spiking", drive="spikes"),
     "reservoir, delta": factor("reservoir", training="delta"),

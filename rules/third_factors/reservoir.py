@@ -94,24 +94,36 @@ class Reservoir(Speaks, Pretrained, LayerwiseFactor):
     drive: Annotated[Literal["representation", "spikes"], Field(description="what drives spiking units")] = (
         "representation"
     )
-    leak: Annotated[float | None, Field(gt=0, le=1, description="share of the state renewed by one sample")] = None
+    leak: Annotated[
+        float | None, Field(gt=0, le=1, description="share of the state renewed by one sample; none: fits the teacher")
+    ] = None
     sample_time: Annotated[PositiveTime, Field(description="time in which spiking units take up a sample")] = "50 ms"
     tau_m: Annotated[PositiveTime, Field(description="membrane time constant of spiking units")] = "20 ms"
-    tau_trace: Annotated[PositiveTime | None, Field(description="time constant of the trace of their spikes")] = None
-    bias: Annotated[float | None, Field(gt=1, description="constant drive of spiking units; the threshold is 1")] = None
+    tau_trace: Annotated[
+        PositiveTime | None, Field(description="time constant of the trace of their spikes; none: fits the teacher")
+    ] = None
+    bias: Annotated[
+        float | None, Field(gt=1, description="drive of spiking units, the threshold is 1; none: fits the teacher")
+    ] = None
     layer_rate: Annotated[PositiveRate, Field(description="mean rate of imitated layers")] = "50 Hz"
     layer_cv: Annotated[float, Field(gt=0, description="their rates' standard deviation over the mean")] = 0.6
     input_scale: Annotated[float, Field(ge=0, description="scale of the input weights")] = 0.3
-    radius: Annotated[float | None, Field(ge=0, description="spectral radius of the recurrent weights")] = None
+    radius: Annotated[
+        float | None, Field(ge=0, description="spectral radius of the recurrent weights; none: fits the teacher")
+    ] = None
     connectivity: Annotated[float, Field(gt=0, le=1, description="recurrent connections within a pool")] = 0.1
     streams: Annotated[int, Field(ge=1, description="synthetic streams")] = 150
     stream_length: Annotated[int, Field(ge=2, description="samples per stream")] = 150
     training: Annotated[Literal["ridge", "delta", "reward-hebbian"], Field(description="training of the readout")] = (
         "ridge"
     )
-    ridge: Annotated[float | None, Field(gt=0, description="relative regularisation of the fit")] = None
+    ridge: Annotated[
+        float | None, Field(gt=0, description="relative regularisation of the fit; none: fits the teacher")
+    ] = None
     passes: Annotated[int, Field(ge=1, description="passes through the streams, unless fitted at once")] = 3
-    learning_rate: Annotated[float | None, Field(gt=0, description="eta of delta and reward-hebbian")] = None
+    learning_rate: Annotated[
+        float | None, Field(gt=0, description="eta of delta and reward-hebbian; none: fits the teacher")
+    ] = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Reservoir:
