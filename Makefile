@@ -34,7 +34,7 @@ test-slow: $(READY)
 docs: $(READY)
 	@$(BIN)/python -c 'import furo, myst_nb, sphinx_gallery' 2>/dev/null || \
 	  $(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[docs]'
-	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -q -W --keep-going -j auto -b html docs docs/_build/html
 
 lint: $(READY)
 	$(BIN)/python -m pip install --quiet ruff pyright

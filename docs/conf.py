@@ -47,6 +47,7 @@ sphinx_gallery_conf = {
     "plot_gallery": True,
     "download_all_examples": False,
     "show_memory": False,
+    "parallel": True,  # as many as sphinx -j says
     "remove_config_comments": True,
     "min_reported_time": 1,
 }
