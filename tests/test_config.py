@@ -10,6 +10,7 @@ import pytest
 
 from snnplast.config.experiment import Experiment
 from snnplast.config.layers import parse_sets
+from snnplast.config.settings import Recording
 from snnplast.config.toml_text import toml_text
 from snnplast.errors import UserError
 from snnplast.training.digests import digest_of
@@ -412,3 +413,9 @@ def test_a_base_class_in_a_model_file_does_not_count(tiny):
 def test_an_error_in_the_models_own_method_names_its_line(tiny):
     tiny.write("tiny.py", (tiny.path / "tiny.py").read_text().replace('net.add("output"', 'nett.add("output"'))
     assert "tiny.py, line 24: NameError: name 'nett' is not defined" in mistake("experiment.toml")
+
+
+@pytest.mark.parametrize("text", ["record.path=", "record.path=none"])
+def test_no_file_may_be_said_in_two_ways(text):
+    assert Experiment.of("xor", text).record.path == ""
+    assert Recording(path=None).path == ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -12,6 +12,12 @@ from snnplast.errors import UserError, short
 from snnplast.files import usable
 
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+
+if TYPE_CHECKING:
+    FileOrNone = str
+else:
+    FileOrNone = str | None
+"""What is given as none is "" afterwards."""
 
 MOST = 10**12
 """Updates, epochs, or what is counted in them, at most."""
@@ -56,8 +62,8 @@ class Training(Description):
 
 
 class Recording(Description):
-    """What is kept. path: the file, "" for none. variables: 'population.variable', every step; of synapses, such as
-    'input_to_hidden.eligibility', the value at the end of a trial.
+    """What is kept. path: the file, "" or none for no file. variables: 'population.variable', every step; of synapses,
+    such as 'input_to_hidden.eligibility', the value at the end of a trial.
 
     spikes: populations and sources; "neurons" stands for all spiking populations of the model that are no sources.
 
@@ -75,7 +81,7 @@ class Recording(Description):
     (('neurons',), ('output.y',), 10)
     """
 
-    path: Annotated[str, Field(description="HDF5 file, '' for none")] = "run.h5"
+    path: Annotated[FileOrNone, Field(description="HDF5 file; '' or none for no file")] = "run.h5"
     spikes: Annotated[Names, Field(description="populations whose spikes are kept; 'neurons': all but sources")] = ()
     variables: Annotated[Names, Field(description="'population.variable' or 'projection.variable'")] = ()
     trials: Annotated[Literal["test", "training", "all"] | None, Field(description="whose are kept")] = None
@@ -85,8 +91,8 @@ class Recording(Description):
 
     @field_validator("path")
     @classmethod
-    def _at_home(cls, path: str) -> str:
-        return str(usable(path)) if path else path
+    def _at_home(cls, path: str | None) -> str:
+        return str(usable(path)) if path else ""
 
     @field_validator("weights")
     @classmethod
