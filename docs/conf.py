@@ -18,12 +18,14 @@ from snnplast.version import __version__  # noqa: E402
 project, author, release = "snnplast", "the snnplast authors", __version__
 copyright = f"{author}, MIT licence"
 extensions = ["myst_nb", "sphinx_gallery.gen_gallery", "sphinx_copybutton", "sphinx_design", "sphinx_llms_txt"]
+extensions += ["matplotlib.sphinxext.mathmpl"]  # equations without a network
 exclude_patterns = ["generate", "_build", "gallery", "sg_execution_times.rst", "examples/**.ipynb", "examples/**.zip"]
 exclude_patterns += ["jupyter_execute"]  # what a build of before has left
 exclude_patterns += ["examples/**.py*", "examples/**.json", "examples/sg_execution_times.rst", "tutorials/notebooks"]
 html_theme = "furo"
 html_title = "snnplast"
-html_static_path: list[str] = []
+html_static_path, html_css_files = ["_static"], ["math.css"]
+mathmpl_fontsize, mathmpl_srcset = 11.0, ["2x"]
 nitpicky = True
 suppress_warnings = ["config.cache", "misc.highlighting_failure"]  # commands of several lines in cells
 

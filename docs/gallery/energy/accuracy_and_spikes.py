@@ -4,13 +4,13 @@ Energy against accuracy
 
 On neuromorphic hardware energy goes with spikes and synaptic operations: the sum over spikes of the synapses each
 reaches. Every run counts them. A firing-rate regulariser saves some of them; it pulls each neuron to a target
-rate :math:`f^*` by a third factor of its own, added to the first,
+rate :mathmpl:`f^*` by a third factor of its own, added to the first,
 
-.. math::
+.. mathmpl::
 
     R_j = c_\text{reg}\, \frac{1}{T} \left(\frac{n_j}{T} - f^*\right),
 
-with :math:`n_j` the spikes of a trial (``firing-rate``) or their mean over the batch (``batch-firing-rate``).
+with :mathmpl:`n_j` the spikes of a trial (``firing-rate``) or their mean over the batch (``batch-firing-rate``).
 """
 
 import matplotlib.pyplot as plt

@@ -5,10 +5,10 @@ AdEx: eight firing patterns
 The adaptive exponential neuron answers a step of current with the patterns of Naud et al. (2008): one population, one
 neuron for each pattern, all parameters arrays.
 
-.. math::
+.. mathmpl::
 
     C \dot V = -g_L (V - E_L) + g_L \Delta_T\, e^{(V - V_T)/\Delta_T} - w + I, \qquad
-    \tau_w \dot w = a (V - E_L) - w, \qquad w \leftarrow w + b \text{ at a spike}
+    {} \tau_w \dot w = a (V - E_L) - w, \qquad w \leftarrow w + b \text{ at a spike}
 """
 
 import matplotlib.pyplot as plt

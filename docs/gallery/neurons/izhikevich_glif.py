@@ -5,10 +5,10 @@ Izhikevich's and GLIF neurons
 Izhikevich's simple model in the five patterns of his paper (2003), and the five levels of the generalised LIF neurons
 of the Allen Institute (Teeter et al. 2018), each with a step of current:
 
-.. math::
+.. mathmpl::
 
     \dot v = (0.04 v^2 + 5 v + 140 - u + I)/\text{ms}, \qquad \dot u = a (b v - u), \qquad
-    v \leftarrow c,\; u \leftarrow u + d \text{ at a spike}
+    {} v \leftarrow c,\; u \leftarrow u + d \text{ at a spike}
 """
 
 import matplotlib.pyplot as plt

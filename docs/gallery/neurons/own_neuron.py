@@ -6,10 +6,10 @@ Any equations of Brian2 make a neuron that learns. Eligibility traces are not wr
 the code that Brian2 makes of the equations, taken symbolically. Here is a neuron with a slow potassium current, which
 no library has:
 
-.. math::
+.. mathmpl::
 
     \tau\, \dot v = -v - q\, v, \qquad \tau_q\, \dot q = -q, \qquad
-    v \leftarrow 0,\; q \leftarrow q + 0.4 \text{ at a spike}
+    {} v \leftarrow 0,\; q \leftarrow q + 0.4 \text{ at a spike}
 """
 
 import subprocess

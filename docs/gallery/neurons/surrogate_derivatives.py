@@ -4,11 +4,12 @@ Surrogate derivatives
 
 A spike has no derivative by the membrane; gradient rules put a surrogate in its place,
 
-.. math::
+.. mathmpl::
 
     \psi(v) = \frac{h}{\vartheta}\, f\!\left(\frac{v - \vartheta}{s\,\vartheta}\right),
 
-with one of five shapes :math:`f`, a height :math:`h` and a relative width :math:`s`. How much does the choice matter?
+with one of five shapes :mathmpl:`f`, a height :mathmpl:`h` and a relative width :mathmpl:`s`. How much does the choice
+matter?
 """
 
 import matplotlib.pyplot as plt

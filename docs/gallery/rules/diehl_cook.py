@@ -6,10 +6,10 @@ Each excitatory neuron that fires silences all others for a while, its synapses 
 threshold rises for good, so that others get their turn (Diehl & Cook 2015). Weights become prototypes. Labels have no
 part in this; afterwards they name the neurons, by the rule ``votes``.
 
-.. math::
+.. mathmpl::
 
     \text{at an arrival:}\; w_{ji} \leftarrow w_{ji} - \nu_\text{pre}\, y_{1,j}, \qquad
-    \text{at a spike of } j:\; w_{ji} \leftarrow w_{ji} + \nu_\text{post}\, x_i\, y_{2,j}
+    {} \text{at a spike of } j:\; w_{ji} \leftarrow w_{ji} + \nu_\text{post}\, x_i\, y_{2,j}
 """
 
 import tempfile

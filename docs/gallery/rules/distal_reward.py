@@ -3,10 +3,10 @@ Reward that comes late: STDP and dopamine
 =========================================
 
 One synapse of many is to be strengthened: whenever its target fires within 10 ms of its source, dopamine is released
-everywhere, but only one to two seconds later. Each synapse keeps an eligibility :math:`c`, what STDP would have done,
-for about a second; dopamine :math:`d` turns it into a change (Izhikevich 2007):
+everywhere, but only one to two seconds later. Each synapse keeps an eligibility :mathmpl:`c`, what STDP would have done,
+for about a second; dopamine :mathmpl:`d` turns it into a change (Izhikevich 2007):
 
-.. math::
+.. mathmpl::
 
     \dot c = -c/\tau_c + \text{STDP}, \qquad \dot w = c\, d, \qquad \dot d = -d/\tau_d + R(t)
 """

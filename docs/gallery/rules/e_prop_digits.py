@@ -5,13 +5,13 @@ e-prop learns handwritten digits
 Eligibility propagation (Bellec et al. 2020) on 1437 digits of 8 x 8 pixels: 64 Poisson neurons, 100 LIF neurons, ten
 leaky readouts. Weights change after each batch by
 
-.. math::
+.. mathmpl::
 
     \Delta w_{ji} = -\eta \sum_t L_j^t\, \bar e_{ji}^t, \qquad
-    e_{ji}^t = \psi_j^t\, \bar z_i^t, \qquad L_j^t = \sum_k B_{jk}\,(\pi_k^t - \pi_k^{*,t})
+    {} e_{ji}^t = \psi_j^t\, \bar z_i^t, \qquad L_j^t = \sum_k B_{jk}\,(\pi_k^t - \pi_k^{*,t})
 
-with a surrogate derivative :math:`\psi`, the filtered input :math:`\bar z`, random feedback :math:`B`, and the error of
-the readouts' softmax :math:`\pi`.
+with a surrogate derivative :mathmpl:`\psi`, the filtered input :mathmpl:`\bar z`, random feedback :mathmpl:`B`, and the error of
+the readouts' softmax :mathmpl:`\pi`.
 """
 
 import matplotlib.pyplot as plt

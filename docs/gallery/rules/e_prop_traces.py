@@ -6,10 +6,10 @@ Seven cues pass by on the left and on the right; after a second of delay the net
 more (Bellec et al. 2020). Membranes forget within 20 ms. What bridges the delay are adaptive thresholds, with time
 constants of 2 s, and the slow part of the eligibility trace that follows from them:
 
-.. math::
+.. mathmpl::
 
     e_{ji}^t = \psi_j^t\,(\bar z_i^t - \beta\, \epsilon_{ji}^t), \qquad
-    \epsilon_{ji}^{t+1} = \psi_j^t\, \bar z_i^t + (\rho - \psi_j^t \beta)\, \epsilon_{ji}^t
+    {} \epsilon_{ji}^{t+1} = \psi_j^t\, \bar z_i^t + (\rho - \psi_j^t \beta)\, \epsilon_{ji}^t
 """
 
 import subprocess
@@ -73,7 +73,7 @@ figure.align_ylabels()
 plt.show()
 
 # %%
-# At recall, more than a second after the last cue, the input neuron of the cues is silent and :math:`\bar z` is zero;
+# At recall, more than a second after the last cue, the input neuron of the cues is silent and :mathmpl:`\bar z` is zero;
 # the slow part has kept what it did. The same picture of any trial of any model, with the traces that the simulation
 # itself keeps, is one command: ``snnplast trial evidence-accumulation``.
 

@@ -6,10 +6,10 @@ Back-propagation through time (BPTT) is no rule of a brain, but it is the gradie
 surrogate derivatives, the library measures the angle to it: the cosine of a rule's gradient with that of ``bptt``, over
 all weights onto hidden neurons,
 
-.. math::
+.. mathmpl::
 
-    \cos \angle(G, G^\text{BPTT}) = \frac{\sum_{ji} G_{ji}\, G^\text{BPTT}_{ji}}{\lVert G \rVert\, \lVert
-    G^\text{BPTT} \rVert}
+    \cos \angle(G, G^\text{BPTT}) = \frac{\sum_{ji} G_{ji}\, G^\text{BPTT}_{ji}}{\| G \|\, \|
+    {} G^\text{BPTT} \|}
 """
 
 import matplotlib.pyplot as plt

@@ -3,12 +3,12 @@ Inhibition learns to balance excitation
 =======================================
 
 A recurrent network of conductance-based neurons whose inhibitory synapses onto excitatory cells begin at zero. Each
-cell's inhibition grows until the cell fires at a target rate :math:`\rho_0` (Vogels et al. 2011):
+cell's inhibition grows until the cell fires at a target rate :mathmpl:`\rho_0` (Vogels et al. 2011):
 
-.. math::
+.. mathmpl::
 
     \text{at an arrival:}\; \Delta w_{ji} = \eta\,(y_j - 2 \rho_0 \tau), \qquad
-    \text{at a spike of } j:\; \Delta w_{ji} = \eta\, x_i
+    {} \text{at a spike of } j:\; \Delta w_{ji} = \eta\, x_i
 """
 
 import matplotlib.pyplot as plt

@@ -4,12 +4,12 @@ SuperSpike: a neuron learns when to spike
 
 One neuron hears the same Poisson spikes of 100 inputs in every trial, and learns to answer with five spikes at equal
 intervals (Zenke & Ganguli 2018). What it should do is a spike train, not a rate: the loss is the distance of the two
-trains, each filtered with a double exponential :math:`\alpha`,
+trains, each filtered with a double exponential :mathmpl:`\alpha`,
 
-.. math::
+.. mathmpl::
 
-    E = \tfrac12 \sum_t \left((\alpha * S)^t - (\alpha * S^*)^t\right)^2, \qquad
-    \psi_j = \left(1 + |v_j - \vartheta| / \text{width}\right)^{-2}
+    E = \frac{1}{2} \sum_t \left((\alpha * S)^t - (\alpha * S^*)^t\right)^2, \qquad
+    {} \psi_j = \left(1 + |v_j - \vartheta| / \text{width}\right)^{-2}
 """
 
 import matplotlib.pyplot as plt

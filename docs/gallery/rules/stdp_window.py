@@ -5,12 +5,12 @@ STDP's window
 One pair of spikes per synapse, from 50 ms before to 50 ms after an arrival: the measured change of the weight is the
 window of the rule. ``stdp`` with an additive dependence on the weight changes it by
 
-.. math::
+.. mathmpl::
 
-    \Delta w = a_+ e^{-\Delta t/\tau_+} \;\text{for}\; \Delta t \ge 0, \qquad
-    \Delta w = -a_- e^{\Delta t/\tau_-} \;\text{for}\; \Delta t < 0,
+    \Delta w = a_+ e^{-\Delta t/\tau_+} \;\text{for}\; \Delta t \geq 0, \qquad
+    {} \Delta w = -a_- e^{\Delta t/\tau_-} \;\text{for}\; \Delta t < 0,
 
-in parts of the upper bound, where :math:`\Delta t` is the time from the arrival to the postsynaptic spike.
+in parts of the upper bound, where :mathmpl:`\Delta t` is the time from the arrival to the postsynaptic spike.
 """
 
 import matplotlib.pyplot as plt

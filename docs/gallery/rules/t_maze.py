@@ -4,12 +4,12 @@ A closed loop: actor and critic in a T-maze
 
 A spiking network walks through a corridor, sees a cue on its left or right wall, and two steps later has to turn to
 that side for a reward. What it does decides what it sees next. E-prop learns policy and value (Bellec et al. 2020):
-readouts say preferences :math:`\pi` and a value :math:`V`, and their errors follow from the TD error,
+readouts say preferences :mathmpl:`\pi` and a value :mathmpl:`V`, and their errors follow from the TD error,
 
-.. math::
+.. mathmpl::
 
-    \delta^t = r^t + \gamma V^{t+1} - V^t, \qquad A^t = \sum_{t' \ge t} (\gamma\lambda)^{t'-t} \delta^{t'},
-    \qquad E_k^t = A^t (\pi_k^t - 1_{a^t = k})
+    \delta^t = r^t + \gamma V^{t+1} - V^t, \qquad A^t = \sum_{t' \geq t} (\gamma\lambda)^{t'-t} \delta^{t'},
+    {} \qquad E_k^t = A^t (\pi_k^t - 1_{a^t = k})
 """
 
 import matplotlib.pyplot as plt

@@ -4,12 +4,12 @@ Triplets: STDP that depends on frequency
 
 Sixty pairs of spikes, at ever higher rates. Pair STDP predicts that fast pairing depresses in either order; in visual
 cortex, it potentiates in either order (Sjöström et al. 2001). ``triplet-stdp`` (Pfister & Gerstner 2006) has a second,
-slower trace :math:`o_2` of the postsynaptic neuron:
+slower trace :mathmpl:`o_2` of the postsynaptic neuron:
 
-.. math::
+.. mathmpl::
 
     \text{at an arrival:}\; \Delta w_{ji} = -A_2^-\, o_{1,j}, \qquad
-    \text{at a spike of } j:\; \Delta w_{ji} = r_{1,i}\,(A_2^+ + A_3^+ o_{2,j})
+    {} \text{at a spike of } j:\; \Delta w_{ji} = r_{1,i}\,(A_2^+ + A_3^+ o_{2,j})
 """
 
 import matplotlib.pyplot as plt

@@ -2,19 +2,19 @@ r"""
 Class memory: what a layer expects of a sample
 ==============================================
 
-The third factor ``class-memory`` remembers one vector per class, :math:`M_c`, and draws a sample towards that of its
+The third factor ``class-memory`` remembers one vector per class, :mathmpl:`M_c`, and draws a sample towards that of its
 own class and away from those it is taken for:
 
-.. math::
+.. mathmpl::
 
     \xi = \sum_c (p_c - y_c)\, M_c, \qquad M_c = m_c - \bar m, \qquad m_y \leftarrow \mu\, m_y + (1 - \mu)\, z
 
-With ``expectation="layer"`` the class expected, :math:`p`, is the layer's own: how near its representation :math:`z` is
+With ``expectation="layer"`` the class expected, :mathmpl:`p`, is the layer's own: how near its representation :mathmpl:`z` is
 to each memory. So a layer learns from labels and its own activity alone; no error comes back from a readout.
 
-.. math::
+.. mathmpl::
 
-    p = \text{softmax}(a), \qquad a_c = b \left(M_c \cdot (z - \bar m) - \tfrac12 |M_c|^2\right)
+    p = \text{softmax}(a), \qquad a_c = b \left(M_c \cdot (z - \bar m) - \frac{1}{2} |M_c|^2\right)
 """
 
 import matplotlib.pyplot as plt

@@ -2,9 +2,9 @@ r"""
 Readout error: three ways back
 ==============================
 
-The learning signal of e-prop is the readouts' error, carried back to hidden neurons through weights :math:`B`,
+The learning signal of e-prop is the readouts' error, carried back to hidden neurons through weights :mathmpl:`B`,
 
-.. math::
+.. mathmpl::
 
     L_j^t = \sum_k B_{jk}\, E_k^t,
 

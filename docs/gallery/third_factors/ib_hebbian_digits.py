@@ -4,11 +4,11 @@ IB-Hebbian: one rule, six third factors
 
 The information-bottleneck Hebbian rule (Daruwalla & Lipasti 2024) changes weights once per sample by
 
-.. math::
+.. mathmpl::
 
     \Delta w_{ji} = -\frac{\eta}{T}\, \xi_j \sum_t \psi_j^t\, \bar z_i^t,
 
-where :math:`\xi` is the third factor of a layer. Everything else staying the same, what should it be? On digits, with
+where :mathmpl:`\xi` is the third factor of a layer. Everything else staying the same, what should it be? On digits, with
 30 hidden neurons and a readout that learns by the delta rule in each case:
 
 - ``hsic``: gradient of the information-bottleneck objective over a window of 256 samples,
@@ -46,7 +46,7 @@ axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %%
-# What the layer makes of the test digits: its representation :math:`z`, two principal components, a colour per class.
+# What the layer makes of the test digits: its representation :mathmpl:`z`, two principal components, a colour per class.
 
 
 def components(run, factor):

@@ -5,10 +5,10 @@ Local readouts: DECOLLE
 Every hidden layer gets a fixed random readout of its own, and learns from its error; nothing is handed through layers
 (Kaiser, Mostafa & Neftci 2020):
 
-.. math::
+.. mathmpl::
 
     y_k^t = \sum_j G_{kj}\, z_j^t, \qquad L_j^t = \sum_k G_{kj}\, E_k^t, \qquad
-    \Delta w_{ji} = -\eta \sum_t L_j^t\, \psi_j^t\, \bar z_i^t
+    {} \Delta w_{ji} = -\eta \sum_t L_j^t\, \psi_j^t\, \bar z_i^t
 """
 
 import matplotlib.pyplot as plt

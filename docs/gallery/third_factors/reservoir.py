@@ -6,7 +6,7 @@ A third factor such as ``hsic`` asks for a memory of many samples. Can a network
 same simulation, takes up each sample; a readout of its units, trained beforehand on synthetic streams alone, supplies
 the third factor of the layer,
 
-.. math::
+.. mathmpl::
 
     \xi = \sum_u W_u\, u, \qquad W \text{ trained to give the teacher's } \xi,
 

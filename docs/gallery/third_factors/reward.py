@@ -3,12 +3,12 @@ Reward alone: a readout that explores
 =====================================
 
 What can be learned where no synapse knows the target, only whether the answer was better than lately? A readout adds
-noise to its answer; where reward exceeded its running average, :math:`M = 1`, the noise is kept (Hoerzer et al. 2014):
+noise to its answer; where reward exceeded its running average, :mathmpl:`M = 1`, the noise is kept (Hoerzer et al. 2014):
 
-.. math::
+.. mathmpl::
 
     o = y + \text{noise}, \qquad \Delta w_{ji} = \eta\, z_i \sum_k (o_{jk} - \bar o_{jk})\, M_k, \qquad
-    M_k = 1 \text{ where } P_k = -|o_k - o^*|^2 > \bar P_k
+    {} M_k = 1 \text{ where } P_k = -|o_k - o^*|^2 > \bar P_k
 """
 
 import matplotlib.pyplot as plt
