@@ -3,8 +3,8 @@ Reward that comes late: STDP and dopamine
 =========================================
 
 One synapse of many is to be strengthened: whenever its target fires within 10 ms of its source, dopamine is released
-everywhere, but only one to two seconds later. Each synapse keeps an eligibility :mathmpl:`c`, what STDP would have done,
-for about a second; dopamine :mathmpl:`d` turns it into a change (Izhikevich 2007):
+everywhere, but only one to two seconds later. Each synapse keeps an eligibility :mathmpl:`c`, what STDP would have
+done, for about a second; dopamine :mathmpl:`d` turns it into a change (Izhikevich 2007):
 
 .. mathmpl::
 

@@ -10,8 +10,8 @@ leaky readouts. Weights change after each batch by
     \Delta w_{ji} = -\eta \sum_t L_j^t\, \bar e_{ji}^t, \qquad
     {} e_{ji}^t = \psi_j^t\, \bar z_i^t, \qquad L_j^t = \sum_k B_{jk}\,(\pi_k^t - \pi_k^{*,t})
 
-with a surrogate derivative :mathmpl:`\psi`, the filtered input :mathmpl:`\bar z`, random feedback :mathmpl:`B`, and the error of
-the readouts' softmax :mathmpl:`\pi`.
+with a surrogate derivative :mathmpl:`\psi`, the filtered input :mathmpl:`\bar z`, random feedback :mathmpl:`B`, and the
+error of the readouts' softmax :mathmpl:`\pi`.
 """
 
 import matplotlib.pyplot as plt

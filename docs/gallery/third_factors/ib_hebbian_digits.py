@@ -8,8 +8,8 @@ The information-bottleneck Hebbian rule (Daruwalla & Lipasti 2024) changes weigh
 
     \Delta w_{ji} = -\frac{\eta}{T}\, \xi_j \sum_t \psi_j^t\, \bar z_i^t,
 
-where :mathmpl:`\xi` is the third factor of a layer. Everything else staying the same, what should it be? On digits, with
-30 hidden neurons and a readout that learns by the delta rule in each case:
+where :mathmpl:`\xi` is the third factor of a layer. Everything else staying the same, what should it be? On digits,
+with 30 hidden neurons and a readout that learns by the delta rule in each case:
 
 - ``hsic``: gradient of the information-bottleneck objective over a window of 256 samples,
 - ``class-memory``: what is remembered of every class, weighted by the readout's error,
@@ -46,7 +46,8 @@ axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 # %%
-# What the layer makes of the test digits: its representation :mathmpl:`z`, two principal components, a colour per class.
+# What the layer makes of the test digits: its representation :mathmpl:`z`, two principal components, a colour per
+# class.
 
 
 def components(run, factor):

@@ -3,7 +3,8 @@ Reward alone: a readout that explores
 =====================================
 
 What can be learned where no synapse knows the target, only whether the answer was better than lately? A readout adds
-noise to its answer; where reward exceeded its running average, :mathmpl:`M = 1`, the noise is kept (Hoerzer et al. 2014):
+noise to its answer; where reward exceeded its running average, :mathmpl:`M = 1`, the noise is kept (Hoerzer et al.
+2014):
 
 .. mathmpl::
 
