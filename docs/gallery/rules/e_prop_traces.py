@@ -74,8 +74,8 @@ plt.show()
 
 # %%
 # At recall, more than a second after the last cue, the input neuron of the cues is silent and :mathmpl:`\bar z` is
-# zero; the slow part has kept what it did. The same picture of any trial of any model, with the traces that the simulation
-# itself keeps, is one command: ``snnplast trial evidence-accumulation``.
+# zero; the slow part has kept what it did. The same picture of any trial of any model, with the traces that
+# the simulation itself keeps, is one command: ``snnplast trial evidence-accumulation``.
 
 with tempfile.TemporaryDirectory() as folder:
     command = "snnplast trial evidence-accumulation --set rules.e-prop.evaluation=online --output trial.png"

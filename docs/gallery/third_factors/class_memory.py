@@ -10,7 +10,8 @@ own class and away from those it is taken for:
     \xi = \sum_c (p_c - y_c)\, M_c, \qquad M_c = m_c - \bar m, \qquad m_y \leftarrow \mu\, m_y + (1 - \mu)\, z
 
 With ``expectation="layer"`` the class expected, :mathmpl:`p`, is the layer's own: how near its representation
-:mathmpl:`z` is to each memory. So a layer learns from labels and its own activity alone; no error comes back from a readout.
+:mathmpl:`z` is to each memory. So a layer learns from labels and its own activity alone; no error comes back from a
+readout.
 
 .. mathmpl::
 
